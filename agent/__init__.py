@@ -1,0 +1,1 @@
+"""The agent decides when: configuration, the sample cycle, the record, the command and its views."""

@@ -1,0 +1,1 @@
+"""Probes state facts: plans and codecs are pure, only `probes.drivers` touches the world."""

@@ -1,0 +1,1 @@
+"""The only code that touches sockets, host files and the process table."""

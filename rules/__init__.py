@@ -1,0 +1,1 @@
+"""Rules read facts: catalogue, evidence and rules, joined by the engine."""
