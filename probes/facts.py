@@ -1,0 +1,594 @@
+"""The vocabulary of observations: what was seen, frozen, with nothing judged.
+
+Every field is what a record (`docs/output.md`) prints under the same name: `from_` is printed as `from`. Durations are
+integers of microseconds (`*_us`), instants are RFC 3339 UTC text. What was not measured is None and never 0 or -1
+(RFC 2681 section 2.4: the delay of a lost packet is undefined). Standard library only.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from probes.failure import Failure
+
+
+class Family(StrEnum):
+    """Internet protocol versions."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+class Protocol(StrEnum):
+    """What a probe looks like on the wire."""
+
+    ICMP = "icmp"
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class ProtocolChoice(StrEnum):
+    """What a person may ask for; `adaptive` lets the evidence choose."""
+
+    ADAPTIVE = "adaptive"
+    ICMP = "icmp"
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class RouteKind(StrEnum):
+    """How traffic reaches the application, as configured."""
+
+    DIRECT = "direct"
+    SERVICE_EDGE = "service_edge"
+    PRIVATE_ACCESS = "private_access"
+
+
+class Node(StrEnum):
+    """The places on a Cloud Path that an error can be anchored to."""
+
+    CLIENT = "client"
+    GATEWAY = "gateway"
+    EGRESS = "egress"
+    EXTERNAL_PROXY = "external_proxy"
+    DATA_CENTER_EGRESS = "data_center_egress"
+    SERVICE_EDGE = "service_edge"
+    PRIVATE_EDGE = "private_edge"
+    APP_CONNECTOR = "app_connector"
+    DESTINATION = "destination"
+
+
+class Direction(StrEnum):
+    """Forward runs towards the destination, reverse runs back towards the client."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+
+
+class Prober(StrEnum):
+    """Who sent the probes of a leg."""
+
+    AGENT = "agent"
+    EDGE = "edge"
+
+
+# --- the trace --------------------------------------------------------------------------------------------------------
+
+
+class Answer(StrEnum):
+    """What kind of message answered a probe (RFC 792, RFC 4443, RFC 9293)."""
+
+    TIME_EXCEEDED = "time_exceeded"
+    REASSEMBLY_TIME_EXCEEDED = "reassembly_time_exceeded"
+    DESTINATION_UNREACHABLE = "destination_unreachable"
+    PACKET_TOO_BIG = "packet_too_big"
+    PARAMETER_PROBLEM = "parameter_problem"
+    ECHO_REPLY = "echo_reply"
+    SYN_ACK = "syn_ack"
+    RST = "rst"
+    UDP_REPLY = "udp_reply"
+    OTHER_ICMP = "other_icmp"
+
+
+class LossClass(StrEnum):
+    """What a hop's missing answers mean.
+
+    `none`: every probe was answered. `rate_limited`: answers missing here, not behind. `silent`: never answers, others
+    behind it do. `return_path`: answers are lost on this router's own way back. `loss`: missing here and at every later
+    answering hop, the target included. `unknown`: nothing behind it answered, so nothing can be told.
+    """
+
+    NONE = "none"
+    RATE_LIMITED = "rate_limited"
+    SILENT = "silent"
+    RETURN_PATH = "return_path"
+    LOSS = "loss"
+    UNKNOWN = "unknown"
+
+
+class EndReason(StrEnum):
+    """Why a trace stopped."""
+
+    REACHED = "reached"
+    UNREACHABLE = "unreachable"
+    GAP_LIMIT = "gap_limit"
+    MAX_TTL = "max_ttl"
+    SEND_FAILED = "send_failed"
+    NOT_OPENED = "not_opened"
+    ABORTED = "aborted"
+    NOT_TRACED = "not_traced"
+
+
+class Method(StrEnum):
+    """How probes leave and replies arrive: the rungs of the fallback ladder."""
+
+    RAW = "raw"
+    ERROR_QUEUE = "error_queue"
+    PING_SOCKET = "ping_socket"
+    CONNECT = "connect"
+
+
+class FlowKind(StrEnum):
+    """`paris`: every probe has the same flow identifiers (load balancers keep them together). `per_probe`: they differ."""
+
+    PARIS = "paris"
+    PER_PROBE = "per_probe"
+
+
+class StampSource(StrEnum):
+    """Who read the clock when a packet left or arrived."""
+
+    KERNEL = "kernel"
+    USER = "user"
+
+
+class RejectReason(StrEnum):
+    """Why a datagram was not believed."""
+
+    MALFORMED = "malformed"
+    FOREIGN_FLOW = "foreign_flow"
+    UNKNOWN_PROBE = "unknown_probe"
+    WRONG_IDENTITY = "wrong_identity"
+    WRONG_SOURCE = "wrong_source"
+    SHORT_QUOTE = "short_quote"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Icmp:
+    """Type and code of an ICMP or ICMPv6 message, as numbers."""
+
+    type: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MplsLabel:
+    """One entry of an RFC 4950 label stack."""
+
+    label: int
+    traffic_class: int
+    bottom: bool
+    mpls_ttl: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responder:
+    """One address that answered at one hop with one kind of message."""
+
+    address: str
+    answer: Answer
+    icmp: Icmp | None = None
+    name: str | None = None
+    asn: int | None = None
+    reply_ttl: int | None = None
+    quoted_ttl: int | None = None
+    mpls: tuple[MplsLabel, ...] = ()
+    rtt_us: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RttSummary:
+    """Round-trip times of one hop or one series; `jitter` is the mean of |difference| of neighbours (None below 2 samples)."""
+
+    min: int
+    avg: int
+    max: int
+    stddev: int
+    jitter: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """Everything seen at one probe TTL (hop limit for IPv6)."""
+
+    probe_ttl: int
+    sent: int
+    received: int
+    loss_class: LossClass
+    responders: tuple[Responder, ...] = ()
+    rtt_us: RttSummary | None = None
+    late: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndToEnd:
+    """The separate series of probes to the destination: the only source of end-to-end loss."""
+
+    protocol: Protocol
+    sent: int
+    received: int
+    loss_ratio: float | None
+    rtt_us: RttSummary | None = None
+    late: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFailure:
+    """Probes that the host itself refused to send or gave up on; `offender` is the address a local error names."""
+
+    failure: Failure
+    count: int
+    first_probe_ttl: int
+    offender: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One rung of the fallback ladder that could not be used, and why."""
+
+    protocol: Protocol
+    method: Method
+    failure: Failure
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedBy:
+    """The answer that proves that the leg's end was reached."""
+
+    address: str
+    answer: Answer
+    icmp: Icmp | None = None
+    probe_ttl: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Who stamped sending and receiving, so that a reader can judge the RTTs."""
+
+    sent: StampSource
+    received: StampSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One stretch of the Cloud Path between two nodes, traced or not.
+
+    A leg that could not be traced is there all the same: `reached` None, no hops, and the `reason` why.
+    """
+
+    from_: Node
+    to: Node
+    direction: Direction = Direction.FORWARD
+    probed_by: Prober = Prober.AGENT
+    protocol: Protocol | None = None
+    protocol_reason: str | None = None
+    family: Family | None = None
+    address: str | None = None
+    port: int | None = None
+    source_address: str | None = None
+    source_port: int | None = None
+    method: Method | None = None
+    flow: FlowKind | None = None
+    clocks: Clocks | None = None
+    refused: tuple[Refusal, ...] = ()
+    reached: bool | None = None
+    reached_by: ReachedBy | None = None
+    end_reason: EndReason = EndReason.NOT_TRACED
+    reason: str | None = None
+    loss_ratio: float | None = None
+    path_mtu: int | None = None
+    end_to_end: EndToEnd | None = None
+    hops: tuple[Hop, ...] = ()
+    send_failures: tuple[SendFailure, ...] = ()
+    rejected_replies: dict[str, int] | None = None
+    duration_us: int | None = None
+
+
+# --- the host and its network -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceAddress:
+    """One address of an interface; `temporary` marks RFC 8981 privacy addresses where the host tells."""
+
+    address: str
+    prefix_length: int
+    temporary: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """One network interface; `carrier` is None where the kernel does not say."""
+
+    name: str
+    index: int | None
+    up: bool
+    carrier: bool | None
+    loopback: bool
+    mtu: int | None
+    addresses: tuple[InterfaceAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What the kernel says of one destination: the way there, or the failure that sending would meet.
+
+    `destination` is an address for a look-up, or a prefix (`0.0.0.0/0`) for an entry of a table.
+    """
+
+    destination: str
+    family: Family
+    interface: str | None = None
+    source: str | None = None
+    gateway: str | None = None
+    table: int | None = None
+    metric: int | None = None
+    failure: Failure | None = None
+
+
+class NeighbourState(StrEnum):
+    """Neighbour cache states (RFC 4861 section 7.3.2 and the kernel's own)."""
+
+    INCOMPLETE = "incomplete"
+    REACHABLE = "reachable"
+    STALE = "stale"
+    DELAY = "delay"
+    PROBE = "probe"
+    FAILED = "failed"
+    NOARP = "noarp"
+    PERMANENT = "permanent"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """One entry of the neighbour cache (ARP or neighbour discovery)."""
+
+    address: str
+    interface: str
+    state: NeighbourState
+    link_layer_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """One configured DNS resolver."""
+
+    address: str
+    port: int = 53
+
+
+class ChangeKind(StrEnum):
+    """What part of the network's state changed."""
+
+    LINK = "link"
+    ADDRESS = "address"
+    ROUTE = "route"
+    RESOLVER = "resolver"
+    PROXY = "proxy"
+    TUNNEL = "tunnel"
+    SUSPEND = "suspend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChange:
+    """One change seen between the start and the end of a sample.
+
+    `affects_sample` says whether it touched what this sample used (its interface, source address, route to a target,
+    resolvers, tunnel); `what` says it in a few words. `before` and `after` are the values as text, None for absent.
+    """
+
+    at: str
+    kind: ChangeKind
+    subject: str
+    what: str
+    before: str | None
+    after: str | None
+    affects_sample: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The host's network at the start of a sample, and what changed until its end.
+
+    `routes` are look-ups, one for each address that the sample needed; `default_routes` are table entries that cover
+    every destination (a default, or both halves of a split default).
+    """
+
+    epoch: str
+    interfaces: tuple[Interface, ...] = ()
+    routes: tuple[Route, ...] = ()
+    default_routes: tuple[Route, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    resolvers: tuple[Resolver, ...] = ()
+    search_domains: tuple[str, ...] = ()
+    changes: tuple[NetworkChange, ...] = ()
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+class Transport(StrEnum):
+    """The transport under an application's exchange (OpenTelemetry `network.transport`)."""
+
+    UDP = "udp"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedDnsError:
+    """One RFC 8914 extended error."""
+
+    code: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsQuery:
+    """One question to one resolver and what came back; `rcode` is the mnemonic, None when nothing came back."""
+
+    resolver: str
+    question_name: str
+    question_type: str
+    transport: Transport
+    attempt: int
+    rcode: str | None = None
+    answers: tuple[str, ...] = ()
+    canonical_name: str | None = None
+    truncated: bool = False
+    extended_errors: tuple[ExtendedDnsError, ...] = ()
+    failure: Failure | None = None
+    duration_us: int | None = None
+
+
+class NameSource(StrEnum):
+    """Who knew the addresses of a name."""
+
+    LITERAL = "literal"
+    HOSTS_FILE = "hosts_file"
+    RESOLVER = "resolver"
+    SYSTEM = "system"
+
+
+class Role(StrEnum):
+    """What an address or a name is to the sample."""
+
+    DESTINATION = "destination"
+    SERVICE_EDGE = "service_edge"
+    PROXY = "proxy"
+    GATEWAY = "gateway"
+    RESOLVER = "resolver"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsCheck:
+    """Everything asked about one name, and the addresses chosen from it, preferred first.
+
+    `failure` is None when at least one address came out; `system_addresses` is what the operating system's own
+    look-up (getaddrinfo, with hosts file, mDNS and the like) said, None where it was not asked or had not answered.
+    """
+
+    role: Role
+    name: str
+    addresses: tuple[str, ...] = ()
+    source: NameSource | None = None
+    failure: Failure | None = None
+    system_addresses: tuple[str, ...] | None = None
+    queries: tuple[DnsQuery, ...] = ()
+    duration_us: int | None = None
+
+
+# --- reachability, proxy, agent ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachability:
+    """A plain check whether one address answers at all by one protocol, apart from any trace.
+
+    `answered` is None when the check could not be made (`failure` says why).
+    """
+
+    role: Role
+    address: str
+    protocol: Protocol
+    port: int | None = None
+    sent: int = 0
+    received: int = 0
+    answered: bool | None = None
+    answer: Answer | None = None
+    offender: str | None = None
+    icmp: Icmp | None = None
+    rtt_us: tuple[int, ...] = ()
+    failure: Failure | None = None
+
+
+class ProxyMode(StrEnum):
+    """Where the proxy setting came from."""
+
+    NONE = "none"
+    EXPLICIT = "explicit"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The proxy that applies to the target, and whether a CONNECT through it reached the target.
+
+    `url` never holds credentials. `works` is True when CONNECT got a 2xx, None when it was not tried.
+    """
+
+    mode: ProxyMode
+    url: str | None = None
+    host: str | None = None
+    port: int | None = None
+    address: str | None = None
+    works: bool | None = None
+    connect_status: int | None = None
+    failure: Failure | None = None
+    duration_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFailure:
+    """Something that the agent itself could not do; `detail` says it for a person."""
+
+    operation: str
+    failure: Failure
+    detail: str
+
+
+# --- the sample -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the sample was asked to look at."""
+
+    name: str
+    host: str
+    url: str | None = None
+    port: int | None = None
+    literal: bool = False
+    route: RouteKind = RouteKind.DIRECT
+    protocol: ProtocolChoice = ProtocolChoice.ADAPTIVE
+    family: Family | None = None
+    edge_host: str | None = None
+    edge_port: int | None = None
+
+
+class NdrSetting(StrEnum):
+    """What the administrator says of a No Default Route network."""
+
+    AUTO = "auto"
+    TRUE = "true"
+    FALSE = "false"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """All facts of one sample: everything that the rules may read, and all that `explain` needs."""
+
+    started_at: str
+    duration_us: int
+    target: Target
+    network: Network
+    ndr: NdrSetting = NdrSetting.AUTO
+    dns: tuple[DnsCheck, ...] = ()
+    proxy: Proxy | None = None
+    reachability: tuple[Reachability, ...] = ()
+    legs: tuple[Leg, ...] = ()
+    agent_failures: tuple[AgentFailure, ...] = ()

@@ -1,0 +1,173 @@
+"""The seam between the trace engine and the world: what goes out, what comes back, and who carries it.
+
+Plans are pure and see only these types; `probes.drivers` carries them over real sockets, the simulation over none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from probes.facts import Answer, Clocks, Family, FlowKind, Icmp, Method, MplsLabel, Protocol, RejectReason, StampSource
+from probes.failure import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """The addresses and ports that all probes of one trace share.
+
+    For ICMP both ports are None and `icmp_id` is the identifier of RFC 792. `source_port` is None where each probe has
+    its own (TCP without privilege).
+    """
+
+    family: Family
+    protocol: Protocol
+    source: str
+    destination: str
+    source_port: int | None = None
+    destination_port: int | None = None
+    icmp_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes one probe recognisable and unguessable; random, never reused inside a trace.
+
+    `sequence` is 16 bits: the ICMP sequence number or the UDP checksum. `token` is 8 random bytes: the payload's first,
+    and its first four, as a big-endian number, are the TCP sequence number.
+    """
+
+    sequence: int
+    token: bytes
+
+    @property
+    def tcp_sequence(self) -> int:
+        """Return the 32-bit sequence number of a TCP probe."""
+        return int.from_bytes(self.token[:4], "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One packet to send. `number` is unique inside the trace, 0 upwards.
+
+    `own_port` asks for a destination port of the probe's own (the port of the flow plus `number`): the only identity
+    that a quote cut at 28 bytes leaves visible to a socket without privilege (UDP only).
+    """
+
+    number: int
+    probe_ttl: int
+    identity: Identity
+    own_port: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a packet left or arrived: monotonic seconds always, and the wall clock that the kernel's stamps use."""
+
+    monotonic_s: float
+    realtime_ns: int
+    source: StampSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a reply tells of the probe that it answers; None where the quote does not reach or the channel hides it.
+
+    For an ICMP error these are the quoted headers. For a direct answer they are the echoed ones, as the probe had them:
+    an echo reply's identifier, sequence and token; a SYN-ACK's or RST's ports swapped back and its acknowledgement
+    number minus one. `number` is set where the channel itself names the probe (a socket for each probe).
+    """
+
+    source: str | None = None
+    destination: str | None = None
+    protocol: int | None = None
+    source_port: int | None = None
+    destination_port: int | None = None
+    icmp_id: int | None = None
+    sequence: int | None = None
+    tcp_sequence: int | None = None
+    token: bytes | None = None
+    quoted_ttl: int | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One reply as it came, parsed but not believed: `sender` is who claims to have sent it."""
+
+    sender: str
+    answer: Answer
+    stamp: Stamp
+    quote: Quote
+    icmp: Icmp | None = None
+    reply_ttl: int | None = None
+    mpls: tuple[MplsLabel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A datagram that could not be parsed, or is plainly not ours; it is counted and forgotten."""
+
+    reason: RejectReason
+
+
+@dataclass(frozen=True, slots=True)
+class LocalError:
+    """The host's own verdict on an earlier probe (neighbour unreachable, packet too big for the link).
+
+    `number` names the probe where the channel can, else None: the error concerns the flow.
+    """
+
+    failure: Failure
+    offender: str | None
+    number: int | None
+
+
+Event = Received | Unreadable | LocalError
+
+
+class Driver(Interface):
+    """Carries the probes of one flow. Opened by a factory; never raises for what the network does."""
+
+    @property
+    def flow(self) -> Flow:
+        """Return the flow that every probe shares."""
+        ...
+
+    @property
+    def method(self) -> Method:
+        """Return how probes leave and replies arrive."""
+        ...
+
+    @property
+    def flow_kind(self) -> FlowKind:
+        """Return whether load balancers see one flow or many."""
+        ...
+
+    @property
+    def clocks(self) -> Clocks:
+        """Return who stamps sending and receiving."""
+        ...
+
+    def send(self, probe: Probe) -> Stamp | Failure:
+        """Send one probe now; return when it left, or why the host refused."""
+        ...
+
+    def receive(self) -> Sequence[Event]:
+        """Return what has arrived, oldest first, without waiting."""
+        ...
+
+    def filenos(self) -> Sequence[int]:
+        """Return the descriptors to wait on; they may change after `send` and `receive`."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+class Waiter(Interface):
+    """Waits until a driver has something to read, a time is reached, or somebody else wants attention."""
+
+    def wait(self, drivers: Sequence[Driver], until: float) -> None:
+        """Return when one of the drivers is readable, a watched descriptor is, or monotonic time reaches `until`."""
+        ...
