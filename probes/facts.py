@@ -128,7 +128,7 @@ class Method(StrEnum):
 
 
 class FlowKind(StrEnum):
-    """`paris`: every probe has the same flow identifiers, so load balancers keep them together. `per_probe`: they differ."""
+    """`paris`: every probe has the same flow identifiers, so balancers keep them together. `per_probe`: they differ."""
 
     PARIS = "paris"
     PER_PROBE = "per_probe"
@@ -188,7 +188,7 @@ class Responder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RttSummary:
-    """Round-trip times of one hop or series; `jitter` is the mean |difference| of neighbours, None below two samples."""
+    """Round-trip times of one hop or series; `jitter` is the mean |difference| of neighbours, None below two."""
 
     min: int
     avg: int
