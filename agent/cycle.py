@@ -1,0 +1,263 @@
+"""One sample: ask everything that is due, wait as little as possible, diagnose, write it down.
+
+Nothing here touches the world: a `World` answers. The one-shot command is this cycle, once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent.comparisons import Comparisons
+from agent.world import Sending, Watch, World
+from probes.clock import utc_text
+from probes.facts import (
+    AgentFailure,
+    DnsCheck,
+    EndReason,
+    Family,
+    Leg,
+    NdrSetting,
+    Network,
+    Node,
+    Protocol,
+    Proxy,
+    ProxyMode,
+    Reachability,
+    Refusal,
+    Role,
+    RouteKind,
+    Sample,
+    Target,
+)
+from probes.failure import Failure
+from probes.seam import Driver
+from probes.trace.run import trace
+from probes.trace.settings import TraceSettings
+
+DEFAULT_TCP_PORT = 443
+DEFAULT_UDP_PORT = 33434
+
+# Names of hops are worth a short wait when the resolver is known to be alive, and none when it is not.
+REVERSE_NAMES_GRACE_S = 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRequest:
+    """What one sample is asked to look at, and how."""
+
+    target: Target
+    settings: TraceSettings = field(default_factory=TraceSettings)
+    sending: Sending = field(default_factory=Sending)
+    proxy_mode: ProxyMode = ProxyMode.ENVIRONMENT
+    proxy_url: str | None = None
+    ndr: NdrSetting = NdrSetting.AUTO
+    controls: tuple[str, ...] = ()
+    names: bool = True
+    severity_overrides: Mapping[str, str] = field(default_factory=dict)
+    rule_files: tuple[Path, ...] = ()
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What a sample has found so far; it becomes the frozen Sample in the end."""
+
+    network: Network = field(default_factory=lambda: Network(epoch=""))
+    dns: list[DnsCheck] = field(default_factory=list)
+    proxy: Proxy | None = None
+    reachability: list[Reachability] = field(default_factory=list)
+    legs: list[Leg] = field(default_factory=list)
+    agent_failures: list[AgentFailure] = field(default_factory=list)
+
+
+def never() -> bool:
+    """Return False: nobody interrupts."""
+    return False
+
+
+def collect(
+    request: SampleRequest,
+    world: World,
+    *,
+    on_progress: Callable[[Leg], None] | None = None,
+    interrupted: Callable[[], bool] = never,
+) -> Sample:
+    """Return the facts of one sample.
+
+    Args:
+        request: What to look at.
+        world: Who answers.
+        on_progress: Told of a leg as it grows, at most about ten times a second.
+        interrupted: Asked often; once True, the sample ends with what it has.
+
+    An exception in here is the agent's own failure: it becomes a fact (CP-01) and what was found so far is kept.
+    """
+    started_at, started = utc_text(world.clock.realtime_ns()), world.clock.monotonic()
+    findings = _Findings()
+    try:
+        _Collection(request, world, findings, on_progress, interrupted).run()
+    except Exception as error:  # noqa: BLE001 - the boundary of the agent's own mistakes: whatever it is becomes a fact
+        findings.agent_failures.append(_own_failure("sample", error))
+    return Sample(
+        started_at=started_at,
+        duration_us=round((world.clock.monotonic() - started) * 1e6),
+        target=request.target,
+        network=findings.network,
+        ndr=request.ndr,
+        dns=tuple(findings.dns),
+        proxy=findings.proxy,
+        reachability=tuple(findings.reachability),
+        legs=tuple(findings.legs),
+        agent_failures=tuple(findings.agent_failures),
+    )
+
+
+def _own_failure(operation: str, error: Exception) -> AgentFailure:
+    return AgentFailure(
+        operation=operation, failure=Failure.INTERNAL_ERROR, detail=f"{type(error).__name__}: {str(error)[:200]}"
+    )
+
+
+class _Collection:
+    """The steps of one sample, in order; each adds to the findings."""
+
+    def __init__(
+        self,
+        request: SampleRequest,
+        world: World,
+        findings: _Findings,
+        on_progress: Callable[[Leg], None] | None,
+        interrupted: Callable[[], bool],
+    ) -> None:
+        self._request = request
+        self._world = world
+        self._findings = findings
+        self._on_progress = on_progress
+        self._interrupted = interrupted
+
+    def run(self) -> None:
+        """Collect everything; the network is watched from before the first question to after the last answer."""
+        watch = self._world.watch()
+        comparisons = Comparisons(self._request, self._world)
+        try:
+            self._collect(watch, comparisons)
+        finally:
+            watch.close()
+
+    def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
+        self._findings.network = self._world.network((), self._request.sending)
+        watch.use(self._findings.network, ())
+        comparisons.start(self._findings.network)
+        checks = self._check_names()
+        addresses = tuple(check.addresses[0] for check in checks if check.addresses)
+        if addresses:
+            self._findings.network = self._world.network(addresses, self._request.sending)
+            watch.use(self._findings.network, addresses)
+        for check in checks:
+            self._trace(check, watch)
+        self._finish(watch, comparisons)
+
+    # -- names
+
+    def _check_names(self) -> list[DnsCheck]:
+        """Return the name checks of what will be traced, first the nearest."""
+        target = self._request.target
+        named = [(Role.SERVICE_EDGE, target.edge_host)] if target.edge_host else []
+        if target.route is RouteKind.DIRECT:
+            named = [(Role.DESTINATION, target.host)]
+        checks = [self._world.check_name(role, name, target.family) for role, name in named if name]
+        self._findings.dns.extend(checks)
+        return checks
+
+    # -- legs
+
+    def _trace(self, check: DnsCheck, watch: Watch) -> None:
+        node = Node.SERVICE_EDGE if check.role is Role.SERVICE_EDGE else Node.DESTINATION
+        if not check.addresses:
+            reason = f"no address to trace: {check.name} did not resolve"
+            self._findings.legs.append(Leg(from_=Node.CLIENT, to=node, reason=reason))
+        else:
+            self._trace_address(check.role, node, check.addresses[0], watch)
+        if node is Node.SERVICE_EDGE:
+            reason = "not discoverable: only the service edge can trace on from there, and none was asked"
+            self._findings.legs.append(Leg(from_=node, to=Node.DESTINATION, reason=reason))
+
+    def _trace_address(self, role: Role, node: Node, address: str, watch: Watch) -> None:
+        target, sending = self._request.target, self._request.sending
+        family = Family.IPV6 if ":" in address else Family.IPV4
+        wanted = target.edge_port if role is Role.SERVICE_EDGE else target.port
+
+        def open_driver(protocol: Protocol) -> tuple[Driver | None, tuple[Refusal, ...]]:
+            return self._world.open_driver(protocol, family, address, self._port(protocol, wanted), sending)
+
+        outcome = trace(
+            choice=target.protocol,
+            settings=self._request.settings,
+            role=role,
+            from_=Node.CLIENT,
+            to=node,
+            family=family,
+            address=address,
+            port=wanted,
+            prefer_tcp=wanted is not None,
+            open_driver=open_driver,
+            waiter=self._world.waiter((watch.fileno(),)),
+            clock=self._world.clock,
+            random_bytes=self._world.random_bytes,
+            interrupted=lambda: self._interrupted() or watch.disturbed(),
+            on_progress=self._on_progress,
+        )
+        self._findings.legs.append(outcome.leg)
+        self._findings.reachability.extend(outcome.reachability)
+
+    def _port(self, protocol: Protocol, wanted: int | None) -> int | None:
+        """Return the port that probes aim at: a URL's port is a TCP port, and says nothing about UDP."""
+        match protocol:
+            case Protocol.TCP:
+                return wanted or DEFAULT_TCP_PORT
+            case Protocol.UDP:
+                return wanted if wanted and self._request.target.url is None else DEFAULT_UDP_PORT
+            case Protocol.ICMP:
+                return None
+
+    # -- the end
+
+    def _finish(self, watch: Watch, comparisons: Comparisons) -> None:
+        findings = self._findings
+        healthy = bool(findings.legs) and all(leg.reached is not False for leg in findings.legs if leg.address)
+        healthy = healthy and all(check.failure is None for check in findings.dns)
+        results = comparisons.finish(needed=not healthy and not self._interrupted())
+        findings.reachability.extend(results.reachability)
+        findings.dns.extend(results.dns)
+        findings.proxy = results.proxy
+        self._name_hops()
+        looked_up = tuple(route.destination for route in findings.network.routes)
+        end = self._world.network(looked_up, self._request.sending)
+        findings.network = replace(
+            findings.network, neighbours=self._world.neighbours(), changes=watch.changes(end)
+        )
+
+    def _name_hops(self) -> None:
+        """Put reverse names to the hops; a resolver that never answered is not asked."""
+        findings = self._findings
+        alive = any(query.rcode for check in findings.dns for query in check.queries)
+        if not self._request.names or self._interrupted():
+            return
+        addresses = sorted({r.address for leg in findings.legs for hop in leg.hops for r in hop.responders})
+        grace = REVERSE_NAMES_GRACE_S if alive or not findings.dns else 0.0
+        if not addresses or not grace:
+            return
+        names = self._world.names_of(addresses, self._world.clock.monotonic() + grace)
+        findings.legs[:] = [_with_names(leg, names) for leg in findings.legs]
+
+
+def _with_names(leg: Leg, names: Mapping[str, str]) -> Leg:
+    hops = tuple(
+        replace(hop, responders=tuple(replace(r, name=names.get(r.address)) for r in hop.responders))
+        for hop in leg.hops
+    )
+    return replace(leg, hops=hops)
+
+
+def aborted(sample: Sample) -> bool:
+    """Return whether the sample ended before its time."""
+    return any(leg.end_reason is EndReason.ABORTED for leg in sample.legs)

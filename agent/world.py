@@ -1,0 +1,109 @@
+"""What a sample may ask of the world: the seam between the cycle and the drivers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from probes.clock import Clock
+from probes.facts import (
+    DnsCheck,
+    Family,
+    Neighbour,
+    Network,
+    NetworkChange,
+    Protocol,
+    Proxy,
+    ProxyMode,
+    Reachability,
+    Refusal,
+    Role,
+)
+from probes.seam import Driver, Waiter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """How the person wants packets to leave: None and 0 leave it to the host."""
+
+    source: str | None = None
+    interface: str | None = None
+    tos: int = 0
+
+
+class Watch(Interface):
+    """The network watched from the start of a sample to its end."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when something happened."""
+        ...
+
+    def use(self, network: Network, addresses: Sequence[str]) -> None:
+        """Take `network` as the start; from now on a change matters if it touches the way to these addresses."""
+        ...
+
+    def disturbed(self) -> bool:
+        """Return whether something changed that this sample rests on; cheap enough for every turn of a loop."""
+        ...
+
+    def changes(self, end: Network) -> tuple[NetworkChange, ...]:
+        """Return every change since the start, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+class World(Interface):
+    """Everything that the cycle can ask; `agent.composition` answers with real drivers."""
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock that everybody is told the time from."""
+        ...
+
+    def random_bytes(self, count: int) -> bytes:
+        """Return unguessable bytes."""
+        ...
+
+    def watch(self) -> Watch:
+        """Start to watch the network."""
+        ...
+
+    def network(self, addresses: Sequence[str], sending: Sending) -> Network:
+        """Return the network as it is, with a route look-up for each address."""
+        ...
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Return the neighbour cache as it is."""
+        ...
+
+    def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:
+        """Return everything that the resolvers said about a name; takes up to about 2.2 s."""
+        ...
+
+    def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:
+        """Return the reverse names known by monotonic time `until`, and none that are late."""
+        ...
+
+    def echo(self, role: Role, address: str) -> Reachability:
+        """Return whether an address answers ICMP echo; takes up to about a second."""
+        ...
+
+    def connect(self, role: Role, address: str, port: int) -> Reachability:
+        """Return whether a TCP connection opens; takes up to about a second."""
+        ...
+
+    def proxy_for(self, mode: ProxyMode, url: str | None, host: str, port: int) -> Callable[[], Proxy] | None:
+        """Return a check of the proxy that applies to this target, not yet made, or None if no proxy applies."""
+        ...
+
+    def open_driver(
+        self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending
+    ) -> tuple[Driver | None, tuple[Refusal, ...]]:
+        """Return a driver for one flow, and each rung of the ladder that was refused on the way to it."""
+        ...
+
+    def waiter(self, descriptors: Sequence[int]) -> Waiter:
+        """Return what waits for drivers, and is woken by these descriptors too."""
+        ...
