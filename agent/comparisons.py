@@ -51,7 +51,9 @@ class Comparisons:
         """Begin: the proxy at once, for it is part of the way; the rest when patience is at its end."""
         self._network = network
         target = self._request.target
-        check = self._world.proxy_for(self._request.proxy_mode, self._request.proxy_url, target.host, target.port or 443)
+        check = self._world.proxy_for(
+            self._request.proxy_mode, self._request.proxy_url, target.host, target.port or 443
+        )
         if check is not None:
             self._spawn(lambda: self._keep_proxy(check()))
         threading.Thread(target=self._wait_then_launch, daemon=True).start()

@@ -232,9 +232,7 @@ class _Collection:
         self._name_hops()
         looked_up = tuple(route.destination for route in findings.network.routes)
         end = self._world.network(looked_up, self._request.sending)
-        findings.network = replace(
-            findings.network, neighbours=self._world.neighbours(), changes=watch.changes(end)
-        )
+        findings.network = replace(findings.network, neighbours=self._world.neighbours(), changes=watch.changes(end))
 
     def _name_hops(self) -> None:
         """Put reverse names to the hops; a resolver that never answered is not asked."""
