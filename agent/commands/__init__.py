@@ -1,0 +1,1 @@
+"""One file for each subcommand: what it accepts, and what it does with it."""
