@@ -128,9 +128,13 @@ class Method(StrEnum):
 
 
 class FlowKind(StrEnum):
-    """`paris`: every probe has the same flow identifiers, so balancers keep them together. `per_probe`: they differ."""
+    """Which probes have the same flow identifiers, so that load balancers keep them on one path.
+
+    `paris`: all. `per_round`: those of one round of TTLs; the rounds differ. `per_probe`: none.
+    """
 
     PARIS = "paris"
+    PER_ROUND = "per_round"
     PER_PROBE = "per_probe"
 
 

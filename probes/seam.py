@@ -5,18 +5,23 @@ Plans are pure and see only these types; `probes.drivers` carries them over real
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from typing import Protocol as Interface
 
 from probes.facts import Answer, Clocks, Family, FlowKind, Icmp, Method, MplsLabel, Protocol, RejectReason, StampSource
 from probes.failure import Failure
 
 
+_PORTS: Final = 65536
+_OWN_PORTS: Final = 512
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The addresses and ports that all probes of one trace share.
+    """The addresses and ports that all probes of one trace share; addresses are bare, without a zone.
 
-    For ICMP both ports are None and `icmp_id` is the identifier of RFC 792. `source_port` is None where each probe has
-    its own (TCP without privilege).
+    For ICMP both ports are None and `icmp_id` is the identifier of RFC 792. `source_port` is None where it differs
+    between probes (TCP: `Driver.flow_kind` says how).
     """
 
     family: Family
@@ -27,12 +32,22 @@ class Flow:
     destination_port: int | None = None
     icmp_id: int | None = None
 
+    def own_port(self, number: int) -> int:
+        """Return the destination port of a UDP probe that has one of its own: 512 ports from the flow's on.
+
+        Near the end of the port range they run down from the flow's port instead.
+        """
+        base = self.destination_port or 0
+        offset = number % _OWN_PORTS
+        return base + offset if base + _OWN_PORTS <= _PORTS else base - offset
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What makes one probe recognisable and unguessable; random, never reused inside a trace.
 
-    `sequence` is 16 bits: the ICMP sequence number or the UDP checksum. `token` is 8 random bytes: the payload's first,
+    `sequence` is 16 bits: the ICMP sequence number or the UDP checksum (so never 0 for UDP: RFC 768 sends that as
+    65535). `token` is 8 random bytes: the payload's first,
     and its first four, as a big-endian number, are the TCP sequence number.
     """
 
@@ -49,8 +64,9 @@ class Identity:
 class Probe:
     """One packet to send. `number` is unique inside the trace, 0 upwards.
 
-    `own_port` asks for a destination port of the probe's own (the port of the flow plus `number`): the only identity
-    that a quote cut at 28 bytes leaves visible to a socket without privilege (UDP only).
+    `own_port` asks for a port of the probe's own. UDP: the destination port `Flow.own_port(number)`, the only identity
+    that a quote cut at 28 bytes leaves visible to a socket without privilege. TCP by raw sockets: a source port that no
+    probe in flight shares, because a destination answers one SYN for each pair of ports. Else it changes nothing.
     """
 
     number: int
