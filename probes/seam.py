@@ -11,7 +11,6 @@ from typing import Protocol as Interface
 from probes.facts import Answer, Clocks, Family, FlowKind, Icmp, Method, MplsLabel, Protocol, RejectReason, StampSource
 from probes.failure import Failure
 
-
 _PORTS: Final = 65536
 _OWN_PORTS: Final = 512
 
