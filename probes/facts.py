@@ -155,6 +155,7 @@ class RejectReason(StrEnum):
     WRONG_SOURCE = "wrong_source"
     SHORT_QUOTE = "short_quote"
     DUPLICATE = "duplicate"
+    NOT_AN_ANSWER = "not_an_answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
