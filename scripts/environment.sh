@@ -36,7 +36,7 @@ ensure_environment() {
     python=$(find_python)
     say "Making the environment in $1 (once; about a minute) ..."
     make_venv "$python" "$1"
-    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$2" >&2 || {
+    "$1/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes --requirement "$2" >&2 || {
         say "Could not install what $2 names. Check the way to the package index (proxy? pip configuration?) and run this again."
         exit 2
     }
