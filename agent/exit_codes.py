@@ -1,8 +1,6 @@
 """What the command's exit code says; docs/cli.md promises it."""
 
-from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -17,20 +15,15 @@ class ExitCode(IntEnum):
     OUTPUT_CLOSED = 141
 
 
-# The catalogue's code for "the agent itself failed".
-AGENT_ERROR: Final = "CP-01"
+def exit_code_of(status: str) -> ExitCode:
+    """Return the exit code for the status of a sample (a `rules.diagnosis.Status`; text, to import nothing).
 
-
-def exit_code_of(errors: Iterable[tuple[str, str]]) -> ExitCode:
-    """Return the exit code for the errors of a diagnosis.
-
-    Args:
-        errors: Code and severity (`info`, `warning`, `critical`) of each.
-
-    Returns:
-        NOT_MEASURED if the agent itself failed, else FOUND if any is above info, else CLEAN.
+    A discarded sample carries an info message only (CP-06), so nothing is above info.
     """
-    found = tuple(errors)
-    if any(code == AGENT_ERROR for code, _ in found):
-        return ExitCode.NOT_MEASURED
-    return ExitCode.FOUND if any(severity != "info" for _, severity in found) else ExitCode.CLEAN
+    return {
+        "ok": ExitCode.CLEAN,
+        "discarded": ExitCode.CLEAN,
+        "warning": ExitCode.FOUND,
+        "critical": ExitCode.FOUND,
+        "failed": ExitCode.NOT_MEASURED,
+    }[status]

@@ -1,0 +1,125 @@
+"""Reads a configuration: YAML text in; frozen settings out, or every mistake at once, each with its place."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from agent.config_checks import cross_check
+from agent.config_model import Settings
+from agent.config_values import Problem, Steps, expand
+from agent.config_words import found, problem_of
+from rules.yaml_marks import Marked, load_marked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFAULT_FILE: Final = Path("/etc/cloudpath-agent/agent.yaml")
+_LARGEST_FILE: Final = 1_000_000
+
+# The codes of the documented errors; a test holds them against the catalogue.
+KNOWN_CODES: Final = frozenset(
+    {f"CP-{number:02}" for number in range(1, 21)} | {f"ZPA-{number:02}" for number in range(1, 12)}
+)
+
+
+class ConfigurationError(Exception):
+    """A configuration that nothing may start on; `problems` are lines for a person, at least one."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and the text of each value that came from elsewhere (`${env:NAME}`, `${file:PATH}`)."""
+
+    settings: Settings
+    written: Mapping[Steps, str]
+
+
+def load_configuration(file: Path, environment: Mapping[str, str] = os.environ) -> Loaded:
+    """Return the settings of a file.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or is wrong: every mistake, as `FILE:LINE:COLUMN: path: what`.
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigurationError((f"{file}: cannot read it: {(error.strerror or str(error)).lower()}",)) from None
+    if len(data) > _LARGEST_FILE:
+        raise ConfigurationError((f"{file}: larger than a megabyte; no configuration is",))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError((f"{file}:{line}:1: not UTF-8 text; save it as UTF-8",)) from None
+    return parse_configuration(text, str(file), file.parent, environment)
+
+
+def parse_configuration(text: str, source: str, directory: Path, environment: Mapping[str, str]) -> Loaded:
+    """Return the settings of a YAML text; relative paths in it start at `directory`.
+
+    Raises:
+        ConfigurationError: As `load_configuration`; `source` is the FILE of its lines.
+    """
+    marked = load_marked(text, source)
+    data = {} if marked.value is None and not marked.problems else marked.value
+    if not isinstance(data, dict):
+        problems = [] if marked.problems else [Problem((), f"expected a mapping, found {found(data)}")]
+        raise ConfigurationError(_lines(marked, problems))
+    expanded = expand(data, environment, directory)
+    settings, problems = _validate(expanded.data, directory)
+    # A value that could not be read is wrong once, not twice.
+    unread = {problem.steps for problem in expanded.problems}
+    problems = [*expanded.problems, *(problem for problem in problems if problem.steps not in unread)]
+    if settings is None or problems or marked.problems:
+        raise ConfigurationError(_lines(marked, problems))
+    return Loaded(settings, expanded.written)
+
+
+def _validate(data: Any, directory: Path) -> tuple[Settings | None, list[Problem]]:
+    """Return the settings and every problem of model and cross-checks."""
+    problems = cross_check(data, KNOWN_CODES)
+    try:
+        # As JSON: only there does strictness still take a list for a tuple and a text for a path.
+        settings = Settings.model_validate_json(json.dumps(data), context={"directory": directory})
+    except ValidationError as error:
+        problems += [problem_of(detail, data, known_keys) for detail in error.errors(include_url=False)]
+        return None, problems
+    return settings, problems
+
+
+def _lines(marked: Marked, problems: list[Problem]) -> tuple[str, ...]:
+    """Return all problems as lines in the order of the file, each once."""
+    placed = [marked.problem(problem.steps, problem.what, at_key=problem.at_key) for problem in problems]
+    # What YAML itself could not read is null to the model, which need not say so again.
+    unread = {(problem.line, problem.column, problem.path) for problem in marked.problems}
+    placed = [problem for problem in placed if (problem.line, problem.column, problem.path) not in unread]
+    placed = sorted({*marked.problems, *placed}, key=lambda problem: (problem.line, problem.column, problem.what))
+    return tuple(dict.fromkeys(problem.text for problem in placed))
+
+
+def known_keys(steps: Steps) -> tuple[str, ...]:
+    """Return the keys that the mapping at `steps` may have, over all kinds that it may be of."""
+    models: list[type[BaseModel]] = [Settings]
+    for step in steps:
+        if isinstance(step, int):
+            continue
+        fields = [model.model_fields[step] for model in models if step in model.model_fields]
+        models = [model for field in fields for model in _models_in(field.annotation)]
+    return tuple(dict.fromkeys(key for model in models for key in model.model_fields))
+
+
+def _models_in(annotation: Any) -> "Iterator[type[BaseModel]]":
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

@@ -1,0 +1,122 @@
+"""What one key of the configuration demands of another; raw data in, so that all mistakes come at once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from agent.config_values import Problem, Steps
+from agent.proxy_url import proxy_problem
+from probes.facts import Family, Target
+from probes.target import TargetError, parse_target
+
+_LARGEST_TTL: Final = 255
+_ONE_OF_TWO: Final = "give exactly one of {} and {}"
+
+
+def cross_check(data: Mapping[str, Any], known_codes: frozenset[str]) -> list[Problem]:
+    """Return every contradiction between keys; wrong types are passed over, for the model reports those."""
+    return [problem for check in _CHECKS for problem in check(data, known_codes)]
+
+
+def _targets(data: Mapping[str, Any]) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    targets = data.get("targets")
+    for index, target in enumerate(targets if isinstance(targets, list) else []):
+        if isinstance(target, dict):
+            yield ("targets", index), target
+
+
+def _section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    section = data.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _names_are_unique(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    seen = set()
+    for steps, target in _targets(data):
+        name = target.get("name")
+        if isinstance(name, str) and name in seen:
+            yield Problem((*steps, "name"), f"another target is already called {name!r}; names tell targets apart")
+        seen.add(name if isinstance(name, str) else None)
+
+
+def _a_target_is_named_once(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    for steps, target in _targets(data):
+        if ("url" in target) == ("host" in target):
+            yield Problem(steps, _ONE_OF_TWO.format("url", "host"))
+        elif "url" in target and "port" in target:
+            yield Problem((*steps, "port"), "a URL has its own port; write it there, or use host")
+
+
+def _a_family_fits_its_target(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    for steps, target in _targets(data):
+        text, family = target.get("url", target.get("host")), target.get("family")
+        if not isinstance(text, str) or family not in set(Family):
+            continue
+        named = parse_target(text)
+        if isinstance(named, Target) and named.family not in {None, family}:
+            yield Problem((*steps, "family"), f"{named.name} is an address of the other family; leave family out")
+
+
+def _ttls_are_in_order(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    for steps, target in _targets(data):
+        first, most = target.get("first_ttl", 1), target.get("max_ttl", 30)
+        # Out of range is the model's to say.
+        if type(first) is int and type(most) is int and _LARGEST_TTL >= first > most >= 1:
+            key = "first_ttl" if "first_ttl" in target else "max_ttl"
+            yield Problem((*steps, key), f"first_ttl {first} is above max_ttl {most}")
+
+
+def _an_edge_route_has_an_edge(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    for steps, target in _targets(data):
+        if target.get("route") == "service_edge" and "service_edge" not in data:
+            yield Problem((*steps, "route"), "this route needs the section service_edge, which is not there")
+
+
+def _plain_http_stays_at_home(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    edge = _section(data, "service_edge")
+    api = edge.get("api")
+    if not isinstance(api, str) or not api.startswith("http://") or edge.get("insecure") is True:
+        return
+    target = parse_target(api)
+    if not isinstance(target, TargetError) and not _is_loopback(target.host):
+        yield Problem(("service_edge", "api"), "http:// is for loopback only; use https://, or say insecure: true")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _a_proxy_can_be_found(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    proxy = _section(data, "proxy")
+    url = proxy.get("url")
+    if proxy.get("mode") == "pac" and ("url" in proxy) == ("file" in proxy):
+        yield Problem(("proxy",), _ONE_OF_TWO.format("url", "file"))
+    if proxy.get("mode") == "explicit" and isinstance(url, str) and (problem := proxy_problem(url)):
+        # Never the URL itself: it may hold a password.
+        yield Problem(("proxy", "url"), f"this is no proxy: {problem}")
+
+
+def _overrides_name_errors(data: Mapping[str, Any], codes: frozenset[str]) -> Iterator[Problem]:
+    for code in _section(data, "severity_overrides"):
+        if code not in codes:
+            yield Problem(
+                ("severity_overrides", code), f"there is no error {code!r}; `cloudpath errors` lists them", at_key=True
+            )
+
+
+def _session_lines_have_one_source(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    zpa = data.get("zpa")
+    if isinstance(zpa, dict) and ("lss_listen" in zpa) == ("file" in zpa):
+        yield Problem(("zpa",), _ONE_OF_TWO.format("lss_listen", "file"))
+
+
+_CHECKS: Final[tuple[Callable[[Mapping[str, Any], frozenset[str]], Iterator[Problem]], ...]] = (
+    _names_are_unique,
+    _a_target_is_named_once,
+    _a_family_fits_its_target,
+    _ttls_are_in_order,
+    _an_edge_route_has_an_edge,
+    _plain_http_stays_at_home,
+    _a_proxy_can_be_found,
+    _overrides_name_errors,
+    _session_lines_have_one_source,
+)

@@ -1,0 +1,92 @@
+"""Values from elsewhere: `${env:NAME}` and `${file:PATH}` in the texts of a configuration."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# The steps from the root to a value: keys of mappings, indices of lists.
+Steps = tuple[str | int, ...]
+
+# `$${` stands for a plain `${`.
+_REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+# A secret is a line or a certificate, never a disk.
+_LARGEST_FILE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: where (steps from the root; `at_key` for the key rather than its value), and what."""
+
+    steps: Steps
+    what: str
+    at_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A configuration with its references followed; `written` has the text of each value that held one."""
+
+    data: object
+    written: Mapping[Steps, str]
+    problems: tuple[Problem, ...]
+
+
+class _ReferenceError(Exception):
+    """A reference that leads nowhere; the text says why."""
+
+
+def expand(data: object, environment: Mapping[str, str], directory: Path) -> Expanded:
+    """Return `data` with every reference in a text value replaced by what it names.
+
+    Args:
+        data: Mappings, lists and scalars, as YAML gives them.
+        environment: Where `${env:NAME}` looks.
+        directory: Where a relative `${file:PATH}` starts; the file's last line break is left out.
+    """
+    written: dict[Steps, str] = {}
+    problems: list[Problem] = []
+
+    def walk(value: object, steps: Steps) -> object:
+        if isinstance(value, dict):
+            return {key: walk(item, (*steps, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [walk(item, (*steps, index)) for index, item in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        written[steps] = value
+        try:
+            return _REFERENCE.sub(lambda match: _value_of(match, environment, directory), value)
+        except _ReferenceError as error:
+            problems.append(Problem(steps, str(error)))
+            return value
+
+    return Expanded(walk(data, ()), written, tuple(problems))
+
+
+def _value_of(match: re.Match[str], environment: Mapping[str, str], directory: Path) -> str:
+    text = match.group(0)
+    if text == "$${":
+        return "${"
+    kind, _, name = (match.group(1) or "").partition(":")
+    if not text.endswith("}") or kind not in {"env", "file"} or not name:
+        raise _ReferenceError(f"{text!r} is no reference; write ${{env:NAME}}, ${{file:PATH}}, or $${{ for a plain ${{")
+    if kind == "file":
+        return _file_text(directory / name)
+    if name not in environment:
+        raise _ReferenceError(f"the environment variable {name} is not set")
+    return environment[name]
+
+
+def _file_text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise _ReferenceError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise _ReferenceError(f"cannot read {path}: it is not UTF-8 text") from None
+    if len(text) > _LARGEST_FILE:
+        raise _ReferenceError(f"cannot read {path}: it is larger than a megabyte")
+    return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,177 @@
+"""A good configuration comes out frozen, with defaults; references are followed; a bad one never comes out."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from agent.config import ConfigurationError, Loaded, load_configuration, parse_configuration
+from agent.config_model import ExplicitProxySection, HttpSink, NoProxySection, ServiceEdgeSection, Settings
+from probes.facts import NdrSetting, ProtocolChoice, RouteKind
+from rules.diagnosis import Severity
+
+# The whole documented schema.
+EVERYTHING = """
+agent:
+  interval_s: 60
+  state_dir: state
+targets:
+  - name: crm
+    url: https://crm.example.com/login
+    route: service_edge
+    protocol: adaptive
+    queries: 5
+  - {name: db, host: 192.0.2.80, port: 5432, protocol: tcp, family: ipv4, first_ttl: 2, max_ttl: 20, timeout_s: 2}
+service_edge:
+  host: edge.example.com
+  port: 443
+  api: https://edge.example.com:8443
+  token_file: edge.token
+  ca_file: edge-ca.pem
+proxy: {mode: environment}
+egress: {address: null}
+ndr: auto
+controls: [192.0.2.1, "https://control.example.com/"]
+captive_check_url: null
+severity_overrides: {CP-13: critical}
+rules: [own-rules.yaml]
+emit:
+  - {type: stdout}
+  - {type: file, path: samples.ndjson}
+  - {type: http, url: "https://collector.example.com/ingest", format: ndjson, headers: {Authorization: "${file:token}"}}
+  - {type: otlp, url: "https://otel.example.com:4318/v1/logs"}
+zpa: {lss_listen: "127.0.0.1:9601"}
+"""
+
+
+def load(text: str, **environment: str) -> Loaded:
+    return parse_configuration(text, "agent.yaml", Path("/nowhere"), environment)
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Path:
+    for name in ("edge.token", "edge-ca.pem", "own-rules.yaml"):
+        (tmp_path / name).touch()
+    (tmp_path / "token").write_text("Bearer t0ps3cret\n", encoding="utf-8")
+    file = tmp_path / "agent.yaml"
+    file.write_text(EVERYTHING, encoding="utf-8")
+    return file
+
+
+def test_the_whole_documented_schema_is_accepted(everything: Path) -> None:
+    settings = load_configuration(everything, {}).settings
+    here = everything.parent
+    crm, database = settings.targets
+    assert (crm.name, crm.url, crm.route, crm.queries) == (
+        "crm",
+        "https://crm.example.com/login",
+        RouteKind.SERVICE_EDGE,
+        5,
+    )
+    assert (database.host, database.port, database.protocol, database.timeout_s) == (
+        "192.0.2.80",
+        5432,
+        ProtocolChoice.TCP,
+        2.0,
+    )
+    assert settings.agent.state_dir == here / "state"
+    assert isinstance(settings.service_edge, ServiceEdgeSection)
+    assert settings.service_edge.token_file == here / "edge.token"
+    assert settings.severity_overrides == {"CP-13": Severity.CRITICAL}
+    assert settings.rules == (here / "own-rules.yaml",)
+    assert [sink.type for sink in settings.emit] == ["stdout", "file", "http", "otlp"]
+
+
+def test_a_secret_comes_from_its_file_without_the_last_line_break(everything: Path) -> None:
+    loaded = load_configuration(everything, {})
+    sink = loaded.settings.emit[2]
+    assert isinstance(sink, HttpSink)
+    assert sink.headers == {"Authorization": "Bearer t0ps3cret"}
+    assert loaded.written == {("emit", 2, "headers", "Authorization"): "${file:token}"}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "\ufeff"])
+def test_an_empty_file_is_all_defaults(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text(text, encoding="utf-8")
+    settings = load_configuration(file, {}).settings
+    assert settings == Settings()
+    assert settings.agent.interval_s == 300
+    assert settings.proxy == NoProxySection(mode="environment")
+    assert settings.ndr is NdrSetting.AUTO
+
+
+@pytest.mark.parametrize(("text", "expected"), [("auto", "auto"), ("true", "true"), ("false", "false")])
+def test_ndr_takes_a_word_or_a_boolean(text: str, expected: str) -> None:
+    assert load(f"ndr: {text}").settings.ndr is NdrSetting(expected)
+
+
+def test_references_to_the_environment_are_followed_and_escaped_ones_are_not() -> None:
+    proxy = load('proxy: {mode: explicit, url: "http://u:${env:P}$${x}@proxy.example.com:3128"}', P="pw").settings.proxy
+    assert proxy == ExplicitProxySection(mode="explicit", url="http://u:pw${x}@proxy.example.com:3128")
+
+
+def test_a_loopback_api_may_be_plain_http_and_others_when_somebody_says_insecure() -> None:
+    for api in ("http://127.0.0.1:8443/", "http://[::1]:8443/", "http://localhost/"):
+        assert load(f"service_edge: {{host: e.example, api: '{api}'}}").settings.service_edge is not None
+    assert load("service_edge: {host: e.example, api: 'http://e.example/', insecure: true}").settings.service_edge
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load("ndr: true").settings
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.ndr = NdrSetting.AUTO
+
+
+@pytest.mark.parametrize(("name", "words"), [("missing.yaml", "no such file or directory"), ("", "is a directory")])
+def test_a_file_that_cannot_be_read_is_one_line(name: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(tmp_path / name, {})
+    assert caught.value.problems == (f"{tmp_path / name}: cannot read it: {words}",)
+
+
+def test_a_file_larger_than_any_configuration_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "huge.yaml"
+    file.write_text("#" * 1_000_001, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="larger than a megabyte"):
+        load_configuration(file, {})
+
+
+KEYS = st.sampled_from(
+    [*Settings.model_fields, "url", "host", "name", "mode", "type", "headers", "port", "<<", "?", "a b"]
+)
+SCALARS = st.sampled_from(
+    ["1", "-1", "1e9", "true", "no", "~", "'x'", "${env:A}", "${", "https://x/", "192.0.2.1", "pac", "http"]
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(KEYS, inner, max_size=4).map(
+            lambda items: "{" + ", ".join(f'"{key}": {value}' for key, value in items.items()) + "}"
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.text(max_size=60)
+    | VALUES
+    | st.dictionaries(KEYS, VALUES, max_size=5).map(
+        lambda items: "\n".join(f'"{key}": {value}' for key, value in items.items())
+    )
+)
+def test_any_text_is_settings_or_lines_with_places(text: str) -> None:
+    assert all(line.startswith("agent.yaml:") for line in lines_of(text))
+
+
+def lines_of(text: str) -> tuple[str, ...]:
+    """Any other exception than the one for a person fails the test."""
+    try:
+        load(text)
+    except ConfigurationError as error:
+        return error.problems or ("a configuration was refused without a reason",)
+    return ()
