@@ -1,0 +1,46 @@
+"""What all tiers share: a lab test fails, rather than disappears, where it has to run and cannot."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import pytest
+
+LAB_TOOLS: Final = (
+    "ip",
+    "nft",
+    "sysctl",
+    "setpriv",
+    "nsenter",
+    "ping",
+    "traceroute",
+    "mtr",
+    "scamper",
+    "dnsmasq",
+    "tinyproxy",
+)
+
+
+def what_the_lab_lacks(user_id: int, which: Callable[[str], str | None]) -> tuple[str, ...]:
+    """Return what a lab test needs and this machine does not give, in words."""
+    rights = () if user_id == 0 else ("root",)
+    return (*rights, *(tool for tool in LAB_TOOLS if which(tool) is None))
+
+
+def lab_is_required(environment: Mapping[str, str]) -> bool:
+    """Return whether a lab test that cannot run is a failure: in CI, and where it is asked for."""
+    return environment.get("CI", "").lower() in {"true", "1"} or environment.get("CLOUDPATH_REQUIRE_LAB") == "1"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail or skip a lab test that cannot run here, saying what is missing."""
+    if item.get_closest_marker("lab") is None:
+        return
+    lacking = what_the_lab_lacks(os.geteuid(), shutil.which)
+    if not lacking:
+        return
+    message = f"the lab lacks {', '.join(lacking)}; as root on Debian, scripts/test installs the tools"
+    if lab_is_required(os.environ):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
