@@ -1,0 +1,1 @@
+"""The shapes in which a record leaves the agent, one file a format."""

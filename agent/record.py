@@ -1,0 +1,184 @@
+"""The record: facts and diagnosis of one sample as one self-contained JSON document, `cloudpath.sample/1`.
+
+Nothing is computed here. The document is a walk over the fields of the dataclasses, so that reading one back
+(`agent.record_reader`) gives the same facts. `docs/output.md` explains every key.
+"""
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import Enum
+from typing import Final
+
+from agent.version import VERSION
+from probes.facts import (
+    AgentFailure,
+    DnsCheck,
+    Leg,
+    NdrSetting,
+    Network,
+    Proxy,
+    Reachability,
+    Sample,
+    Target,
+)
+from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Rejected, Status
+
+SCHEMA: Final = "cloudpath.sample/1"
+
+DISCARDED_REASON: Final = "discarded: the network changed during the sample"
+
+Document = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentIdentity:
+    """Who made a record: an agent, at a version, in one boot of one host."""
+
+    id: str
+    version: str
+    hostname: str
+    boot_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordHeader:
+    """What a record needs beside facts and diagnosis: an identity of its own, and its place in the agent's sequence."""
+
+    id: str
+    seq: int
+    agent: AgentIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The whole document, key by key in the order it is written; the JSON Schema is made from this class.
+
+    Every key is always there. `web`, `egress` and `middlebox` are not measured by this version and therefore null.
+    """
+
+    schema: str
+    id: str
+    seq: int
+    agent: AgentIdentity
+    started_at: str
+    duration_us: int
+    target: Target
+    status: Status
+    errors: tuple[FiredError, ...]
+    rejected: tuple[Rejected, ...]
+    not_evaluated: tuple[NotEvaluated, ...]
+    network: Network
+    ndr: NdrSetting
+    dns: tuple[DnsCheck, ...]
+    proxy: Proxy | None
+    web: None
+    egress: None
+    middlebox: None
+    reachability: tuple[Reachability, ...]
+    legs: tuple[Leg, ...]
+    agent_failures: tuple[AgentFailure, ...]
+
+
+def document(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Document:
+    """Return the record of one sample as plain dictionaries, lists, texts and numbers, ready for any JSON encoder.
+
+    A discarded sample keeps everything but what the path would be scored by: see `without_scores`.
+    """
+    kept = without_scores(sample) if diagnosis.status is Status.DISCARDED else sample
+    record = Record(
+        schema=SCHEMA,
+        id=header.id,
+        seq=header.seq,
+        agent=header.agent,
+        started_at=kept.started_at,
+        duration_us=kept.duration_us,
+        target=kept.target,
+        status=diagnosis.status,
+        errors=diagnosis.errors,
+        rejected=diagnosis.rejected,
+        not_evaluated=diagnosis.not_evaluated,
+        network=kept.network,
+        ndr=kept.ndr,
+        dns=kept.dns,
+        proxy=kept.proxy,
+        web=None,
+        egress=None,
+        middlebox=None,
+        reachability=kept.reachability,
+        legs=kept.legs,
+        agent_failures=kept.agent_failures,
+    )
+    return _dataclass(record)
+
+
+def without_scores(sample: Sample) -> Sample:
+    """Return the sample without hops, loss, delay and path MTU on its legs: two networks were measured as one.
+
+    Addresses, protocol and end of each leg stay, and so do the network's changes, on which the verdict rests.
+    """
+    return replace(sample, legs=tuple(_without_scores(leg) for leg in sample.legs))
+
+
+def _without_scores(leg: Leg) -> Leg:
+    return replace(leg, hops=(), loss_ratio=None, end_to_end=None, path_mtu=None, reason=DISCARDED_REASON)
+
+
+def local_header(*, identity: str, seq: int, agent_id: str, hostname: str, boot_id: str | None) -> RecordHeader:
+    """Return the header of a record made by this version of the agent."""
+    agent = AgentIdentity(id=agent_id, version=VERSION, hostname=hostname, boot_id=boot_id)
+    return RecordHeader(id=identity, seq=seq, agent=agent)
+
+
+def uuid7(realtime_ns: int, random: bytes) -> str:
+    """Return a UUID version 7: 48 bits of milliseconds since 1970, then 74 random bits.
+
+    Args:
+        realtime_ns: The wall clock, in nanoseconds since the Unix epoch.
+        random: At least 10 random bytes.
+
+    Source: RFC 9562 section 5.7 (Python's own arrives with 3.14).
+    """
+    milliseconds = realtime_ns // 1_000_000
+    rand_a = int.from_bytes(random[:2], "big") & 0x0FFF
+    rand_b = int.from_bytes(random[2:10], "big") & ((1 << 62) - 1)
+    number = (milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+# --- the walk ---------------------------------------------------------------------------------------------------------
+
+
+def plain(value: object) -> object:
+    """Return a value of the vocabulary as JSON has it: enums as values, tuples as lists, `from_` as `from`."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return _text(value.value if isinstance(value, Enum) else value)
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return _dataclass(value)
+    raise TypeError(f"{type(value).__name__} has no place in a record")
+
+
+def _dataclass(value: object) -> Document:
+    return {key: plain(getattr(value, name)) for name, key in _KEYS[type(value)]}
+
+
+class _Keys(dict[type, tuple[tuple[str, str], ...]]):
+    """Each field's name and its key, by class; a trailing underscore only keeps Python's own words apart."""
+
+    def __missing__(self, kind: type) -> tuple[tuple[str, str], ...]:
+        keys = tuple((field.name, field.name.removesuffix("_")) for field in fields(kind))
+        self[kind] = keys
+        return keys
+
+
+_KEYS: Final = _Keys()
+
+
+def _text(text: str) -> str:
+    # Names of files and interfaces may carry bytes that are no UTF-8, as lone surrogates: JSON cannot hold those.
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,1 @@
+"""What people look at: pure functions from facts and diagnosis to text."""

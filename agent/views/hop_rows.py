@@ -1,0 +1,149 @@
+"""One leg as rows of the hop table: where it starts, every hop, and the series to its end."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from agent.views.escape import escape
+from agent.views.style import PAINT_OF, Paint, Style
+from agent.views.table import Row
+from agent.views.words import CLASSES, NODES, leg_words, milliseconds, percent, responder_answer
+from probes.facts import Direction, EndToEnd, Hop, Leg, Responder, RttSummary
+from rules.diagnosis import Severity
+
+# Where an icon hangs in a leg: at its start, at one probe TTL, or at its end.
+Place = int | str
+START: Final = "start"
+END: Final = "end"
+
+Icons = Mapping[Place, Severity]
+
+_NAME_OF_END: Final[dict[bool | None, str]] = {True: "", False: "not reached", None: "not known"}
+
+
+def leg_rows(leg: Leg, icons: Icons, style: Style) -> list[Row]:
+    """Return the rows of one leg; `icons` says what hangs where in it."""
+    arrow = style.symbols.forward if leg.direction is Direction.FORWARD else style.symbols.reverse
+    if leg.reached is None and not leg.hops and leg.end_to_end is None:
+        return [_untraced_row(leg, arrow, icons, style)]
+    rows = [_start_row(leg, arrow, icons, style)]
+    for hop in leg.hops:
+        rows.extend(_hop_rows(hop, arrow, icons, style))
+    rows.append(_end_row(leg, arrow, icons, style))
+    return rows
+
+
+def _untraced_row(leg: Leg, arrow: str, icons: Icons, style: Style) -> Row:
+    found = [icons[place] for place in (START, END) if place in icons]
+    icon, paint = _icon(max(found, key=list(Severity).index) if found else None, style)
+    return Row(arrow=arrow, icon=icon, icon_paint=paint, name=leg_words(leg), dotted=True, paint=Paint.FAINT)
+
+
+def _start_row(leg: Leg, arrow: str, icons: Icons, style: Style) -> Row:
+    icon, paint = _icon(icons.get(START), style)
+    address = escape(leg.source_address or "")
+    return Row(arrow=arrow, hop="0", icon=icon, icon_paint=paint, address=address, name=NODES[leg.from_])
+
+
+def _hop_rows(hop: Hop, arrow: str, icons: Icons, style: Style) -> list[Row]:
+    icon, paint = _icon(icons.get(hop.probe_ttl), style)
+    first = hop.responders[0] if hop.responders else None
+    main = Row(
+        arrow=arrow,
+        hop=str(hop.probe_ttl),
+        icon=icon,
+        icon_paint=paint,
+        address=escape(first.address) if first else "*",
+        name=_name(first),
+        cells=_hop_cells(hop, first),
+        paint=Paint.PLAIN if first else Paint.FAINT,
+    )
+    return [main, *(_other_row(responder) for responder in hop.responders[1:])]
+
+
+def _other_row(responder: Responder) -> Row:
+    """Return the row of a further responder at the same TTL: its own delays, the hop's loss is not its own."""
+    cells = _responder_cells(responder)
+    if responder.rtt_us:
+        times = responder.rtt_us
+        cells |= {
+            "min": milliseconds(min(times)),
+            "avg": milliseconds(sum(times) / len(times)),
+            "max": milliseconds(max(times)),
+        }
+    return Row(address=escape(responder.address), name=_name(responder), cells=cells)
+
+
+def _end_row(leg: Leg, arrow: str, icons: Icons, style: Style) -> Row:
+    """Return the row of the end-to-end series, apart from the hops: the only one whose loss is the path's."""
+    icon, paint = _icon(icons.get(END), style)
+    return Row(
+        arrow=arrow,
+        hop="end",
+        icon=icon,
+        icon_paint=paint,
+        address=escape(leg.address or NODES[leg.to]),
+        name=_NAME_OF_END[leg.reached],
+        cells=_series_cells(leg.end_to_end) if leg.end_to_end else {},
+        paint=Paint.HEAD,
+    )
+
+
+def _icon(severity: Severity | None, style: Style) -> tuple[str, Paint]:
+    return ("", Paint.PLAIN) if severity is None else (style.symbols.icon(severity), PAINT_OF[severity])
+
+
+def _name(responder: Responder | None) -> str:
+    """Return the name beside an address, without the dot that ends every complete name."""
+    return escape(responder.name.removesuffix(".")) if responder and responder.name else ""
+
+
+def _hop_cells(hop: Hop, first: Responder | None) -> dict[str, str]:
+    cells = {
+        "loss": percent(hop.sent - hop.received, hop.sent),
+        "class": CLASSES[hop.loss_class],
+        "failed": _failed(hop.sent, hop.received),
+        "late": str(hop.late),
+    }
+    return cells | _rtt_cells(hop.rtt_us) | (_responder_cells(first) if first else {})
+
+
+def _series_cells(series: EndToEnd) -> dict[str, str]:
+    cells = {
+        "loss": percent(series.sent - series.received, series.sent),
+        "failed": _failed(series.sent, series.received),
+        "late": str(series.late),
+    }
+    return cells | _rtt_cells(series.rtt_us)
+
+
+def _failed(sent: int, received: int) -> str:
+    """Return `1/3`: one packet of three failed."""
+    return f"{sent - received}/{sent}" if sent else "-"
+
+
+def _responder_cells(responder: Responder) -> dict[str, str]:
+    return {
+        "reply_ttl": "" if responder.reply_ttl is None else str(responder.reply_ttl),
+        "asn": "" if responder.asn is None else f"AS{responder.asn}",
+        "answer": responder_answer(responder) + _labels(responder),
+    }
+
+
+def _labels(responder: Responder) -> str:
+    """Return the RFC 4950 labels that a router quoted, top of the stack first."""
+    if not responder.mpls:
+        return ""
+    return ", MPLS " + "/".join(str(entry.label) for entry in responder.mpls)
+
+
+def _rtt_cells(rtt: RttSummary | None) -> dict[str, str]:
+    """Return the delay cells; a dash says that there is no delay to tell, never a zero."""
+    if rtt is None:
+        return dict.fromkeys(("min", "avg", "max", "dev", "jitter"), "-")
+    return {
+        "min": milliseconds(rtt.min),
+        "avg": milliseconds(rtt.avg),
+        "max": milliseconds(rtt.max),
+        "dev": milliseconds(rtt.stddev),
+        "jitter": "-" if rtt.jitter is None else milliseconds(rtt.jitter),
+    }

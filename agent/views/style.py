@@ -1,0 +1,105 @@
+"""How a view may draw: how wide, in which colours, with which characters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from rules.diagnosis import Severity
+
+# Prose wider than this is hard to read; tables may be wider.
+PROSE_WIDTH: Final = 100
+NARROWEST: Final = 20
+
+
+class Paint(StrEnum):
+    """What a piece of text means; a terminal with colour gives it one (ECMA-48 SGR parameters)."""
+
+    PLAIN = ""
+    HEAD = "1"
+    FAINT = "2"
+    GOOD = "32"
+    INFO = "36"
+    WARNING = "33"
+    CRITICAL = "1;31"
+
+
+PAINT_OF: Final[dict[Severity, Paint]] = {
+    Severity.INFO: Paint.INFO,
+    Severity.WARNING: Paint.WARNING,
+    Severity.CRITICAL: Paint.CRITICAL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbols:
+    """The characters beyond words; each is one column wide."""
+
+    forward: str
+    reverse: str
+    info: str
+    warning: str
+    critical: str
+    good: str
+    gap: str
+    cut: str
+
+    def icon(self, severity: Severity) -> str:
+        """Return the mark of a severity."""
+        return {Severity.INFO: self.info, Severity.WARNING: self.warning, Severity.CRITICAL: self.critical}[severity]
+
+
+# No character that terminals may draw as an emoji, two columns wide, but the warning sign: it is followed by a space.
+UNICODE: Final = Symbols(
+    forward="↓",
+    reverse="↑",
+    info="ⓘ",
+    warning="⚠",
+    critical="✘",
+    good="✔",
+    gap="┄",
+    cut="…",
+)
+ASCII: Final = Symbols(forward="v", reverse="^", info="i", warning="!", critical="x", good="+", gap=".", cut="~")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """Width in columns (None: as wide as it takes), colour or not, Unicode or ASCII."""
+
+    width: int | None = None
+    colour: bool = False
+    unicode: bool = True
+
+    @property
+    def symbols(self) -> Symbols:
+        """Return the characters that this style may use."""
+        return UNICODE if self.unicode else ASCII
+
+    @property
+    def prose_width(self) -> int:
+        """Return the width at which sentences wrap."""
+        return max(NARROWEST, min(self.width or PROSE_WIDTH, PROSE_WIDTH))
+
+    def paint(self, text: str, paint: Paint) -> str:
+        """Return the text in its colour, or as it is."""
+        if not self.colour or paint is Paint.PLAIN or not text:
+            return text
+        return f"\x1b[{paint.value}m{text}\x1b[0m"
+
+
+def style_for(*, is_terminal: bool, columns: int, encoding: str | None, environment: Mapping[str, str]) -> Style:
+    """Return the style for a stream.
+
+    Args:
+        is_terminal: Whether a person looks at it. A pipe or file gets no colour and no limit of width.
+        columns: The terminal's width, 0 where unknown (then 80).
+        encoding: The stream's encoding; only UTF-8 gets more than ASCII.
+        environment: Read for NO_COLOR (no-color.org: any non-empty value) and TERM.
+    """
+    plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+    return Style(
+        width=(columns or 80) if is_terminal else None,
+        colour=is_terminal and not plain,
+        unicode=(encoding or "").lower().replace("-", "").replace("_", "") == "utf8",
+    )

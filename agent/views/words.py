@@ -1,0 +1,240 @@
+"""The words of the views: values of the vocabulary as a person would say them."""
+
+from typing import Final
+
+from agent.views.escape import escape, escape_text
+from probes.facts import (
+    Answer,
+    EndReason,
+    EndToEnd,
+    Hop,
+    Icmp,
+    Leg,
+    LossClass,
+    Node,
+    Protocol,
+    Responder,
+    RouteKind,
+    Target,
+)
+from probes.failure import Failure
+
+NODES: Final[dict[Node, str]] = {
+    Node.CLIENT: "this machine",
+    Node.GATEWAY: "the gateway",
+    Node.EGRESS: "the Internet egress",
+    Node.EXTERNAL_PROXY: "the external proxy",
+    Node.DATA_CENTER_EGRESS: "the data center egress",
+    Node.SERVICE_EDGE: "the service edge",
+    Node.PRIVATE_EDGE: "the private edge",
+    Node.APP_CONNECTOR: "the app connector",
+    Node.DESTINATION: "the destination",
+}
+
+ROUTES: Final[dict[RouteKind, str]] = {
+    RouteKind.DIRECT: "direct",
+    RouteKind.SERVICE_EDGE: "through the service edge",
+    RouteKind.PRIVATE_ACCESS: "through private access",
+}
+
+PROTOCOLS: Final[dict[Protocol, str]] = {Protocol.ICMP: "ICMP", Protocol.UDP: "UDP", Protocol.TCP: "TCP"}
+
+CLASSES: Final[dict[LossClass, str]] = {
+    LossClass.NONE: "none",
+    LossClass.RATE_LIMITED: "rate limited",
+    LossClass.SILENT: "silent",
+    LossClass.RETURN_PATH: "return path",
+    LossClass.LOSS: "loss",
+    LossClass.UNKNOWN: "unknown",
+}
+
+# What a class of loss means to somebody who has never read a traceroute: for one hop, and for several.
+CLASS_NOTES: Final[dict[LossClass, tuple[str, str]]] = {
+    LossClass.RATE_LIMITED: (
+        "Hop {hop} answers only now and then, to spare itself work. The hops behind it miss nothing: no loss.",
+        "Hops {hops} answer only now and then, to spare themselves work. The hops behind them miss nothing: no loss.",
+    ),
+    LossClass.SILENT: (
+        "Hop {hop} answers no probes but passes them on: the hops behind it answer. This is common and no fault.",
+        "Hops {hops} answer no probes but pass them on: the hops behind them answer. This is common and no fault.",
+    ),
+    LossClass.RETURN_PATH: (
+        "Hop {hop}: answers get lost on this router's own way back. The hops behind it are not affected.",
+        "Hops {hops}: answers get lost on these routers' own way back. The hops behind them are not affected.",
+    ),
+    LossClass.LOSS: (
+        "Packets are lost at hop {hop}: this loss is real, for it goes on to the end.",
+        "Packets are lost from hop {hop} on (hops {hops}): this loss is real, for it goes on to the end.",
+    ),
+}
+
+# RFC 792 and RFC 1812 section 5.2.7.1 (ICMP type 3), RFC 4443 section 3.1 (ICMPv6 type 1).
+UNREACHABLE_V4: Final[dict[int, str]] = {
+    0: "network unreachable",
+    1: "host unreachable",
+    2: "protocol unreachable",
+    3: "port unreachable",
+    4: "fragmentation needed",
+    5: "source route failed",
+    6: "network unknown",
+    7: "host unknown",
+    8: "source isolated",
+    9: "network administratively prohibited",
+    10: "host administratively prohibited",
+    11: "network unreachable for this type of service",
+    12: "host unreachable for this type of service",
+    13: "administratively prohibited",
+    14: "host precedence violation",
+    15: "precedence cutoff",
+}
+UNREACHABLE_V6: Final[dict[int, str]] = {
+    0: "no route",
+    1: "administratively prohibited",
+    2: "beyond the scope of the source address",
+    3: "address unreachable",
+    4: "port unreachable",
+    5: "source address refused by policy",
+    6: "route rejects the destination",
+    7: "source routing header error",
+}
+
+ANSWERS: Final[dict[Answer, str]] = {
+    Answer.TIME_EXCEEDED: "time exceeded",
+    Answer.REASSEMBLY_TIME_EXCEEDED: "reassembly time exceeded",
+    Answer.DESTINATION_UNREACHABLE: "destination unreachable",
+    Answer.PACKET_TOO_BIG: "packet too big",
+    Answer.PARAMETER_PROBLEM: "parameter problem",
+    Answer.ECHO_REPLY: "echo reply",
+    Answer.SYN_ACK: "SYN-ACK",
+    Answer.RST: "RST",
+    Answer.UDP_REPLY: "UDP reply",
+    Answer.OTHER_ICMP: "other ICMP message",
+}
+
+FAILURES: Final[dict[Failure, str]] = {
+    Failure.NOT_PERMITTED: "the system does not permit it",
+    Failure.TOO_MANY_FILES: "too many files are open",
+    Failure.OUT_OF_MEMORY: "the system has no memory left for it",
+    Failure.FAMILY_UNSUPPORTED: "the system does not support this protocol family",
+    Failure.NETWORK_UNREACHABLE: "there is no route to it",
+    Failure.HOST_UNREACHABLE: "it cannot be reached from here",
+    Failure.ROUTE_PROHIBITED: "a route of this machine prohibits it",
+    Failure.ROUTE_BLACKHOLE: "a route of this machine discards it",
+    Failure.BLOCKED_LOCALLY: "the firewall of this machine blocks it",
+    Failure.NETWORK_DOWN: "the network interface is down",
+    Failure.NO_SUCH_INTERFACE: "there is no such network interface",
+    Failure.ADDRESS_NOT_AVAILABLE: "this machine does not have the source address",
+    Failure.ADDRESS_IN_USE: "the address is in use",
+    Failure.MESSAGE_TOO_LONG: "the packet is too big for the link",
+    Failure.CONNECTION_REFUSED: "the connection was refused",
+    Failure.CONNECTION_RESET: "the connection was reset",
+    Failure.TIMED_OUT: "no answer in time",
+    Failure.NAME_SYNTAX: "the name is not a valid domain name",
+    Failure.NXDOMAIN: "the name does not exist",
+    Failure.NO_DATA: "the name has no address",
+    Failure.SERVFAIL: "the resolver could not find out",
+    Failure.REFUSED: "the resolver refused to answer",
+    Failure.RCODE_OTHER: "the resolver answered with an error",
+    Failure.NO_RESOLVER: "no resolver is configured",
+    Failure.UNEXPECTED_STATUS: "the answer has an unexpected status",
+    Failure.TLS_FAILED: "the TLS handshake failed",
+    Failure.MALFORMED_REPLY: "the answer could not be understood",
+    Failure.ABORTED: "interrupted",
+    Failure.DEADLINE_OVERRUN: "it took longer than allowed",
+    Failure.INTERNAL_ERROR: "the agent made a mistake",
+    Failure.OTHER: "it failed for another reason",
+}
+
+END_REASONS: Final[dict[EndReason, str]] = {
+    EndReason.REACHED: "reached",
+    EndReason.UNREACHABLE: "a router reported that it cannot pass the packets on",
+    EndReason.GAP_LIMIT: "nothing answers behind the last hop shown",
+    EndReason.MAX_TTL: "the highest hop number allowed was reached first",
+    EndReason.SEND_FAILED: "this machine could not send the packets",
+    EndReason.NOT_OPENED: "this machine did not let the agent send packets",
+    EndReason.ABORTED: "the trace was interrupted",
+    EndReason.NOT_TRACED: "not traced",
+}
+
+
+def milliseconds(us: float) -> str:
+    """Return a duration in ms as three figures or so: `0.41`, `9.87`, `40.1`, `123`."""
+    ms = us / 1000
+    if ms < 9.995:  # noqa: PLR2004 - what rounds to 10.0 needs one decimal less
+        return f"{ms:.2f}"
+    return f"{ms:.1f}" if ms < 99.95 else f"{ms:.0f}"  # noqa: PLR2004 - likewise
+
+
+def percent(part: int, whole: int) -> str:
+    """Return `part` of `whole` in per cent; 0 and 100 only where they are exact; a dash for a part of nothing."""
+    if whole <= 0:
+        return "-"
+    ratio = 100 * part / whole
+    if part > 0 and ratio < 1:
+        return "<1%"
+    return ">99%" if part < whole and ratio > 99 else f"{ratio:.0f}%"  # noqa: PLR2004 - 99.5 would round to 100
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 hop` or `2 hops`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(numbers: list[int]) -> str:
+    """Return ascending numbers as `3`, `3, 5-7`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def protocol_and_port(protocol: Protocol | None, port: int | None) -> str:
+    """Return `TCP to port 443`, `ICMP`, or `no protocol` where none was chosen."""
+    if protocol is None:
+        return "no protocol"
+    named = PROTOCOLS[protocol]
+    return named if port is None or protocol is Protocol.ICMP else f"{named} to port {port}"
+
+
+def target_words(target: Target, address: str | None) -> str:
+    """Return `crm.example.com (192.0.2.80)`, or one of them where they are the same or the address is unknown."""
+    host = escape(target.host)
+    return host if address is None or address == target.host else f"{host} ({escape(address)})"
+
+
+def leg_words(leg: Leg) -> str:
+    """Return `this machine to the destination`."""
+    return f"{NODES[leg.from_]} to {NODES[leg.to]}"
+
+
+def icmp_words(answer: Answer, icmp: Icmp | None, *, ipv6: bool) -> str:
+    """Return what a message says: `administratively prohibited (ICMP 3/13)`, `SYN-ACK`."""
+    if icmp is None:
+        return ANSWERS[answer]
+    table = UNREACHABLE_V6 if ipv6 else UNREACHABLE_V4
+    unreachable = answer is Answer.DESTINATION_UNREACHABLE
+    words = table.get(icmp.code, ANSWERS[answer]) if unreachable else ANSWERS[answer]
+    return f"{words} ({'ICMPv6' if ipv6 else 'ICMP'} {icmp.type}/{icmp.code})"
+
+
+def responder_answer(responder: Responder) -> str:
+    """Return what one responder's message says."""
+    return icmp_words(responder.answer, responder.icmp, ipv6=":" in responder.address)
+
+
+def series_words(series: EndToEnd) -> str:
+    """Return `no loss`, `10% loss (1 of 10 packets)` or why nothing is known."""
+    failed = series.sent - series.received
+    if not series.sent:
+        return escape_text(series.reason) if series.reason else "not measured"
+    if not failed:
+        return "no loss"
+    return f"{percent(failed, series.sent)} loss ({failed} of {counted(series.sent, 'packet')})"
+
+
+def heard(hop: Hop) -> bool:
+    """Return whether anybody answered at this hop, in time or late."""
+    return bool(hop.responders)

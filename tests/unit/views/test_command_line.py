@@ -1,0 +1,94 @@
+"""The Command Line View, drawn for every situation, against text that a person has read."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from agent.views.command_line import command_line_view
+from agent.views.style import Style
+from tests.unit.views import samples
+from tests.unit.views.snapshots import DRAWINGS, EXPECTED, OTHER_VIEWS, Drawing
+
+ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
+SITUATIONS = {name: (drawing.sample, drawing.diagnosis) for name, drawing in DRAWINGS.items()}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_view_is_as_approved(name: str) -> None:
+    assert DRAWINGS[name].draw() == (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_every_approved_text_belongs_to_a_view() -> None:
+    assert {file.stem for file in EXPECTED.glob("*.txt")} == {*DRAWINGS, *OTHER_VIEWS}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 132])
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    sample, diagnosis = SITUATIONS[name]
+    text = command_line_view(sample, diagnosis, Style(width=width), explain=True)
+    assert [line for line in text.splitlines() if len(line) > width] == []
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_colour_adds_nothing_but_colour(name: str) -> None:
+    sample, diagnosis = SITUATIONS[name]
+    plain = command_line_view(sample, diagnosis, Style(width=80))
+    coloured = command_line_view(sample, diagnosis, Style(width=80, colour=True))
+    assert ESCAPE_SEQUENCE.sub("", coloured) == plain
+    assert "\x1b" not in plain
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_ascii_style_is_ascii(name: str) -> None:
+    sample, diagnosis = SITUATIONS[name]
+    assert command_line_view(sample, diagnosis, Style(width=80, unicode=False), wide=True, explain=True).isascii()
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_no_line_ends_in_spaces_and_the_last_one_ends(name: str) -> None:
+    text = Drawing(*SITUATIONS[name]).draw()
+    assert re.search(r"[ \t]\n", text) is None
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+def test_icon_stands_beside_the_address_of_the_hop_it_belongs_to() -> None:
+    lines = DRAWINGS["prohibited_by_a_hop"].draw().splitlines()
+    assert [line for line in lines if "⚠ 198.51.100.77" in line] != []
+
+
+def test_every_column_is_shown_at_80_columns_without_names() -> None:
+    hops = tuple(
+        replace(hop, responders=tuple(replace(responder, name=None) for responder in hop.responders))
+        for hop in samples.SILENT_HOPS.legs[0].hops
+    )
+    text = command_line_view(samples.with_leg(hops=hops), samples.FINE, Style(width=80))
+    assert "Loss Class        Failed   Min  Avg  Max  Dev Jitter\n" in text
+
+
+def test_wide_shows_every_column_on_any_terminal() -> None:
+    text = command_line_view(samples.BALANCED, samples.FINE, Style(width=60), wide=True)
+    for header in ("Loss", "Class", "Failed", "Min", "Avg", "Max", "Dev", "Jitter", "Late", "TTL", "ASN", "Answer"):
+        assert f" {header}" in text
+
+
+def test_rejected_and_not_evaluated_are_shown_only_when_asked_for() -> None:
+    short = DRAWINGS["no_route"].draw()
+    long = DRAWINGS["no_route_explained"].draw()
+    assert "suppressed by CP-02" not in short
+    assert "suppressed by CP-02" in long
+    assert "reverse_trace.asked" not in short
+    assert "reverse_trace.asked" in long
+
+
+def test_a_lost_packet_or_a_closed_port_never_gets_the_mark_of_health() -> None:
+    for name in ("loss", "closed_port", "dead_end", "dead_end_but_alive", "name_not_resolved"):
+        assert "✔" not in DRAWINGS[name].draw()
+    assert "✔" in DRAWINGS["healthy"].draw()
+
+
+def test_a_bare_host_whose_guessed_port_is_closed_is_healthy() -> None:
+    sample = replace(samples.CLOSED_PORT, target=replace(samples.TARGET, url=None, port=None))
+    assert "✔ No errors" in command_line_view(sample, samples.FINE, Style())
