@@ -1,0 +1,123 @@
+"""The fallback ladder: the best way to probe that this host allows, and why the better ones were refused."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from probes.clock import Clock
+from probes.drivers.endpoint import Endpoint, find_endpoint
+from probes.drivers.ping_socket import PingSocket
+from probes.drivers.raw_icmp import RawIcmp
+from probes.drivers.raw_tcp import RawTcp
+from probes.drivers.raw_udp import RawUdp
+from probes.drivers.tcp_connect import TcpConnect
+from probes.drivers.unprivileged_udp import UnprivilegedUdp
+from probes.facts import Family, Method, Protocol, Refusal
+from probes.failure import Failure, Operation, failure_of
+from probes.seam import Driver
+
+# traceroute's first UDP port, and the port that an application most likely has.
+DEFAULT_PORTS: Final = {Protocol.ICMP: None, Protocol.UDP: 33434, Protocol.TCP: 443}
+_PING_GROUPS: Final = Path("/proc/sys/net/ipv4/ping_group_range")
+
+RandomBytes = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """One way to probe with one protocol."""
+
+    method: Method
+    open: Callable[[Endpoint, Clock, RandomBytes], Driver]
+
+
+_LADDERS: Final = {
+    Protocol.ICMP: (_Rung(Method.RAW, RawIcmp), _Rung(Method.PING_SOCKET, PingSocket)),
+    Protocol.UDP: (
+        _Rung(Method.RAW, lambda endpoint, clock, _: RawUdp(endpoint, clock)),
+        _Rung(Method.ERROR_QUEUE, lambda endpoint, clock, _: UnprivilegedUdp(endpoint, clock)),
+    ),
+    Protocol.TCP: (
+        _Rung(Method.RAW, lambda endpoint, clock, _: RawTcp(endpoint, clock)),
+        _Rung(Method.CONNECT, lambda endpoint, clock, _: TcpConnect(endpoint, clock)),
+    ),
+}
+
+
+def open_driver(
+    protocol: Protocol,
+    family: Family,
+    destination: str,
+    port: int | None,
+    *,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    source: str | None = None,
+    interface: str | None = None,
+    tos: int = 0,
+    privileged: bool | None = None,
+) -> tuple[Driver | None, tuple[Refusal, ...]]:
+    """Return a driver by the first rung that holds, and a refusal for each one above it.
+
+    Args:
+        protocol: What the probes look like.
+        family: The destination's.
+        destination: An address literal, with `%interface` where it has a zone.
+        port: The destination port; None for ICMP, or for the protocol's usual one.
+        clock: Who tells the time.
+        random_bytes: Where identifiers come from.
+        source: The address to send from, None for the route's.
+        interface: The interface to send by, None for the route's.
+        tos: The type of service or traffic class, 0..255.
+        privileged: False leaves the raw rung out, True leaves the others out, None takes the first that opens.
+
+    Returns:
+        No driver where every rung was refused; where there is no way to the destination, one refusal says so.
+    """
+    rungs = [each for each in _LADDERS[protocol] if privileged in {None, each.method is Method.RAW}]
+    endpoint = find_endpoint(
+        family,
+        protocol,
+        destination,
+        None if protocol is Protocol.ICMP else port or DEFAULT_PORTS[protocol],
+        source=source,
+        interface=interface,
+        tos=tos,
+    )
+    if not isinstance(endpoint, Endpoint):
+        failure, detail = endpoint
+        return None, (Refusal(protocol=protocol, method=rungs[0].method, failure=failure, detail=detail),)
+    return _climb(rungs, endpoint, clock, random_bytes)
+
+
+def _climb(
+    rungs: list[_Rung], endpoint: Endpoint, clock: Clock, random_bytes: RandomBytes
+) -> tuple[Driver | None, tuple[Refusal, ...]]:
+    """Return the first driver that opens, and what was refused before it."""
+    refused: list[Refusal] = []
+    for rung in rungs:
+        try:
+            return rung.open(endpoint, clock, random_bytes), tuple(refused)
+        except OSError as error:
+            failure = failure_of(error, Operation.OPEN)
+            detail = _detail(rung.method, failure, error)
+            refused.append(Refusal(protocol=endpoint.protocol, method=rung.method, failure=failure, detail=detail))
+    return None, tuple(refused)
+
+
+def _detail(method: Method, failure: Failure, error: OSError) -> str:
+    """Return why a rung did not hold, and what would make it hold, in words for a person."""
+    if failure is Failure.NOT_PERMITTED and method is Method.RAW:
+        return "raw sockets need root or CAP_NET_RAW"
+    if failure is Failure.NOT_PERMITTED and method is Method.PING_SOCKET:
+        return f"ping sockets are off for this group: net.ipv4.ping_group_range is {_ping_groups()}"
+    return f"the host does not open the socket: {(error.strerror or str(error)).lower()}"
+
+
+def _ping_groups() -> str:
+    """Return the groups that may open ping sockets, first and last."""
+    try:
+        return " ".join(_PING_GROUPS.read_text("ascii").split())
+    except OSError:
+        return "unknown"

@@ -1,0 +1,74 @@
+"""Numbers of the Linux socket interface that Python has no names for, and how the two families differ in them."""
+
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+from probes.facts import Family
+
+# asm-generic/socket.h; the kernel's stamps are two native longs there.
+SO_TIMESTAMPNS: Final = 35
+SO_ATTACH_FILTER: Final = 26
+MSG_ERRQUEUE: Final = 0x2000
+# linux/errqueue.h: struct sock_extended_err is errno, origin, type, code, pad, info, data; the offender's sockaddr
+# follows. With the RFC 4884 option `data` starts with the offset of the extension structure behind the quote.
+EXTENDED_ERROR: Final = "=IBBBx4xH2x"
+EXTENDED_ERROR_LENGTH: Final = 16
+ORIGIN_LOCAL: Final = 1
+# linux/icmp.h and linux/icmpv6.h: a bit for each type that must not pass.
+SOL_RAW: Final = 255
+ICMP_FILTER: Final = 1
+ICMP6_FILTER: Final = 1
+# linux/tcp.h: struct tcp_info. The state is its first byte; the smoothed RTT in microseconds and the number of segments
+# sent again are words at these offsets.
+TCP_INFO_RTT: Final = 68
+TCP_INFO_RESENT: Final = 100
+TCP_INFO_LENGTH: Final = 104
+TCP_SYN_SENT: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """One family's option and message numbers, and where an offender's address lies behind an extended error."""
+
+    address_family: socket.AddressFamily
+    level: int
+    probe_ttl: int
+    receive_ttl: int
+    ttl_message: int
+    traffic_class: int
+    receive_errors: int
+    receive_extensions: int
+    unicast_interface: int
+    address_offset: int
+    address_length: int
+
+
+NUMBERS: Final = {
+    Family.IPV4: Numbers(
+        address_family=socket.AF_INET,
+        level=socket.IPPROTO_IP,
+        probe_ttl=socket.IP_TTL,
+        receive_ttl=12,
+        ttl_message=socket.IP_TTL,
+        traffic_class=socket.IP_TOS,
+        receive_errors=11,
+        receive_extensions=26,
+        unicast_interface=50,
+        address_offset=4,
+        address_length=4,
+    ),
+    Family.IPV6: Numbers(
+        address_family=socket.AF_INET6,
+        level=socket.IPPROTO_IPV6,
+        probe_ttl=socket.IPV6_UNICAST_HOPS,
+        receive_ttl=socket.IPV6_RECVHOPLIMIT,
+        ttl_message=socket.IPV6_HOPLIMIT,
+        traffic_class=socket.IPV6_TCLASS,
+        receive_errors=25,
+        receive_extensions=31,
+        unicast_interface=76,
+        address_offset=8,
+        address_length=16,
+    ),
+}

@@ -1,0 +1,79 @@
+"""What the host itself says of its probes: its own ICMP errors, and sending that it refuses."""
+
+import errno
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from probes.drivers.endpoint import Endpoint
+from probes.drivers.sockets import PENDING_ERRNOS
+from probes.facts import Answer, Family, Icmp
+from probes.failure import Failure, Operation, failure_of
+from probes.seam import Event, Flow, LocalError, Received
+
+# A neighbour that does not answer is 3/1 (RFC 1812 section 5.2.7.1) or 1/3 (RFC 4861 section 7.2.2) from the host's
+# own address; a firewall's rule on the way out may send any other code.
+_FAILURES: Final = {
+    (Family.IPV4, 0): Failure.NETWORK_UNREACHABLE,
+    (Family.IPV4, 1): Failure.HOST_UNREACHABLE,
+    (Family.IPV4, 4): Failure.MESSAGE_TOO_LONG,
+    (Family.IPV6, 0): Failure.NETWORK_UNREACHABLE,
+    (Family.IPV6, 3): Failure.HOST_UNREACHABLE,
+}
+_SEND_ATTEMPTS: Final = 4
+
+
+def own_verdict(event: Event, flow: Flow) -> Event:
+    """Return the event, or a LocalError where the host itself sent it about a destination that is not its own."""
+    if not isinstance(event, Received) or event.sender != flow.source or flow.source == flow.destination:
+        return event
+    if event.answer is Answer.PACKET_TOO_BIG:
+        return LocalError(Failure.MESSAGE_TOO_LONG, event.sender, event.quote.number)
+    if event.answer is not Answer.DESTINATION_UNREACHABLE or event.icmp is None:
+        return event
+    return LocalError(_failure(flow.family, event.icmp), event.sender, event.quote.number)
+
+
+def send_bounded(sending: Callable[[], object], endpoint: Endpoint) -> Failure | None:
+    """Send once; return why the host refused, None where it did not.
+
+    A socket with an error queue reports an older probe's ICMP error on the next call, which then sends nothing: such
+    an error is taken off and the call made again, a few times, for a route that is missing says the same for ever.
+    """
+    refused: OSError | None = None
+    for _ in range(_SEND_ATTEMPTS):
+        try:
+            sending()
+        except OSError as error:
+            refused = error
+        else:
+            return None
+        if refused.errno not in PENDING_ERRNOS:
+            break
+    return refusal(refused, endpoint, Operation.SEND) if refused else None
+
+
+def refusal(error: OSError, endpoint: Endpoint, operation: Operation) -> Failure:
+    """Return why the host refused to send.
+
+    EINVAL is a blackhole route, and also a source address that the host no longer has: the second is asked for.
+    """
+    failure = failure_of(error, operation)
+    if error.errno == errno.EINVAL and not _still_own(endpoint):
+        return Failure.ADDRESS_NOT_AVAILABLE
+    return failure
+
+
+def _still_own(endpoint: Endpoint) -> bool:
+    """Return whether the flow's source is still an address of this host."""
+    with socket.socket(endpoint.numbers.address_family, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.bind(endpoint.local(0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
+def _failure(family: Family, icmp: Icmp) -> Failure:
+    """Return what an own destination-unreachable means; a code that no route or neighbour gives is the firewall's."""
+    return _FAILURES.get((family, icmp.code), Failure.BLOCKED_LOCALLY)

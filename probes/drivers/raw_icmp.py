@@ -1,0 +1,114 @@
+"""The raw ICMP socket: what it hears for every protocol, and echo probes sent by it (CAP_NET_RAW)."""
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from probes.clock import Clock
+from probes.drivers.base import MOST_AT_ONCE, SocketDriver
+from probes.drivers.endpoint import Endpoint
+from probes.drivers.linux import Numbers
+from probes.drivers.own_host import own_verdict
+from probes.drivers.socket_filter import pass_wanted_icmp
+from probes.drivers.sockets import Datagram, open_socket, read_datagram
+from probes.drivers.stamps import StampReader
+from probes.facts import Family, Method, Protocol, RejectReason
+from probes.failure import Failure
+from probes.seam import Event, Flow, Probe, Quote, Received, Stamp, Unreadable
+from probes.wire.answers import protocol_number, read_icmp
+from probes.wire.icmp import PROTOCOL, build_echo_probe, checksummed, verify_icmp_checksum
+from probes.wire.ipv4 import parse_ipv4
+from probes.wire.malformed import MalformedDatagram
+
+_FOREIGN: Final = Unreadable(RejectReason.FOREIGN_FLOW)
+_MALFORMED: Final = Unreadable(RejectReason.MALFORMED)
+
+
+def open_raw_icmp(endpoint: Endpoint) -> socket.socket:
+    """Return a raw socket that hears what ICMP says to the flow's source; OSError without CAP_NET_RAW."""
+    opened = open_socket(endpoint, socket.SOCK_RAW, PROTOCOL[endpoint.family])
+    try:
+        pass_wanted_icmp(opened, endpoint.family)
+        opened.bind(endpoint.local(0))
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def hear_icmp(
+    opened: socket.socket, numbers: Numbers, flow: Flow, stamps: StampReader, is_ours: Callable[[Quote], bool]
+) -> list[Event]:
+    """Return what has arrived at a raw ICMP socket, plainly foreign messages as such."""
+    events: list[Event] = []
+    for _ in range(MOST_AT_ONCE):
+        datagram = read_datagram(opened)
+        if datagram is None:
+            break
+        event = _heard(datagram, numbers, flow, stamps)
+        if isinstance(event, Received) and not is_ours(event.quote):
+            event = _FOREIGN
+        if event is not None:
+            events.append(own_verdict(event, flow))
+    return events
+
+
+def payload_and_ttl(datagram: Datagram, family: Family, numbers: Numbers) -> tuple[bytes, int | None]:
+    """Return what a raw socket got behind the IP header, which only IPv4's give, and the TTL it came with.
+
+    Raises:
+        MalformedDatagram: The IPv4 header is not one.
+    """
+    if family is Family.IPV6:
+        return datagram.data, datagram.ttl(numbers)
+    header = parse_ipv4(datagram.data)
+    return datagram.data[header.header_length : header.total_length], header.ttl
+
+
+def _heard(datagram: Datagram, numbers: Numbers, flow: Flow, stamps: StampReader) -> Event | None:
+    """Return what one datagram says, None for one that answers nothing."""
+    try:
+        message, reply_ttl = payload_and_ttl(datagram, flow.family, numbers)
+        if flow.family is Family.IPV4:
+            # The kernel checks ICMPv6 before raw sockets get it, and ICMP after (RFC 3542 section 3.1) [measured].
+            verify_icmp_checksum(message)
+        stamp = stamps.at(datagram.stamp_ns())
+        return read_icmp(flow.family, message, sender=datagram.address, reply_ttl=reply_ttl, stamp=stamp)
+    except MalformedDatagram:
+        return _MALFORMED
+
+
+class RawIcmp(SocketDriver):
+    """Carries echo requests with a random identifier; checksums are the same for all of them."""
+
+    method: Method = Method.RAW
+
+    def __init__(self, endpoint: Endpoint, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
+        """Open the socket; OSError without CAP_NET_RAW."""
+        self._socket = open_raw_icmp(endpoint)
+        self._identifier = int.from_bytes(random_bytes(2), "big")
+        self._number = protocol_number(endpoint.family, Protocol.ICMP)
+        self._packed = endpoint.packed_source, endpoint.packed_destination
+        flow = Flow(
+            family=endpoint.family,
+            protocol=Protocol.ICMP,
+            source=endpoint.source,
+            destination=endpoint.destination,
+            icmp_id=self._identifier,
+        )
+        super().__init__(endpoint, flow, clock, hearing=[self._socket])
+
+    def send(self, probe: Probe) -> Stamp | Failure:
+        """Send one echo request."""
+        identity = probe.identity
+        blank = build_echo_probe(self.flow.family, self._identifier, identity.sequence, identity.token)
+        return self._send(self._socket, probe.probe_ttl, checksummed(blank, self.flow.family, *self._packed), 0)
+
+    def receive(self) -> Sequence[Event]:
+        """Return what has arrived."""
+        self._stamps.start_batch()
+        return hear_icmp(self._socket, self._numbers, self.flow, self._stamps, self._is_ours)
+
+    def _is_ours(self, quote: Quote) -> bool:
+        """Return whether a reply or quote may be of this flow; one cut before its identifier is left to the matcher."""
+        return quote.icmp_id in {self._identifier, None} and quote.protocol in {self._number, None}

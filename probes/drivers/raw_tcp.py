@@ -1,0 +1,125 @@
+"""TCP probes by raw sockets: SYNs with a sequence number of one's own, SYN-ACKs and RSTs as they come (CAP_NET_RAW)."""
+
+import socket
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Final
+
+from probes.clock import Clock
+from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
+from probes.drivers.endpoint import Endpoint
+from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp, payload_and_ttl
+from probes.drivers.socket_filter import pass_destination_ports
+from probes.drivers.sockets import Datagram, open_socket, read_datagram
+from probes.facts import Answer, FlowKind, Method, Protocol, RejectReason
+from probes.failure import Failure
+from probes.seam import Event, Flow, Probe, Quote, Received, Stamp, Unreadable
+from probes.wire import tcp
+from probes.wire.answers import read_tcp
+from probes.wire.malformed import MalformedDatagram
+
+# A destination answers one SYN for each pair of ports until the reset of the kernel here has reached it; a second one
+# meanwhile gets a challenge ACK or nothing [measured]. So each round of TTLs has a source port, and so has each probe
+# that is known to reach the destination. A port is used again after the others: by then its reset has arrived.
+_ROUND_PORTS: Final = 8
+_PROBE_PORTS: Final = 8
+
+
+class RawTcp(SocketDriver):
+    """Carries SYN probes.
+
+    Bound sockets that do not listen reserve the source ports: the kernel knows no connection there and resets what
+    the destination opens.
+    """
+
+    method: Method = Method.RAW
+    flow_kind: FlowKind = FlowKind.PER_ROUND
+
+    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
+        """Open the sockets; OSError without CAP_NET_RAW."""
+        with ExitStack() as opening:
+            self._icmp = opening.enter_context(open_raw_icmp(endpoint))
+            self._raw = opening.enter_context(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))
+            reserved = [opening.enter_context(_reserve(endpoint)) for _ in range(_ROUND_PORTS + _PROBE_PORTS)]
+            ports: list[int] = [each.getsockname()[1] for each in reserved]
+            pass_destination_ports(self._raw, endpoint.family, ports)
+            self._raw.bind(endpoint.local(0))
+            opening.pop_all()
+        self._ports = frozenset(ports)
+        self._round_ports, self._probe_ports = ports[:_ROUND_PORTS], ports[_ROUND_PORTS:]
+        self._packed = endpoint.packed_source, endpoint.packed_destination
+        self._sent_at_ttl: Counter[int] = Counter()
+        self._own_ports_used = 0
+        self._reached_at: int | None = None
+        self._ttl_of: dict[int, int] = {}
+        flow = Flow(
+            family=endpoint.family,
+            protocol=Protocol.TCP,
+            source=endpoint.source,
+            destination=endpoint.destination,
+            destination_port=endpoint.port,
+        )
+        super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], silent=reserved)
+
+    def send(self, probe: Probe) -> Stamp | Failure:
+        """Send one SYN."""
+        sequence = probe.identity.tcp_sequence
+        self._ttl_of[sequence] = probe.probe_ttl
+        port = self._source_port(probe)
+        segment = tcp.build_syn(*self._packed, port, self.flow.destination_port or 0, sequence)
+        return self._send(self._raw, probe.probe_ttl, segment, 0)
+
+    def receive(self) -> Sequence[Event]:
+        """Return ICMP messages, SYN-ACKs and RSTs."""
+        self._stamps.start_batch()
+        events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours)
+        for _ in range(MOST_AT_ONCE):
+            datagram = read_datagram(self._raw)
+            if datagram is None:
+                break
+            if (event := self._heard(datagram)) is not None:
+                events.append(event)
+        return in_order(events)
+
+    def _source_port(self, probe: Probe) -> int:
+        """Return the source port that no probe shares which may reach the destination at the same time."""
+        if probe.own_port or (self._reached_at is not None and probe.probe_ttl >= self._reached_at):
+            self._own_ports_used += 1
+            return self._probe_ports[self._own_ports_used % _PROBE_PORTS]
+        turn = self._sent_at_ttl[probe.probe_ttl]
+        self._sent_at_ttl[probe.probe_ttl] += 1
+        return self._round_ports[turn % _ROUND_PORTS]
+
+    def _heard(self, datagram: Datagram) -> Event | None:
+        """Return what one segment says, None for one that answers nothing."""
+        try:
+            segment, reply_ttl = payload_and_ttl(datagram, self.flow.family, self._numbers)
+            stamp = self._stamps.at(datagram.stamp_ns())
+            received = read_tcp(self.flow, segment, sender=datagram.address, reply_ttl=reply_ttl, stamp=stamp)
+        except MalformedDatagram:
+            return Unreadable(RejectReason.MALFORMED)
+        if received is not None:
+            self._note_reached(received)
+        return received
+
+    def _note_reached(self, received: Received) -> None:
+        """Remember the lowest TTL whose SYN the destination took; a reset leaves nothing behind and needs no port."""
+        probe_ttl = self._ttl_of.get(received.quote.tcp_sequence or 0)
+        if received.answer is Answer.SYN_ACK and probe_ttl is not None and received.sender == self.flow.destination:
+            self._reached_at = min(probe_ttl, self._reached_at or probe_ttl)
+
+    def _is_ours(self, quote: Quote) -> bool:
+        """Return whether a quote may be of this flow; one cut before its ports is left to the matcher."""
+        return quote.protocol == tcp.PROTOCOL and (quote.source_port is None or quote.source_port in self._ports)
+
+
+def _reserve(endpoint: Endpoint) -> socket.socket:
+    """Return a bound socket that keeps a port from everybody else; it neither listens nor connects."""
+    reserving = socket.socket(endpoint.numbers.address_family, socket.SOCK_STREAM)
+    try:
+        reserving.bind(endpoint.local(0))
+    except OSError:
+        reserving.close()
+        raise
+    return reserving

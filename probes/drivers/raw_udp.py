@@ -1,0 +1,61 @@
+"""UDP probes by raw sockets: the checksum is the probe's identity, so that 28 quoted bytes name it (CAP_NET_RAW)."""
+
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from probes.clock import Clock
+from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
+from probes.drivers.endpoint import Endpoint
+from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp
+from probes.drivers.socket_filter import pass_nothing
+from probes.drivers.sockets import open_socket, read_datagram
+from probes.drivers.udp import destination_port, udp_flow, udp_reply
+from probes.facts import Method
+from probes.failure import Failure
+from probes.seam import Event, Probe, Quote, Stamp
+from probes.wire import udp
+
+
+class RawUdp(SocketDriver):
+    """Carries UDP probes.
+
+    An ordinary socket reserves the source port and gets direct replies. The probes leave by a raw one: a checksum that
+    the kernel leaves to the network card is not yet there when a router on the same host quotes the probe [measured].
+    """
+
+    method: Method = Method.RAW
+
+    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
+        """Open the sockets; OSError without CAP_NET_RAW."""
+        with ExitStack() as opening:
+            self._icmp = opening.enter_context(open_raw_icmp(endpoint))
+            self._sending = opening.enter_context(open_socket(endpoint, socket.SOCK_RAW, udp.PROTOCOL))
+            self._bound = opening.enter_context(open_socket(endpoint, socket.SOCK_DGRAM))
+            pass_nothing(self._sending)
+            self._sending.bind(endpoint.local(0))
+            self._bound.bind(endpoint.local(0))
+            opening.pop_all()
+        self._packed = endpoint.packed_source, endpoint.packed_destination
+        flow = udp_flow(endpoint, self._bound)
+        self._source_port = flow.source_port or 0
+        super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._bound], silent=[self._sending])
+
+    def send(self, probe: Probe) -> Stamp | Failure:
+        """Send one datagram whose checksum is the probe's sequence."""
+        port = destination_port(self.flow, probe)
+        identity = probe.identity
+        datagram = udp.build_udp_probe(*self._packed, self._source_port, port, identity.token, identity.sequence)
+        return self._send(self._sending, probe.probe_ttl, datagram, 0)
+
+    def receive(self) -> Sequence[Event]:
+        """Return ICMP messages and direct replies."""
+        self._stamps.start_batch()
+        events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours)
+        while len(events) < MOST_AT_ONCE and (datagram := read_datagram(self._bound)):
+            events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
+        return in_order(events)
+
+    def _is_ours(self, quote: Quote) -> bool:
+        """Return whether a quote may be of this flow; one cut before its ports is left to the matcher."""
+        return quote.protocol == udp.PROTOCOL and quote.source_port in {self._source_port, None}

@@ -1,0 +1,120 @@
+"""Opening sockets for probes, and reading one datagram with what the kernel says beside it."""
+
+import errno
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from probes.drivers.endpoint import Endpoint
+from probes.drivers.linux import MSG_ERRQUEUE, SO_TIMESTAMPNS, Numbers
+
+# More than any sender of ICMP errors quotes (RFC 4443 section 3.1: 1280 octets), and room for three control messages.
+_LONGEST: Final = 2048
+_CONTROL: Final = 256
+# The kernel takes the smaller of this and net.core.rmem_max. The default holds 255 replies and overflows in silence
+# [measured].
+_RECEIVE_BUFFER: Final = 8 * 2**20
+# How many pending errors one call takes off before it gives up until the next.
+_ATTEMPTS: Final = 4
+_TIMESPEC: Final = struct.Struct("@ll")
+_INT: Final = struct.Struct("@i")
+# Errors that ICMP leaves pending on a socket for its next call to report (net/ipv4/icmp.c, icmp_err_convert;
+# net/ipv6/icmp.c, tab_unreach).
+PENDING_ERRNOS: Final = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ENOPROTOOPT,
+        errno.ECONNREFUSED,
+        errno.EMSGSIZE,
+        errno.EOPNOTSUPP,
+        errno.EHOSTDOWN,
+        errno.ENONET,
+        errno.EPROTO,
+        errno.EACCES,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """One datagram as a socket gave it; `control` maps (level, type) to what the kernel said beside it."""
+
+    data: bytes
+    address: str
+    port: int
+    control: dict[tuple[int, int], bytes]
+
+    def stamp_ns(self) -> int | None:
+        """Return the kernel's receive stamp in nanoseconds of CLOCK_REALTIME."""
+        timespec = self.control.get((socket.SOL_SOCKET, SO_TIMESTAMPNS))
+        if timespec is None or len(timespec) < _TIMESPEC.size:
+            return None
+        seconds, nanoseconds = _TIMESPEC.unpack_from(timespec)
+        return int(seconds) * 1_000_000_000 + int(nanoseconds)
+
+    def ttl(self, numbers: Numbers) -> int | None:
+        """Return the TTL or hop limit with which it arrived."""
+        value = self.control.get((numbers.level, numbers.ttl_message))
+        return int(_INT.unpack_from(value)[0]) if value and len(value) >= _INT.size else None
+
+
+def open_socket(endpoint: Endpoint, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    """Return a non-blocking socket with stamps, reply TTLs, the largest buffer and the flow's interface and TOS.
+
+    Raises:
+        OSError: The host refuses it.
+    """
+    numbers = endpoint.numbers
+    opened = socket.socket(numbers.address_family, kind, protocol)
+    try:
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        opened.setsockopt(numbers.level, numbers.receive_ttl, 1)
+        opened.setsockopt(numbers.level, numbers.traffic_class, endpoint.tos)
+        if kind is not socket.SOCK_STREAM:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        _choose_interface(opened, kind, endpoint)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def queue_errors(opened: socket.socket, numbers: Numbers) -> None:
+    """Let ICMP errors be read from the socket's error queue, extensions included."""
+    opened.setsockopt(numbers.level, numbers.receive_errors, 1)
+    try:
+        opened.setsockopt(numbers.level, numbers.receive_extensions, 1)
+    except OSError:
+        return  # Linux before 5.9: the labels stay unseen, the answers do not
+
+
+def read_datagram(opened: socket.socket, flags: int = 0) -> Datagram | None:
+    """Return the next datagram, None where there is none; an error that is pending is taken off and passed over."""
+    for _ in range(_ATTEMPTS):
+        try:
+            data, control, _, address = opened.recvmsg(_LONGEST, _CONTROL, flags)
+        except BlockingIOError:
+            return None
+        except OSError:
+            if flags & MSG_ERRQUEUE:
+                return None
+            continue
+        messages = {(level, kind): value for level, kind, value in control}
+        host, port = address[:2] if address else ("", 0)
+        return Datagram(data, host, port, messages)
+    return None
+
+
+def _choose_interface(opened: socket.socket, kind: socket.SocketKind, endpoint: Endpoint) -> None:
+    """Send by the flow's interface."""
+    if endpoint.interface is None:
+        return
+    if kind is socket.SOCK_STREAM:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, endpoint.interface.encode() + b"\0")
+        return
+    # Replies may come by any interface, and the host's own errors come by the loopback: only sending is bound.
+    index = struct.pack("!I", endpoint.interface_index)
+    opened.setsockopt(endpoint.numbers.level, endpoint.numbers.unicast_interface, index)

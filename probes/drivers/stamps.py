@@ -1,0 +1,50 @@
+"""The kernel's receive stamps, told in the clock that durations come from."""
+
+from typing import Final
+
+from probes.clock import Clock
+from probes.facts import StampSource
+from probes.seam import Stamp
+
+_SECOND_NS: Final = 1_000_000_000
+# Between two looks the wall clock may slew (500 ppm at most, adjtimex(2)), and the two readings are not one instant.
+# What is more is a step, and no stamp from around it can be told in monotonic time.
+_TOLERANCE_NS: Final = 5_000_000
+# A stamp from the future beyond this, or from before the socket was opened, is a step that came and went.
+_FUTURE_NS: Final = 50_000_000
+
+
+class StampReader:
+    """Turns CLOCK_REALTIME stamps into both clocks, and says when they cannot be trusted."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._opened_ns = clock.realtime_ns()
+        self._offset_ns = self._opened_ns - _monotonic_ns(clock)
+        self._steady = True
+
+    def now(self) -> Stamp:
+        """Return the present, as this process sees it."""
+        return Stamp(self._clock.monotonic(), self._clock.realtime_ns(), StampSource.USER)
+
+    def start_batch(self) -> None:
+        """Look at the clocks once for what is about to be read."""
+        offset_ns = self._clock.realtime_ns() - _monotonic_ns(self._clock)
+        self._steady = abs(offset_ns - self._offset_ns) <= _TOLERANCE_NS
+        if not self._steady:
+            self._opened_ns += offset_ns - self._offset_ns
+        self._offset_ns = offset_ns
+
+    def at(self, kernel_ns: int | None) -> Stamp:
+        """Return the kernel's stamp in both clocks; the present where there is none or the wall clock stepped."""
+        present = self.now()
+        if kernel_ns is None or not self._steady:
+            return present
+        if not self._opened_ns - _TOLERANCE_NS <= kernel_ns <= present.realtime_ns + _FUTURE_NS:
+            return present
+        return Stamp((kernel_ns - self._offset_ns) / _SECOND_NS, kernel_ns, StampSource.KERNEL)
+
+
+def _monotonic_ns(clock: Clock) -> int:
+    """Return the monotonic clock in nanoseconds."""
+    return round(clock.monotonic() * _SECOND_NS)

@@ -1,0 +1,47 @@
+"""What both ways to send UDP probes share: their flow, ports, and direct replies."""
+
+import socket
+
+from probes.drivers.endpoint import Endpoint
+from probes.drivers.linux import Numbers
+from probes.drivers.sockets import Datagram
+from probes.drivers.stamps import StampReader
+from probes.facts import Answer, Protocol
+from probes.seam import Flow, Probe, Quote, Received
+from probes.wire import udp
+from probes.wire.answers import token_at
+
+
+def udp_flow(endpoint: Endpoint, bound: socket.socket) -> Flow:
+    """Return the flow of a bound socket."""
+    return Flow(
+        family=endpoint.family,
+        protocol=Protocol.UDP,
+        source=endpoint.source,
+        destination=endpoint.destination,
+        source_port=bound.getsockname()[1],
+        destination_port=endpoint.port,
+    )
+
+
+def destination_port(flow: Flow, probe: Probe) -> int:
+    """Return the port that a probe goes to."""
+    return flow.own_port(probe.number) if probe.own_port else flow.destination_port or 0
+
+
+def udp_reply(datagram: Datagram, flow: Flow, numbers: Numbers, stamps: StampReader) -> Received:
+    """Return what a datagram from the far end says; only an echo of the probe holds its token."""
+    return Received(
+        sender=datagram.address,
+        answer=Answer.UDP_REPLY,
+        stamp=stamps.at(datagram.stamp_ns()),
+        quote=Quote(
+            source=flow.source,
+            destination=datagram.address,
+            protocol=udp.PROTOCOL,
+            source_port=flow.source_port,
+            destination_port=datagram.port,
+            token=token_at(datagram.data, 0),
+        ),
+        reply_ttl=datagram.ttl(numbers),
+    )

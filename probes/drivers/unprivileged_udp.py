@@ -1,0 +1,62 @@
+"""UDP probes without privilege: one socket, answers from its error queue."""
+
+import socket
+from collections.abc import Sequence
+
+from probes.clock import Clock
+from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
+from probes.drivers.endpoint import Endpoint
+from probes.drivers.errqueue import QueuedError, event_of, read_queued_error
+from probes.drivers.own_host import own_verdict
+from probes.drivers.sockets import open_socket, queue_errors, read_datagram
+from probes.drivers.udp import destination_port, udp_flow, udp_reply
+from probes.facts import Method
+from probes.failure import Failure
+from probes.seam import Event, Probe, Quote, Stamp
+from probes.wire.answers import token_at
+
+
+class UnprivilegedUdp(SocketDriver):
+    """Carries UDP probes whose identity is the token that their payload is.
+
+    A quote cut at 28 bytes holds no payload: then only a port of the probe's own tells which it was.
+    """
+
+    method: Method = Method.ERROR_QUEUE
+
+    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
+        """Open the socket; OSError where the host refuses."""
+        self._socket = open_socket(endpoint, socket.SOCK_DGRAM)
+        try:
+            queue_errors(self._socket, endpoint.numbers)
+            self._socket.bind(endpoint.local(0))
+        except OSError:
+            self._socket.close()
+            raise
+        super().__init__(endpoint, udp_flow(endpoint, self._socket), clock, hearing=[self._socket])
+
+    def send(self, probe: Probe) -> Stamp | Failure:
+        """Send one datagram of eight bytes."""
+        return self._send(self._socket, probe.probe_ttl, probe.identity.token, destination_port(self.flow, probe))
+
+    def receive(self) -> Sequence[Event]:
+        """Return what the error queue and the socket hold."""
+        self._stamps.start_batch()
+        events: list[Event] = []
+        while len(events) < MOST_AT_ONCE and (error := read_queued_error(self._socket, self._numbers)):
+            events.append(own_verdict(self._event(error), self.flow))
+        while len(events) < MOST_AT_ONCE and (datagram := read_datagram(self._socket)):
+            events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
+        return in_order(events)
+
+    def _event(self, error: QueuedError) -> Event:
+        """Return what an entry says; the queue keeps the port that the probe was sent to beside it."""
+
+        def quoted(payload: bytes) -> Quote:
+            return Quote(
+                source_port=self.flow.source_port,
+                destination_port=error.datagram.port or None,
+                token=token_at(payload, 0),
+            )
+
+        return event_of(error, self.flow, self._numbers, self._stamps, quoted)

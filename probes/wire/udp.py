@@ -1,0 +1,60 @@
+"""UDP headers, and probes whose checksum is chosen (RFC 768)."""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from probes.wire.checksum import compensation, pseudo_header
+from probes.wire.malformed import MalformedDatagram
+
+PROTOCOL: Final = 17
+HEADER_LENGTH: Final = 8
+TOKEN_LENGTH: Final = 8
+_LAYOUT: Final = struct.Struct("!HHHH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdpHeader:
+    """The four fields of a UDP header."""
+
+    source_port: int
+    destination_port: int
+    length: int
+    checksum: int
+
+
+def parse_udp(segment: bytes) -> UdpHeader:
+    """Return the header that `segment` starts with; what follows it may be cut.
+
+    Raises:
+        MalformedDatagram: Shorter than 8 bytes.
+
+    Source: RFC 768.
+    """
+    if len(segment) < HEADER_LENGTH:
+        raise MalformedDatagram("a UDP header needs 8 bytes")
+    source_port, destination_port, length, checksum = _LAYOUT.unpack_from(segment)
+    return UdpHeader(source_port=source_port, destination_port=destination_port, length=length, checksum=checksum)
+
+
+def build_udp_probe(
+    source: bytes, destination: bytes, source_port: int, destination_port: int, token: bytes, checksum: int
+) -> bytes:
+    """Return a datagram, header first, with a valid checksum of one's choice.
+
+    Args:
+        source: The packed address, 4 or 16 bytes.
+        destination: Likewise.
+        source_port: 0..65535.
+        destination_port: 0..65535.
+        token: An even number of bytes; two that force the checksum follow it.
+        checksum: 1..65535. A checksum of 0 cannot be: 65535 is sent for it, and 0 would mean none (RFC 768).
+    """
+    length = HEADER_LENGTH + len(token) + 2
+    covered = (
+        pseudo_header(source, destination, PROTOCOL, length)
+        + _LAYOUT.pack(source_port, destination_port, length, 0)
+        + token
+    )
+    chosen = checksum or 0xFFFF
+    return _LAYOUT.pack(source_port, destination_port, length, chosen) + token + compensation(covered, chosen ^ 0xFFFF)
