@@ -52,7 +52,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _line_of(error: "click.ClickException") -> str:
     """Return a mistake of the person's as one line that says where to read on."""
-    if type(error).__name__ == "NoArgsIsHelpError":
+    # Help in place of arguments, and files with several mistakes, are lines of their own.
+    if type(error).__name__ in {"NoArgsIsHelpError", "MistakenFileError"}:
         return error.format_message()
     message = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)

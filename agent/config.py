@@ -18,7 +18,6 @@ from rules.yaml_marks import Marked, load_marked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_FILE: Final = Path("/etc/cloudpath-agent/agent.yaml")
 _LARGEST_FILE: Final = 1_000_000
 
 # The codes of the documented errors; a test holds them against the catalogue.

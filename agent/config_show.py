@@ -1,0 +1,41 @@
+"""A configuration as a person may see it: with its defaults, without its secrets."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agent.config import Loaded
+from agent.config_values import Steps
+
+MASK: Final = "***"
+# Every value below a key of this name is a secret: tokens travel in headers.
+_SECRET_SECTIONS: Final = frozenset({"headers"})
+
+
+def shown(loaded: Loaded) -> dict[str, Any]:
+    """Return the settings as plain mappings, lists and scalars, secrets masked.
+
+    A value that came from elsewhere is shown as it is written (`${file:token}`), which tells more than the mask.
+    """
+    plain = _walk(loaded.settings.model_dump(mode="json"), (), loaded.written)
+    return plain if isinstance(plain, dict) else {}
+
+
+def _walk(value: object, steps: Steps, written: Mapping[Steps, str]) -> object:
+    if isinstance(value, dict):
+        return {key: _walk(item, (*steps, key), written) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_walk(item, (*steps, index), written) for index, item in enumerate(value)]
+    if steps in written:
+        return _without_password(written[steps])
+    if not isinstance(value, str):
+        return value
+    return MASK if _SECRET_SECTIONS.intersection(steps) else _without_password(value)
+
+
+def _without_password(text: str) -> str:
+    """Return a URL with its user name and password masked, any other text as it is."""
+    scheme, separator, rest = text.partition("://")
+    authority = rest.partition("/")[0]
+    if "@" not in (authority if separator else text):
+        return text
+    return f"{scheme}://{MASK}@{rest.rpartition('@')[2]}" if separator else f"{MASK}@{text.rpartition('@')[2]}"

@@ -1,0 +1,196 @@
+"""What `cloudpath trace` was asked for: options over the configuration over defaults, checked against each other."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agent.cycle import SampleRequest
+from agent.proxy_url import proxy_problem
+from agent.world import Sending
+from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind, Target
+from probes.target import parse_target
+from probes.trace.settings import TraceSettings
+
+if TYPE_CHECKING:
+    from agent.config_model import ProxySection, Settings, TargetSection
+
+DEFAULT_EDGE_PORT: Final = 443
+
+
+class UsageProblem(Exception):  # noqa: N818 - a person's mistake, not the program's
+    """Options that cannot be meant; the text is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceOptions:
+    """The options as given; None (or False) where the person said nothing."""
+
+    target: str
+    protocol: str | None = None
+    udp: bool = False
+    tcp: bool = False
+    icmp: bool = False
+    port: int | None = None
+    ipv4: bool = False
+    ipv6: bool = False
+    first_ttl: int | None = None
+    max_ttl: int | None = None
+    queries: int | None = None
+    timeout: float | None = None
+    route: str | None = None
+    edge: str | None = None
+    proxy: str | None = None
+    no_names: bool = False
+    interface: str | None = None
+    source: str | None = None
+    tos: int = 0
+    rules: tuple[Path, ...] = ()
+
+
+def sample_request(options: TraceOptions, settings: "Settings | None" = None) -> SampleRequest:
+    """Return the request that options and configuration amount to.
+
+    Raises:
+        UsageProblem: They contradict each other or the target.
+    """
+    section = _section(options.target, settings)
+    protocol = _protocol(options, section)
+    family = _family(options, section)
+    target = replace(_target(options, section, family), protocol=protocol)
+    target = _with_route(_with_zone(target, options.interface), options, section, settings)
+    proxy_mode, proxy_url = _proxy(options.proxy, settings)
+    return SampleRequest(
+        target=target,
+        settings=_trace_settings(options, section),
+        sending=Sending(source=_source(options.source, target), interface=options.interface, tos=options.tos),
+        proxy_mode=proxy_mode,
+        proxy_url=proxy_url,
+        ndr=settings.ndr if settings else NdrSetting.AUTO,
+        controls=settings.controls if settings else (),
+        names=not options.no_names,
+        severity_overrides={code: str(s) for code, s in settings.severity_overrides.items()} if settings else {},
+        rule_files=(*(settings.rules if settings else ()), *options.rules),
+    )
+
+
+def _section(name: str, settings: "Settings | None") -> "TargetSection | None":
+    """Return the configured target of this name, if there is one."""
+    return next((target for target in settings.targets if target.name == name), None) if settings else None
+
+
+def _protocol(options: TraceOptions, section: "TargetSection | None") -> ProtocolChoice:
+    flags = {"udp": options.udp, "tcp": options.tcp, "icmp": options.icmp}
+    asked = {name for name, given in flags.items() if given} | ({options.protocol} if options.protocol else set())
+    if len(asked) > 1:
+        raise UsageProblem(f"{' and '.join(sorted(asked))} were both asked for; choose one of -I, -u, -T and -p")
+    chosen = ProtocolChoice(asked.pop()) if asked else (section.protocol if section else ProtocolChoice.ADAPTIVE)
+    if chosen is ProtocolChoice.ICMP and options.port is not None:
+        raise UsageProblem("ICMP has no ports; leave -P out, or use -T or -u")
+    return chosen
+
+
+def _family(options: TraceOptions, section: "TargetSection | None") -> Family | None:
+    if options.ipv4 and options.ipv6:
+        raise UsageProblem("-4 and -6 exclude each other; give one")
+    if options.ipv4 or options.ipv6:
+        return Family.IPV4 if options.ipv4 else Family.IPV6
+    return section.family if section else None
+
+
+def _target(options: TraceOptions, section: "TargetSection | None", family: Family | None) -> Target:
+    text, port = options.target, options.port
+    if section is not None:
+        text, port = section.url or section.host or "", port or section.port
+    target = parse_target(text, port=port, family=family)
+    if not isinstance(target, Target):
+        raise UsageProblem(target.message)
+    return target if section is None else replace(target, name=section.name)
+
+
+def _with_zone(target: Target, interface: str | None) -> Target:
+    """Return the target with the zone that a link-local address needs (RFC 4007 section 6)."""
+    if not target.literal or not _is_link_local(target.host) or "%" in target.host:
+        return target
+    if interface is None:
+        raise UsageProblem(f"{target.host} is on every link; say which one: {target.host}%INTERFACE, or --interface")
+    return replace(target, host=f"{target.host}%{interface}")
+
+
+def _is_link_local(host: str) -> bool:
+    # fe80::/10 (RFC 4291 section 2.5.6), in canonical text.
+    return host[:3] in {"fe8", "fe9", "fea", "feb"} and host[4:5] == ":"
+
+
+def _with_route(
+    target: Target, options: TraceOptions, section: "TargetSection | None", settings: "Settings | None"
+) -> Target:
+    asked = RouteKind(options.route) if options.route else (section.route if section else RouteKind.DIRECT)
+    if options.edge is not None and options.route is None:
+        asked = RouteKind.SERVICE_EDGE
+    if asked is RouteKind.PRIVATE_ACCESS:
+        raise UsageProblem("paths of route private_access cannot be traced yet; --route direct traces the host itself")
+    if asked is RouteKind.DIRECT:
+        if options.edge is not None:
+            raise UsageProblem("--edge and --route direct exclude each other; leave one out")
+        return target
+    host, port = _edge(options.edge, settings)
+    return replace(target, route=asked, edge_host=host, edge_port=port)
+
+
+def _edge(text: str | None, settings: "Settings | None") -> tuple[str, int]:
+    if text is None:
+        if settings is None or settings.service_edge is None:
+            raise UsageProblem("--route service_edge needs --edge HOST[:PORT], or service_edge in the configuration")
+        return settings.service_edge.host, settings.service_edge.port
+    edge = parse_target(text)
+    if not isinstance(edge, Target):
+        raise UsageProblem(f"--edge: {edge.message}")
+    if edge.url is not None:
+        raise UsageProblem("--edge takes a host, or host:port, and no URL")
+    return edge.host, edge.port or DEFAULT_EDGE_PORT
+
+
+def _source(text: str | None, target: Target) -> str | None:
+    if text is None:
+        return None
+    source = parse_target(text)
+    if not isinstance(source, Target) or not source.literal or source.port is not None:
+        raise UsageProblem(f"--source takes one of this host's IP addresses, and {text!r} is none")
+    if target.family not in {None, source.family}:
+        raise UsageProblem(f"--source {source.host} cannot reach {target.name}: they are of different families")
+    return source.host
+
+
+def _proxy(text: str | None, settings: "Settings | None") -> tuple[ProxyMode, str | None]:
+    if text is None:
+        return _configured_proxy(settings.proxy) if settings else (ProxyMode.ENVIRONMENT, None)
+    if text in {ProxyMode.ENVIRONMENT, ProxyMode.NONE}:
+        return ProxyMode(text), None
+    if problem := proxy_problem(text):
+        raise UsageProblem(f"--proxy takes a URL, `environment` or `none`; {problem}")
+    return ProxyMode.EXPLICIT, text
+
+
+def _configured_proxy(proxy: "ProxySection") -> tuple[ProxyMode, str | None]:
+    match proxy.mode:
+        case "environment" | "none":
+            return ProxyMode(proxy.mode), None
+        case "explicit":
+            return ProxyMode.EXPLICIT, proxy.url
+        case "pac":
+            raise UsageProblem("PAC scripts are not evaluated yet; give --proxy URL, environment or none")
+
+
+def _trace_settings(options: TraceOptions, section: "TargetSection | None") -> TraceSettings:
+    default = section or TraceSettings()
+    settings = TraceSettings(
+        first_ttl=options.first_ttl or default.first_ttl,
+        max_ttl=options.max_ttl or default.max_ttl,
+        queries=options.queries or default.queries,
+        timeout_s=options.timeout or default.timeout_s,
+    )
+    if settings.first_ttl > settings.max_ttl:
+        raise UsageProblem(
+            f"-f {settings.first_ttl} is above -m {settings.max_ttl}; the first TTL comes before the last"
+        )
+    return settings
