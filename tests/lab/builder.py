@@ -127,9 +127,12 @@ class Lab:
 
     def command(self, node: str, command: Sequence[str], *, user: User = User.ROOT) -> tuple[str, ...]:
         """Return the command line that runs `command` on a node."""
-        shell = self._shells.get(node) or self._open_shell(node)
-        enter = ("nsenter", f"--mount=/proc/{shell}/ns/mnt", f"--net={NAMESPACES / self.namespace(node)}")
+        enter = ("nsenter", f"--mount=/proc/{self.shell(node)}/ns/mnt", f"--net={NAMESPACES / self.namespace(node)}")
         return (*enter, "env", f"--chdir={open_way.REPOSITORY}", *_AS_USER[user], *command)
+
+    def shell(self, node: str) -> int:
+        """Return the id of a process that stays on a node, with the node's view of files and network."""
+        return self._shells.get(node) or self._open_shell(node)
 
     def namespace(self, node: str) -> str:
         """Return the name of a node's namespace."""
