@@ -1,0 +1,70 @@
+"""One probe's life: issued, sent or refused, answered or not."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from probes.facts import Answer, Icmp, MplsLabel
+from probes.failure import Failure
+from probes.seam import Probe, Stamp
+
+
+class Ending(Enum):
+    """What an answer says of the path: it goes on, somebody stopped it, or the target was reached."""
+
+    PASSED = auto()
+    BLOCKED = auto()
+    REACHED = auto()
+
+
+class Purpose(Enum):
+    """What a probe is sent for: to find one hop, or to measure the target end to end."""
+
+    HOP = auto()
+    SERIES = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer that was believed. `late`: it took the whole timeout, or came when nobody waited any more.
+
+    A late RTT is no sample.
+    """
+
+    sender: str
+    answer: Answer
+    ending: Ending
+    rtt_us: int
+    late: bool
+    icmp: Icmp | None = None
+    reply_ttl: int | None = None
+    quoted_ttl: int | None = None
+    mpls: tuple[MplsLabel, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """What became of one probe; `duplicates` counts the answers after the first, `given_up`: nobody waits any more."""
+
+    probe: Probe
+    purpose: Purpose
+    issued_at: float
+    sent: Stamp | None = None
+    failure: Failure | None = None
+    reply: Reply | None = None
+    duplicates: int = 0
+    given_up: bool = False
+
+    @property
+    def at(self) -> float:
+        """Return the monotonic time at which the probe left, or was meant to."""
+        return self.issued_at if self.sent is None else self.sent.monotonic_s
+
+    @property
+    def left(self) -> bool:
+        """Return whether the probe went out on the wire, as far as the host says."""
+        return self.sent is not None and self.failure is None
+
+    @property
+    def in_time(self) -> bool:
+        """Return whether it was answered, and in time."""
+        return self.reply is not None and not self.reply.late

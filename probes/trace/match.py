@@ -1,0 +1,183 @@
+"""Which probe does this reply answer, if any: identities issued, quotes compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from probes.facts import Answer, Family, Protocol, RejectReason
+from probes.seam import Flow, Identity, Probe, Quote, Received
+from probes.trace.attempt import Attempt, Purpose
+
+# RFC 792, RFC 768, RFC 9293, RFC 4443: the protocol field (next header) of the probe itself.
+_PROTOCOL_NUMBER: Final = {
+    (Family.IPV4, Protocol.ICMP): 1,
+    (Family.IPV6, Protocol.ICMP): 58,
+    (Family.IPV4, Protocol.UDP): 17,
+    (Family.IPV6, Protocol.UDP): 17,
+    (Family.IPV4, Protocol.TCP): 6,
+    (Family.IPV6, Protocol.TCP): 6,
+}
+
+_DIRECT: Final = frozenset({Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY})
+
+# A UDP checksum of 0 means "none", and 0xFFFF is what a computed 0 is sent as (RFC 768): neither names a probe.
+_NO_SEQUENCES: Final = frozenset({0, 0xFFFF})
+
+# Fewer bytes of a cut token than a TCP sequence number has prove too little.
+_LEAST_TOKEN: Final = 4
+
+_LAST_PORT: Final = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The reply answers this probe, and is the first to do so."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The reply is not believed; `attempt` is the probe that it names, where that much is sure."""
+
+    reason: RejectReason
+    attempt: Attempt | None = None
+
+
+class Ledger:
+    """Issues the identities of one flow's probes, and knows them again in what comes back.
+
+    Args:
+        flow: What all probes share. Addresses are text as inet_ntop writes it.
+        random_bytes: Returns so many unguessable bytes, as `os.urandom`.
+    """
+
+    def __init__(self, flow: Flow, random_bytes: Callable[[int], bytes]) -> None:
+        self.flow = flow
+        self.attempts: list[Attempt] = []
+        self._random_bytes = random_bytes
+        self._by_sequence: dict[int, Attempt] = {}
+        self._by_token: dict[bytes, Attempt] = {}
+        self._protocol_number = _PROTOCOL_NUMBER[flow.family, flow.protocol]
+
+    def issue(self, *, probe_ttl: int, purpose: Purpose, now: float, own_port: bool = False) -> Attempt:
+        """Return a new probe with an identity never used before; `own_port` holds only where the port exists."""
+        number = len(self.attempts)
+        identity = self._new_identity()
+        own_port = own_port and self.has_own_port(number)
+        probe = Probe(number=number, probe_ttl=probe_ttl, identity=identity, own_port=own_port)
+        attempt = Attempt(probe=probe, purpose=purpose, issued_at=now)
+        self.attempts.append(attempt)
+        self._by_sequence[identity.sequence] = attempt
+        self._by_token[identity.token[:_LEAST_TOKEN]] = attempt
+        return attempt
+
+    def has_own_port(self, number: int) -> bool:
+        """Return whether the probe of this number can have a destination port of its own."""
+        port = self.flow.destination_port
+        return self.flow.protocol is Protocol.UDP and port is not None and port + number <= _LAST_PORT
+
+    def match(self, reply: Received) -> Match | Rejection:
+        """Return the probe that a reply answers, or why it is not believed. The first answer wins."""
+        if reply.answer is Answer.OTHER_ICMP:
+            # A redirect or a source quench comes beside the real answer and must not take its place.
+            return Rejection(RejectReason.NOT_AN_ANSWER)
+        named = self._named(reply.quote)
+        if isinstance(named, Rejection):
+            return named
+        if named.sent is None:
+            return Rejection(RejectReason.UNKNOWN_PROBE)
+        reason = self._contradiction(reply, named)
+        if reason is not None:
+            return Rejection(reason)
+        return Match(named) if named.reply is None else Rejection(RejectReason.DUPLICATE, named)
+
+    def _new_identity(self) -> Identity:
+        while True:
+            drawn = self._random_bytes(10)
+            sequence, token = int.from_bytes(drawn[:2], "big"), drawn[2:]
+            fresh = sequence not in self._by_sequence and token[:_LEAST_TOKEN] not in self._by_token
+            if fresh and sequence not in _NO_SEQUENCES:
+                return Identity(sequence, token)
+
+    def _named(self, quote: Quote) -> Attempt | Rejection:
+        """Return the one probe that every identity in the quote names."""
+        named = self._identities(quote)
+        if not named:
+            return self._only_fit(quote)
+        first = named[0]
+        if any(other is not first for other in named):
+            return Rejection(RejectReason.WRONG_IDENTITY)
+        return Rejection(RejectReason.UNKNOWN_PROBE) if first is None else first
+
+    def _identities(self, quote: Quote) -> list[Attempt | None]:
+        """Return the probe named by each identity that the quote carries, strongest first; None: named, not ours."""
+        named: list[Attempt | None] = []
+        if quote.token is not None and len(quote.token) >= _LEAST_TOKEN:
+            by_token = self._by_token.get(quote.token[:_LEAST_TOKEN])
+            whole = by_token is not None and by_token.probe.identity.token.startswith(quote.token)
+            named.append(by_token if whole else None)
+        if quote.tcp_sequence is not None:
+            named.append(self._by_token.get(quote.tcp_sequence.to_bytes(_LEAST_TOKEN, "big")))
+        if quote.number is not None:
+            named.append(self.attempts[quote.number] if 0 <= quote.number < len(self.attempts) else None)
+        if quote.sequence is not None and not self._outweighed(named):
+            named.append(self._by_sequence.get(quote.sequence))
+        return named
+
+    def _outweighed(self, named: list[Attempt | None]) -> bool:
+        """Return whether a quoted UDP checksum says nothing more: translators rewrite it or forget to.
+
+        The 64 random bits of the token prove the probe without it; a translated source changes it (RFC 5508
+        section 4.2 asks for repair, and not every box does).
+        """
+        return self.flow.protocol is Protocol.UDP and bool(named) and named[0] is not None
+
+    def _only_fit(self, quote: Quote) -> Attempt | Rejection:
+        """Return the only probe sent that a quote without identity fits: one with a port of its own, or a lone one."""
+        if quote.destination_port is None:
+            return Rejection(RejectReason.SHORT_QUOTE)
+        fits = [a for a in self.attempts if a.sent is not None and self._port_of(a) == quote.destination_port]
+        if fits:
+            return fits[0] if len(fits) == 1 else Rejection(RejectReason.SHORT_QUOTE)
+        return Rejection(RejectReason.FOREIGN_FLOW)
+
+    def _contradiction(self, reply: Received, attempt: Attempt) -> RejectReason | None:
+        """Return what in the quoted headers, or in the sender, speaks against the probe."""
+        flow, quote = self.flow, reply.quote
+        fixed = (
+            (quote.destination, flow.destination),
+            (quote.protocol, self._protocol_number),
+            (quote.destination_port, self._port_of(attempt)),
+        )
+        # A source translator that does not translate the quote back shows its own address, port and identifier. That
+        # is believed only with an identity too large to guess: 16 bits of sequence are not enough.
+        translated = ((quote.source, flow.source), (quote.source_port, flow.source_port), (quote.icmp_id, flow.icmp_id))
+        strong = quote.tcp_sequence is not None or len(quote.token or b"") >= _LEAST_TOKEN
+        direct = reply.answer in _DIRECT
+        if _differs(fixed) or (_differs(translated) and (direct or not strong)):
+            return RejectReason.FOREIGN_FLOW
+        return RejectReason.WRONG_SOURCE if direct and not self.from_target(reply.sender) else None
+
+    def from_target(self, sender: str) -> bool:
+        """Return whether an address is the flow's destination; a zone (RFC 4007) is the host's own addition."""
+        return _bare(sender) == _bare(self.flow.destination)
+
+    def _port_of(self, attempt: Attempt) -> int | None:
+        port = self.flow.destination_port
+        return port + attempt.probe.number if attempt.probe.own_port and port is not None else port
+
+
+def _bare(address: str) -> str:
+    return address.partition("%")[0]
+
+
+def _differs(pairs: tuple[tuple[str | int | None, str | int | None], ...]) -> bool:
+    """Return whether any value that is carried and known differs from what was sent."""
+    for carried, expected in pairs:
+        if carried is None or expected is None or carried == expected:
+            continue
+        if isinstance(carried, str) and isinstance(expected, str) and _bare(carried) == _bare(expected):
+            continue
+        return True
+    return False
