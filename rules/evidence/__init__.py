@@ -1,0 +1,1 @@
+"""Facts to propositions, one file per subject; `vocabulary` holds them all."""

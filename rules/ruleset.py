@@ -1,0 +1,68 @@
+"""Rules as the engine uses them: which reasons prove which error, in which order, and what hides what."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rules.catalogue import Entry
+from rules.condition import Condition
+from rules.diagnosis import Confidence
+
+
+class HopChoice(StrEnum):
+    """Which hop of its leg an error hangs at; `none`: at its node."""
+
+    NONE = "none"
+    LAST_ANSWERING = "last_answering"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One way to prove an error; `explanation` may hold `{target}` and the statements of propositions by name."""
+
+    name: str
+    confidence: Confidence
+    when: Condition
+    explanation: str
+    hop: HopChoice = HopChoice.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Everything that proves one error: `given` must hold, then the first reason that does names it."""
+
+    code: str
+    about: str
+    source: str
+    given: Condition | None
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precedence:
+    """Which error stands before which where two share a leg, and which errors each one hides."""
+
+    groups: dict[str, tuple[str, ...]]
+    suppresses: dict[str, frozenset[str]]
+
+    def group_of(self, code: str) -> str | None:
+        """Return the name of the group that a code belongs to."""
+        return next((group for group, codes in self.groups.items() if code in codes), None)
+
+    def rank(self, code: str) -> int:
+        """Return a code's place in the order, 0 first; unknown codes come last."""
+        ordered = [member for codes in self.groups.values() for member in codes]
+        return ordered.index(code) if code in ordered else len(ordered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """Catalogue, rules and precedence, checked against each other.
+
+    `order` lists every code so that what hides stands before what is hidden. An error may have several rules: the
+    shipped one, and an operator's.
+    """
+
+    catalogue: dict[str, Entry]
+    rules: dict[str, tuple[Rule, ...]]
+    precedence: Precedence
+    order: tuple[str, ...] = field(default=())
