@@ -2,8 +2,7 @@
 
 import errno
 import socket
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.drivers.linux import NUMBERS, Numbers
 from probes.facts import Family, Protocol
@@ -17,8 +16,7 @@ _SOME_PORT: Final = 33434
 _LINK_LOCAL: Final = 0xFE80 >> 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where the probes of one flow start and end; addresses are bare, the zone is a number beside them."""
 
     family: Family
@@ -79,8 +77,10 @@ def find_endpoint(
     numbers = NUMBERS[family]
     address, _, zone_name = destination.partition("%")
     bare_source, _, source_zone = (source or "").partition("%")
+    if _needs_zone(family, address) and not (zone_name or source_zone or interface):
+        return Failure.NO_SUCH_INTERFACE, f"{address} is on every link: say which, as in {address}%eth0"
     try:
-        zone = _zone(zone_name or source_zone or (interface if _needs_zone(family, address) else "") or "")
+        zone = _zone(zone_name or source_zone or interface or "")
         interface_index = _zone(interface or "")
         with socket.socket(numbers.address_family, socket.SOCK_DGRAM) as asking:
             if interface is not None:

@@ -3,8 +3,8 @@
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from probes.drivers.linux import EXTENDED_ERROR, EXTENDED_ERROR_LENGTH, MSG_ERRQUEUE, ORIGIN_LOCAL, Numbers
 from probes.drivers.sockets import Datagram, read_datagram
@@ -20,8 +20,7 @@ from probes.wire.malformed import MalformedDatagram
 _EXTENDED: Final = struct.Struct(EXTENDED_ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedError:
+class QueuedError(NamedTuple):
     """One entry of an error queue; `offender` is None where the kernel names none."""
 
     datagram: Datagram

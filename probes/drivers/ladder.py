@@ -1,9 +1,8 @@
 """The fallback ladder: the best way to probe that this host allows, and why the better ones were refused."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.clock import Clock
 from probes.drivers.endpoint import Endpoint, find_endpoint
@@ -24,8 +23,7 @@ _PING_GROUPS: Final = Path("/proc/sys/net/ipv4/ping_group_range")
 RandomBytes = Callable[[int], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rung:
+class _Rung(NamedTuple):
     """One way to probe with one protocol."""
 
     method: Method

@@ -1,8 +1,7 @@
 """Numbers of the Linux socket interface that Python has no names for, and how the two families differ in them."""
 
 import socket
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.facts import Family
 
@@ -27,8 +26,7 @@ TCP_INFO_LENGTH: Final = 104
 TCP_SYN_SENT: Final = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
+class Numbers(NamedTuple):
     """One family's option and message numbers, and where an offender's address lies behind an extended error."""
 
     address_family: socket.AddressFamily

@@ -3,8 +3,7 @@
 import errno
 import socket
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.drivers.endpoint import Endpoint
 from probes.drivers.linux import MSG_ERRQUEUE, SO_TIMESTAMPNS, Numbers
@@ -37,8 +36,7 @@ PENDING_ERRNOS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Datagram:
+class Datagram(NamedTuple):
     """One datagram as a socket gave it; `control` maps (level, type) to what the kernel said beside it."""
 
     data: bytes

@@ -9,9 +9,8 @@ from probes.seam import Stamp
 _SECOND_NS: Final = 1_000_000_000
 # Between two looks the wall clock may slew (500 ppm at most, adjtimex(2)), and the two readings are not one instant.
 # What is more is a step, and no stamp from around it can be told in monotonic time.
+# The same goes for a stamp from the future, or from before the socket was opened.
 _TOLERANCE_NS: Final = 5_000_000
-# A stamp from the future beyond this, or from before the socket was opened, is a step that came and went.
-_FUTURE_NS: Final = 50_000_000
 
 
 class StampReader:
@@ -19,7 +18,7 @@ class StampReader:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._opened_ns = clock.realtime_ns()
+        self._opened_ns = self._batch_ns = clock.realtime_ns()
         self._offset_ns = self._opened_ns - _monotonic_ns(clock)
         self._steady = True
 
@@ -29,10 +28,12 @@ class StampReader:
 
     def start_batch(self) -> None:
         """Look at the clocks once for what is about to be read."""
-        offset_ns = self._clock.realtime_ns() - _monotonic_ns(self._clock)
-        self._steady = abs(offset_ns - self._offset_ns) <= _TOLERANCE_NS
+        self._batch_ns = self._clock.realtime_ns()
+        offset_ns = self._batch_ns - _monotonic_ns(self._clock)
+        step_ns = offset_ns - self._offset_ns
+        self._steady = abs(step_ns) <= _TOLERANCE_NS
         if not self._steady:
-            self._opened_ns += offset_ns - self._offset_ns
+            self._opened_ns += step_ns
         self._offset_ns = offset_ns
 
     def at(self, kernel_ns: int | None) -> Stamp:
@@ -40,9 +41,12 @@ class StampReader:
         present = self.now()
         if kernel_ns is None or not self._steady:
             return present
-        if not self._opened_ns - _TOLERANCE_NS <= kernel_ns <= present.realtime_ns + _FUTURE_NS:
+        if not self._opened_ns - _TOLERANCE_NS <= kernel_ns <= present.realtime_ns + _TOLERANCE_NS:
             return present
-        return Stamp((kernel_ns - self._offset_ns) / _SECOND_NS, kernel_ns, StampSource.KERNEL)
+        # The kernel starts stamping some milliseconds after the first socket that asks [measured]. Until then it reads
+        # the clock when the datagram is read, which is no more than this process can do.
+        source = StampSource.KERNEL if kernel_ns < self._batch_ns else StampSource.USER
+        return Stamp((kernel_ns - self._offset_ns) / _SECOND_NS, kernel_ns, source)
 
 
 def _monotonic_ns(clock: Clock) -> int:

@@ -5,8 +5,8 @@ import select
 import socket
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from probes.clock import Clock
 from probes.drivers.base import MOST_AT_ONCE, in_order
@@ -32,8 +32,7 @@ _UNDER_WAY: Final = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
 _ESTABLISHED_THEN: Final = frozenset({0, errno.ECONNRESET, errno.EPIPE})
 
 
-@dataclass(frozen=True, slots=True)
-class _Connection:
+class _Connection(NamedTuple):
     """One probe in flight; `error` is what connect() itself already knew."""
 
     socket: socket.socket

@@ -1,8 +1,7 @@
 """ICMP and ICMPv6 messages (RFC 792, RFC 4443)."""
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.facts import Answer, Family
 from probes.wire.checksum import compensation, internet_checksum, ones_complement_sum, pseudo_header
@@ -35,8 +34,7 @@ _QUOTING_IPV4: Final = frozenset({3, 4, 11, 12})
 _FIRST_ICMPV6_INFORMATION: Final = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IcmpMessage:
+class IcmpMessage(NamedTuple):
     """One message; `rest` is the second word, whose meaning depends on the type, `body` what follows it."""
 
     type: int

@@ -1,8 +1,7 @@
 """IPv4 headers and addresses (RFC 791)."""
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.wire.malformed import MalformedDatagram
 
@@ -10,8 +9,7 @@ HEADER_LENGTH: Final = 20
 _LAYOUT: Final = struct.Struct("!BBHHHBBH4s4s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ipv4Header:
+class Ipv4Header(NamedTuple):
     """The fields of one header that tell something of a probe; addresses are packed."""
 
     header_length: int

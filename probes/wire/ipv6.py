@@ -1,8 +1,7 @@
 """IPv6 headers, their extension headers, and addresses (RFC 8200, RFC 5952)."""
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.wire.malformed import MalformedDatagram
 
@@ -13,8 +12,7 @@ _FRAGMENT: Final = 44
 _SKIPPED: Final = frozenset({0, 43, 60})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ipv6Header:
+class Ipv6Header(NamedTuple):
     """The fields of one fixed header; addresses are packed."""
 
     traffic_class: int

@@ -1,8 +1,7 @@
 """TCP headers, and SYN probes (RFC 9293)."""
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.wire.checksum import internet_checksum, pseudo_header
 from probes.wire.malformed import MalformedDatagram
@@ -21,8 +20,7 @@ _OPTIONS: Final = bytes.fromhex("020405b4 01010402 01030307")
 _WINDOW: Final = 64240
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpHeader:
+class TcpHeader(NamedTuple):
     """The fields of one header that tell something of a probe."""
 
     source_port: int

@@ -1,8 +1,7 @@
 """UDP headers, and probes whose checksum is chosen (RFC 768)."""
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.wire.checksum import compensation, pseudo_header
 from probes.wire.malformed import MalformedDatagram
@@ -13,8 +12,7 @@ TOKEN_LENGTH: Final = 8
 _LAYOUT: Final = struct.Struct("!HHHH")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UdpHeader:
+class UdpHeader(NamedTuple):
     """The four fields of a UDP header."""
 
     source_port: int
