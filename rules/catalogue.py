@@ -1,8 +1,8 @@
 """The documented errors: what each says, how grave it is, where its icon hangs, and how we know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from probes.facts import Node
 from rules.diagnosis import Severity
@@ -20,8 +20,7 @@ class Grade(StrEnum):
     OPERATOR = "operator"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class Provenance(NamedTuple):
     """How we know an entry's texts, its severity, and where its icon hangs."""
 
     texts: Grade
@@ -29,8 +28,7 @@ class Provenance:
     anchor: Grade
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One documented error; the texts are verbatim."""
 
     code: str

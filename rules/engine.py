@@ -1,8 +1,7 @@
 """Decides: propositions and rules to errors, rejected candidates, and what could not be judged. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.facts import Node, Sample
 from rules.condition import All, Condition, evaluate, support
@@ -29,13 +28,18 @@ _DISCARDS: Final = "CP-06"
 _FAILS: Final = "CP-01"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A reason that holds: what it needs, put together with `given`."""
 
     code: str
     reason: Reason
     condition: Condition
+
+
+class Missing(NamedTuple):
+    """The propositions without which an error can be neither shown nor ruled out."""
+
+    propositions: tuple[str, ...]
 
 
 def diagnose(sample: Sample, rules: RuleSet, *, severity_overrides: Mapping[str, Severity] | None = None) -> Diagnosis:
@@ -67,20 +71,20 @@ def decide(
         errors=errors,
         rejected=tuple(Rejected(code=code, because=rejected[code]) for code in rules.catalogue if code in rejected),
         not_evaluated=tuple(
-            NotEvaluated(code=code, missing=missing)
+            NotEvaluated(code=code, missing=found.propositions)
             for code in rules.catalogue
-            if isinstance(missing := judged[code], tuple)
+            if isinstance(found := judged[code], Missing)
         ),
     )
 
 
-def judge(rules: tuple[Rule, ...], finding_of: FindingOf) -> Candidate | tuple[str, ...] | None:
+def judge(rules: tuple[Rule, ...], finding_of: FindingOf) -> Candidate | Missing | None:
     """Return the first reason that holds, else the propositions that are missing to tell, else None: no such error.
 
     An error without any rule misses its rule.
     """
     if not rules:
-        return (NO_RULE,)
+        return Missing((NO_RULE,))
 
     def value_of(name: str) -> Truth:
         return finding_of(name).value
@@ -99,7 +103,7 @@ def judge(rules: tuple[Rule, ...], finding_of: FindingOf) -> Candidate | tuple[s
                 return Candidate(rule.code, reason, whole_condition(rule, reason))
             if value is Truth.UNKNOWN:
                 missing += support(reason.when, value_of)
-    return tuple(dict.fromkeys(missing)) or None
+    return Missing(tuple(dict.fromkeys(missing))) if missing else None
 
 
 def whole_condition(rule: Rule, reason: Reason) -> Condition:

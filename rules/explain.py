@@ -6,7 +6,7 @@ from typing import Final
 from probes.facts import Sample
 from rules.condition import evaluate, in_words, names, support
 from rules.diagnosis import Diagnosis, FiredError, Severity, Truth
-from rules.engine import NO_RULE, FindingOf, decide, judge, whole_condition
+from rules.engine import NO_RULE, Candidate, FindingOf, decide, judge, whole_condition
 from rules.evidence.vocabulary import Evidence, all_propositions
 from rules.ruleset import Reason, Rule, RuleSet
 
@@ -84,7 +84,7 @@ def _fired(error: FiredError) -> Iterator[str]:
 
 def _rejected(rules: tuple[Rule, ...], finding_of: FindingOf) -> Iterator[str]:
     candidate = judge(rules, finding_of)
-    if candidate is not None and not isinstance(candidate, tuple):
+    if isinstance(candidate, Candidate):
         used = support(candidate.condition, lambda name: finding_of(name).value)
         yield f"    it had fired: {candidate.reason.name} ({candidate.reason.confidence})"
         yield from (f"    {line}" for line in _findings(used, finding_of))

@@ -1,7 +1,6 @@
 """Propositions: named three-valued statements about one sample, and the facts that each rests on."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rules.diagnosis import Truth
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from rules.evidence.scene import Scene
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a proposition comes to for one sample: its value, why in plain words, and JSON pointers to the facts."""
 
     value: Truth
@@ -20,8 +18,7 @@ class Finding:
     facts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Proposition:
+class Proposition(NamedTuple):
     """One word of the vocabulary: `meaning` says what `true` stands for."""
 
     name: str

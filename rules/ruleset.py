@@ -1,7 +1,7 @@
 """Rules as the engine uses them: which reasons prove which error, in which order, and what hides what."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from rules.catalogue import Entry
 from rules.condition import Condition
@@ -15,8 +15,7 @@ class HopChoice(StrEnum):
     LAST_ANSWERING = "last_answering"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(NamedTuple):
     """One way to prove an error; `explanation` may hold `{target}` and the statements of propositions by name."""
 
     name: str
@@ -26,8 +25,7 @@ class Reason:
     hop: HopChoice = HopChoice.NONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """Everything that proves one error: `given` must hold, then the first reason that does names it."""
 
     code: str
@@ -37,8 +35,7 @@ class Rule:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Precedence:
+class Precedence(NamedTuple):
     """Which error stands before which where two share a leg, and which errors each one hides."""
 
     groups: dict[str, tuple[str, ...]]
@@ -54,8 +51,7 @@ class Precedence:
         return ordered.index(code) if code in ordered else len(ordered)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
+class RuleSet(NamedTuple):
     """Catalogue, rules and precedence, checked against each other.
 
     `order` lists every code so that what hides stands before what is hidden. An error may have several rules: the
@@ -65,4 +61,4 @@ class RuleSet:
     catalogue: dict[str, Entry]
     rules: dict[str, tuple[Rule, ...]]
     precedence: Precedence
-    order: tuple[str, ...] = field(default=())
+    order: tuple[str, ...] = ()

@@ -6,14 +6,14 @@ and `010` stay text), so that a typing slip never changes a value's type in sile
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 YamlValue = bool | int | float | str | list["YamlValue"] | dict[str, "YamlValue"] | None
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake in a file, with its place; line and column count from 1."""
 
     source: str

@@ -1,8 +1,7 @@
 """Who was asked anything during a sample, by whatever check, and who was heard."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from probes.facts import Answer, DnsQuery, EndReason, Icmp, Leg, Prober, Protocol, Reachability, Role
 from probes.failure import Failure
@@ -18,8 +17,7 @@ _HEARD_FAILURES: Final = frozenset({Failure.CONNECTION_REFUSED, Failure.CONNECTI
 _SILENT_FAILURES: Final = frozenset({Failure.TIMED_OUT, Failure.HOST_UNREACHABLE})
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One address that was asked something, how often, and whether it answered.
 
     `counts` is False where silence says nothing: a resolver may well ignore an echo and still resolve names.
@@ -33,8 +31,7 @@ class Asked:
     counts: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """One address that sent something, with the TTL of the probe where a trace heard it."""
 
     address: str
@@ -124,8 +121,7 @@ class Answers:
 def _merged(before: Asked | None, entry: Asked) -> Asked:
     if before is None:
         return entry
-    return replace(
-        before,
+    return before._replace(
         answered=before.answered or entry.answered,
         attempts=before.attempts + entry.attempts,
         counts=before.counts or entry.counts,
