@@ -1,0 +1,90 @@
+"""RFC 4884 lengths and RFC 4950 labels, right and wrong."""
+
+import struct
+
+import pytest
+
+from probes.facts import Family, MplsLabel
+from probes.wire.checksum import internet_checksum
+from probes.wire.icmp_extensions import build_mpls, parse_mpls, split_quote
+from probes.wire.malformed import MalformedDatagram
+
+LABELS = (
+    MplsLabel(label=16, traffic_class=5, bottom=False, mpls_ttl=1),
+    MplsLabel(label=1048575, traffic_class=0, bottom=True, mpls_ttl=255),
+)
+STRUCTURE = build_mpls(LABELS)
+QUOTE = bytes(range(128))
+
+
+def structure_of(objects: bytes) -> bytes:
+    blank = b"\x20\0\0\0" + objects
+    return blank[:2] + struct.pack("!H", internet_checksum(blank)) + objects
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "rest"), [(Family.IPV4, 11, b"\0\x20\0\0"), (Family.IPV6, 3, b"\x10\0\0\0")]
+)
+def test_a_declared_length_splits_the_quote(family: Family, kind: int, rest: bytes) -> None:
+    assert split_quote(family, kind, rest, QUOTE + STRUCTURE) == (QUOTE, STRUCTURE)
+
+
+def test_a_length_without_extension_is_the_whole_quote() -> None:
+    assert split_quote(Family.IPV4, 3, b"\0\x20\0\0", QUOTE) == (QUOTE, b"")
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "rest"), [(Family.IPV4, 11, b"\0\x21\0\0"), (Family.IPV6, 1, b"\x11\0\0\0")]
+)
+def test_a_length_that_promises_more_than_there_is(family: Family, kind: int, rest: bytes) -> None:
+    with pytest.raises(MalformedDatagram):
+        split_quote(family, kind, rest, QUOTE)
+
+
+def test_the_pointer_of_another_type_is_no_length() -> None:
+    # ICMPv6 "packet too big" carries the MTU there, "parameter problem" the pointer.
+    assert split_quote(Family.IPV6, 2, b"\0\0\x05\0", QUOTE) == (QUOTE, b"")
+    assert split_quote(Family.IPV6, 4, b"\xff\xff\xff\xff", QUOTE) == (QUOTE, b"")
+
+
+def test_an_old_router_declares_no_length() -> None:
+    assert split_quote(Family.IPV4, 11, bytes(4), QUOTE + STRUCTURE) == (QUOTE, STRUCTURE)
+
+
+def test_a_long_quote_is_not_taken_for_extensions() -> None:
+    long_quote = QUOTE + b"\x20\0" + bytes(40)
+    assert split_quote(Family.IPV4, 11, bytes(4), long_quote) == (long_quote, b"")
+
+
+def test_labels_byte_by_byte() -> None:
+    # RFC 3032 section 2.1: label 20 bits, class 3, bottom 1, TTL 8.
+    assert STRUCTURE[4:] == bytes.fromhex("000c 01 01 00010a01 fffff1ff")
+    assert parse_mpls(STRUCTURE) == LABELS
+
+
+def test_other_objects_are_passed_over() -> None:
+    other = struct.pack("!HBB", 8, 2, 9) + b"name"
+    assert parse_mpls(structure_of(other + STRUCTURE[4:])) == LABELS
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [b"", b"\x20\0\0", b"\x10" + STRUCTURE[1:], STRUCTURE[:2] + b"\x12\x34" + STRUCTURE[4:]],
+    ids=["none", "cut", "version 1", "wrong checksum"],
+)
+def test_a_structure_that_is_not_valid_has_no_labels(structure: bytes) -> None:
+    assert parse_mpls(structure) == ()
+
+
+def test_a_checksum_of_zero_was_not_computed() -> None:
+    assert parse_mpls(STRUCTURE[:2] + b"\0\0" + STRUCTURE[4:]) == LABELS
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [struct.pack("!HBB", 3, 1, 1), struct.pack("!HBB", 0, 1, 1), struct.pack("!HBB", 9, 1, 1) + bytes(4), b"\0\4"],
+    ids=["shorter than itself", "zero", "longer than there is", "cut"],
+)
+def test_an_object_whose_length_lies(objects: bytes) -> None:
+    with pytest.raises(MalformedDatagram):
+        parse_mpls(structure_of(objects))
