@@ -59,7 +59,7 @@ class Lab:
     def __init__(self, map_: NetworkMap) -> None:
         self.map = map_
         self._tag = f"{secrets.randbelow(0x10000):04x}"
-        self._prefix = f"{PREFIX}{os.getpid()}x{self._tag}-"
+        self._prefix = f"{PREFIX}{os.getpid()}x{self._tag}-{map_.name}-"
         self._cleanup = ExitStack()
         self._shells: dict[str, int] = {}
         self._next_spare = 0
@@ -222,6 +222,12 @@ def remove_leftovers() -> tuple[str, ...]:
     for name in names:
         shutil.rmtree(NETNS_FILES / name, ignore_errors=True)
     return names
+
+
+def find_namespace(map_name: str, node: str) -> str | None:
+    """Return the namespace of a node in a network that somebody has up right now, if there is one."""
+    names = sorted(path.name for path in NAMESPACES.glob(f"{PREFIX}*-{map_name}-{node}"))
+    return next((name for name in names if _maker_lives(name)), None)
 
 
 def _maker_lives(namespace: str) -> bool:

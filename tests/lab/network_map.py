@@ -112,13 +112,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What a trace must see: an address (or None) for each probe TTL, and how it ends."""
+    """What a trace must see: an address (or None) for each probe TTL, and how it ends.
+
+    `stingy`, `silent` and `refusing` are the probe TTLs at which nodes of these behaviours answer, or do not.
+    """
 
     hops: HopList
     reached: bool
     end_reason: EndReason
     stingy: frozenset[int] = frozenset()
     silent: frozenset[int] = frozenset()
+    refusing: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,10 +211,11 @@ class NetworkMap:
             hops.append(None if behaves in {Behaviour.SILENT, Behaviour.MUTE} else link.address(here, family))
             if here != destination and behaves in {Behaviour.SWALLOWS, Behaviour.REJECTS}:
                 break
-        behaves = self.nodes[here].behaves
+        behaves, refusing = self.nodes[here].behaves, frozenset[int]()
         if behaves is Behaviour.REJECTS:
             # The firewall looks at what it forwards: the probe that would expire one hop further is refused here.
             hops.append(hops[-1])
+            refusing = frozenset({len(hops) - 1, len(hops)})
         reached = here == destination and behaves is not Behaviour.MUTE
         end_reason = EndReason.REACHED if reached else _END_WITHOUT_REACHING.get(behaves, EndReason.GAP_LIMIT)
         return Expectation(
@@ -219,6 +224,7 @@ class NetworkMap:
             end_reason=end_reason,
             stingy=frozenset(stingy),
             silent=frozenset(silent),
+            refusing=refusing,
         )
 
 

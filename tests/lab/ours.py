@@ -74,12 +74,15 @@ def loss_classes(leg: Record) -> tuple[str, ...]:
     return tuple(hop["loss_class"] for hop in leg["hops"][: len(hop_list(leg))])
 
 
-def expected_loss_classes(expected: Expectation) -> tuple[str, ...]:
-    """Return the loss class that a map's behaviours must give each hop, up to the last one that answers."""
-    return tuple(_expected_loss_class(expected, probe_ttl) for probe_ttl in range(1, len(expected.hops) + 1))
+def allowed_loss_classes(expected: Expectation) -> tuple[frozenset[str], ...]:
+    """Return the loss classes that a map's behaviours allow each hop, up to the last one that answers: mostly one."""
+    return tuple(_allowed(expected, probe_ttl) for probe_ttl in range(1, len(expected.hops) + 1))
 
 
-def _expected_loss_class(expected: Expectation, probe_ttl: int) -> LossClass:
+def _allowed(expected: Expectation, probe_ttl: int) -> frozenset[str]:
     if probe_ttl in expected.silent:
-        return LossClass.SILENT
-    return LossClass.RATE_LIMITED if probe_ttl in expected.stingy else LossClass.NONE
+        return frozenset({LossClass.SILENT})
+    if probe_ttl in expected.refusing:
+        # Its refusals empty the same bucket as its time-exceeded messages, and behind it nobody can tell loss apart.
+        return frozenset({LossClass.NONE, LossClass.RATE_LIMITED, LossClass.UNKNOWN})
+    return frozenset({LossClass.RATE_LIMITED if probe_ttl in expected.stingy else LossClass.NONE})

@@ -74,7 +74,8 @@ def test_hops_are_the_maps(
     traced = ours.trace(lab, arguments(lab, scenario, protocol, family), user=user)
     leg = traced.leg
     assert ours.hop_list(leg) == expected.hops
-    assert ours.loss_classes(leg) == ours.expected_loss_classes(expected)
+    seen = zip(ours.loss_classes(leg), ours.allowed_loss_classes(expected), strict=True)
+    assert all(loss_class in allowed for loss_class, allowed in seen), leg["hops"]
     assert leg["reached"] is expected.reached
     assert leg["end_reason"] == expected.end_reason
     assert leg["method"] == METHODS[user, protocol]

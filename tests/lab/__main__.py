@@ -1,0 +1,90 @@
+"""The lab by hand: `python -m tests.lab up NAME`, `shell NAME NODE`, `list`, `clean`. Needs root."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from subprocess import call
+from typing import Final
+
+from probes.facts import Family
+from tests.lab.builder import Lab, find_namespace, remove_leftovers
+from tests.lab.network_map import NETWORKS, map_names, read_map
+
+
+def picture(name: str) -> str:
+    """Return the drawing at the top of a map's file."""
+    lines = (NETWORKS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines if line.startswith("#"))
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Keep a network up until Ctrl-C."""
+    with Lab(read_map(arguments.map)) as lab:
+        say(picture(arguments.map))
+        for node in lab.map.nodes:
+            lab.shell(node)
+            addresses = (lab.address(node, family) for family in Family)
+            say(f"  {node:12} {'  '.join(addresses):45} ip netns exec {lab.namespace(node)} ...")
+        say("Up. Ctrl-C takes it down.")
+        ends = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        signal.sigwait(ends)
+    return 0
+
+
+def shell(arguments: argparse.Namespace) -> int:
+    """Open a shell on a node of a network that is up, or of one that is up as long as the shell."""
+    if (namespace := find_namespace(arguments.map, arguments.node)) is not None:
+        return call(("ip", "netns", "exec", namespace, "bash"))
+    with Lab(read_map(arguments.map)) as lab:
+        return call(lab.command(arguments.node, ("bash",)))
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print every map's drawing."""
+    del arguments
+    for name in map_names():
+        say(f"== {name}\n{picture(name)}\n")
+    return 0
+
+
+def clean(arguments: argparse.Namespace) -> int:
+    """Remove what a killed run left."""
+    del arguments
+    say("\n".join(remove_leftovers()) or "Nothing left over.")
+    return 0
+
+
+def say(text: str) -> None:
+    """Print a line at once, whoever reads."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what may be asked."""
+    top = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    verbs = top.add_subparsers(required=True)
+    for verb in (up, shell, show, clean):
+        described = verbs.add_parser(_VERBS.get(verb, verb.__name__), help=verb.__doc__)
+        described.set_defaults(run=verb)
+        if verb in {up, shell}:
+            described.add_argument("map", choices=map_names())
+        if verb is shell:
+            described.add_argument("node")
+    return top
+
+
+_VERBS: Final[dict[Callable[[argparse.Namespace], int], str]] = {show: "list"}
+
+
+def main() -> int:
+    """Do what was asked."""
+    arguments = parser().parse_args()
+    status: int = arguments.run(arguments)
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

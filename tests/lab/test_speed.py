@@ -1,0 +1,138 @@
+"""How long the complete command takes: whole processes, start-up and verdict included, medians of interleaved runs."""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from probes.facts import Family
+from tests.lab import ours
+from tests.lab.builder import Lab, User
+
+pytestmark = pytest.mark.lab
+
+RUNS: Final = 7
+NEAR_S: Final = 0.25
+DEAD_TARGET_S: Final = 1.2
+START_S: Final = 0.12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """What is timed: a command towards a node of a map, and the exit code that shows that it did its work."""
+
+    title: str
+    map_name: str
+    destination: str
+    arguments: tuple[str, ...] = ()
+    user: User = User.NOBODY
+    family: Family = Family.IPV4
+    name: str | None = None
+    exit_code: int = 0
+
+
+NEAR: Final = (
+    Race(title="adaptive", map_name="chain", destination="server"),
+    Race(title="adaptive, root", map_name="chain", destination="server", user=User.ROOT),
+    Race(title="adaptive, IPv6", map_name="chain", destination="server", family=Family.IPV6),
+    Race(title="icmp", map_name="chain", destination="server", arguments=("-I",)),
+    Race(title="udp", map_name="chain", destination="server", arguments=("-u",)),
+    Race(title="tcp", map_name="chain", destination="server", arguments=("-T", "-P", "443")),
+    Race(title="by name", map_name="office", destination="app", name="app.example.test"),
+    Race(title="json", map_name="chain", destination="server", arguments=("--json",)),
+)
+SILENT: Final = (
+    Race(title="adaptive", map_name="far_silent", destination="server"),
+    Race(title="icmp", map_name="far_silent", destination="server", arguments=("-I",)),
+    Race(title="udp", map_name="far_silent", destination="server", arguments=("-u",)),
+    Race(title="tcp", map_name="far_silent", destination="server", arguments=("-T",)),
+)
+NEAR_SILENT: Final = (Race(title="adaptive", map_name="silent", destination="server"),)
+DEAD: Final = (
+    Race(title="icmp", map_name="dead_end", destination="mute", arguments=("-I",)),
+    Race(title="udp", map_name="dead_end", destination="mute", arguments=("-u",)),
+    Race(title="tcp", map_name="dead_end", destination="mute", arguments=("-T",)),
+    Race(title="adaptive", map_name="dead_end", destination="mute"),
+)
+
+
+def medians_s(runs: Sequence[tuple[str, Callable[[], None]]]) -> dict[str, float]:
+    """Return the median seconds of each run, by title: one after the other, round by round, after a round unmeasured.
+
+    Interleaving spreads whatever else the machine does over all of them alike.
+    """
+    times: dict[str, list[float]] = {title: [] for title, _ in runs}
+    for _, run in runs:
+        run()
+    for _ in range(RUNS):
+        for title, run in runs:
+            started = time.perf_counter()
+            run()
+            times[title].append(time.perf_counter() - started)
+    return {title: statistics.median(each) for title, each in times.items()}
+
+
+def race(network: Callable[[str], Lab], races: Sequence[Race]) -> dict[str, float]:
+    """Return the median seconds of each race."""
+    return medians_s([(each.title, _runner(network(each.map_name), each)) for each in races])
+
+
+def _runner(lab: Lab, race_: Race) -> Callable[[], None]:
+    target = race_.name or lab.address(race_.destination, race_.family)
+
+    def run() -> None:
+        source = lab.fresh_source("client", race_.family)
+        options = (ours.FLAG[race_.family], "--source", source, *race_.arguments)
+        done = lab.run("client", (*ours.COMMAND, "trace", *options, target), user=race_.user)
+        assert done.returncode == race_.exit_code, done.stderr or done.stdout
+
+    return run
+
+
+def too_slow(medians: dict[str, float], bound_s: float) -> dict[str, float]:
+    """Return the medians above a bound, rounded for reading."""
+    return {title: round(median, 3) for title, median in medians.items() if median > bound_s}
+
+
+def test_a_near_path_takes_a_quarter_of_a_second(network: Callable[[str], Lab]) -> None:
+    assert too_slow(race(network, NEAR), NEAR_S) == {}
+
+
+def test_three_silent_hops_cost_three_round_trips(network: Callable[[str], Lab]) -> None:
+    slowest_s = network("far_silent").map.round_trip_ms("client", "server", Family.IPV4) / 1000
+    assert too_slow(race(network, SILENT), 3 * slowest_s + NEAR_S) == {}
+
+
+def test_three_silent_hops_on_a_near_path_cost_no_more(network: Callable[[str], Lab]) -> None:
+    assert too_slow(race(network, NEAR_SILENT), NEAR_S) == {}
+
+
+def test_a_dead_target_takes_little_more_than_a_second(network: Callable[[str], Lab]) -> None:
+    assert too_slow(race(network, DEAD), DEAD_TARGET_S) == {}
+
+
+def test_version_and_help_come_at_once(network: Callable[[str], Lab]) -> None:
+    lab = network("chain")
+
+    def runner(arguments: tuple[str, ...]) -> Callable[[], None]:
+        def run() -> None:
+            done = lab.run("client", (*ours.COMMAND, *arguments), user=User.NOBODY)
+            assert done.returncode == 0, done.stderr
+
+        return run
+
+    options = (("--version",), ("--help",), ("trace", "--help"))
+    assert too_slow(medians_s([(" ".join(each), runner(each)) for each in options]), START_S) == {}
+
+
+def test_a_plain_trace_imports_nothing_heavy(network: Callable[[str], Lab]) -> None:
+    lab = network("chain")
+    command = (sys.executable, "-X", "importtime", "-m", "agent", "trace", lab.address("server", Family.IPV4))
+    report = lab.run("client", command).stderr
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in report.splitlines() if "|" in line}
+    assert "probes" in imported
+    assert not imported & {"scapy", "pydantic", "rich", "httpx2"}
