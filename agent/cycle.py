@@ -136,7 +136,7 @@ class _Collection:
 
     def run(self) -> None:
         """Collect everything; the network is watched from before the first question to after the last answer."""
-        watch = self._world.watch()
+        watch = self._world.watch(self._request.sending)
         comparisons = Comparisons(self._request, self._world)
         try:
             self._collect(watch, comparisons)
@@ -145,13 +145,13 @@ class _Collection:
 
     def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
         self._findings.network = self._world.network((), self._request.sending)
-        watch.use(self._findings.network, ())
+        watch.use(self._findings.network)
         comparisons.start(self._findings.network)
         checks = self._check_names()
         addresses = tuple(check.addresses[0] for check in checks if check.addresses)
         if addresses:
             self._findings.network = self._world.network(addresses, self._request.sending)
-            watch.use(self._findings.network, addresses)
+            watch.use(self._findings.network)
         for check in checks:
             self._trace(check, watch)
         self._finish(watch, comparisons)
@@ -189,23 +189,24 @@ class _Collection:
         def open_driver(protocol: Protocol) -> tuple[Driver | None, tuple[Refusal, ...]]:
             return self._world.open_driver(protocol, family, address, self._port(protocol, wanted), sending)
 
-        outcome = trace(
-            choice=target.protocol,
-            settings=self._request.settings,
-            role=role,
-            from_=Node.CLIENT,
-            to=node,
-            family=family,
-            address=address,
-            port=wanted,
-            prefer_tcp=wanted is not None,
-            open_driver=open_driver,
-            waiter=self._world.waiter((watch.fileno(),)),
-            clock=self._world.clock,
-            random_bytes=self._world.random_bytes,
-            interrupted=lambda: self._interrupted() or watch.disturbed(),
-            on_progress=self._on_progress,
-        )
+        with self._world.waiter(watch) as waiter:
+            outcome = trace(
+                choice=target.protocol,
+                settings=self._request.settings,
+                role=role,
+                from_=Node.CLIENT,
+                to=node,
+                family=family,
+                address=address,
+                port=wanted,
+                prefer_tcp=wanted is not None,
+                open_driver=open_driver,
+                waiter=waiter,
+                clock=self._world.clock,
+                random_bytes=self._world.random_bytes,
+                interrupted=lambda: self._interrupted() or watch.disturbed(),
+                on_progress=self._on_progress,
+            )
         self._findings.legs.append(outcome.leg)
         self._findings.reachability.extend(outcome.reachability)
 
@@ -232,7 +233,7 @@ class _Collection:
         self._name_hops()
         looked_up = tuple(route.destination for route in findings.network.routes)
         end = self._world.network(looked_up, self._request.sending)
-        findings.network = replace(findings.network, neighbours=self._world.neighbours(), changes=watch.changes(end))
+        findings.network = replace(findings.network, neighbours=self._world.neighbours(end), changes=watch.changes(end))
 
     def _name_hops(self) -> None:
         """Put reverse names to the hops; a resolver that never answered is not asked."""

@@ -1,9 +1,11 @@
 """What a sample may ask of the world: the seam between the cycle and the drivers."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
+from agent.record import AgentIdentity
 from probes.clock import Clock
 from probes.facts import (
     DnsCheck,
@@ -33,12 +35,8 @@ class Sending:
 class Watch(Interface):
     """The network watched from the start of a sample to its end."""
 
-    def fileno(self) -> int:
-        """Return the descriptor that becomes readable when something happened."""
-        ...
-
-    def use(self, network: Network, addresses: Sequence[str]) -> None:
-        """Take `network` as the start; from now on a change matters if it touches the way to these addresses."""
+    def use(self, network: Network) -> None:
+        """Count the look-ups of `network` as used by the sample; the first one is the start that changes refer to."""
         ...
 
     def disturbed(self) -> bool:
@@ -66,7 +64,7 @@ class World(Interface):
         """Return unguessable bytes."""
         ...
 
-    def watch(self) -> Watch:
+    def watch(self, sending: Sending) -> Watch:
         """Start to watch the network."""
         ...
 
@@ -74,8 +72,8 @@ class World(Interface):
         """Return the network as it is, with a route look-up for each address."""
         ...
 
-    def neighbours(self) -> tuple[Neighbour, ...]:
-        """Return the neighbour cache as it is."""
+    def neighbours(self, network: Network) -> tuple[Neighbour, ...]:
+        """Return the neighbour entries of the next hops that `network` names, as they are now."""
         ...
 
     def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:
@@ -104,6 +102,10 @@ class World(Interface):
         """Return a driver for one flow, and each rung of the ladder that was refused on the way to it."""
         ...
 
-    def waiter(self, descriptors: Sequence[int]) -> Waiter:
-        """Return what waits for drivers, and is woken by these descriptors too."""
+    def waiter(self, watch: Watch) -> AbstractContextManager[Waiter]:
+        """Return what waits for drivers, and is woken by the watch too."""
+        ...
+
+    def identity(self) -> AgentIdentity:
+        """Return who this agent is."""
         ...

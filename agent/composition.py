@@ -1,0 +1,230 @@
+"""Where everything is put together: the only file of the agent that knows drivers."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from agent.cycle import SampleRequest, collect, never
+from agent.record import AgentIdentity, Document, RecordHeader, document, uuid7
+from agent.version import VERSION
+from agent.world import Sending, Watch
+from probes.clock import Clock, SystemClock, utc_text
+from probes.drivers import dns_socket, ladder
+from probes.drivers.host import HostReader
+from probes.drivers.netlink import NetlinkError
+from probes.drivers.network_events import NetworkEvents
+from probes.drivers.waiter import PollWaiter
+from probes.facts import (
+    DnsCheck,
+    Family,
+    Leg,
+    Neighbour,
+    Network,
+    NetworkChange,
+    Protocol,
+    Proxy,
+    ProxyMode,
+    Reachability,
+    Refusal,
+    Role,
+    Sample,
+)
+from probes.failure import Failure
+from probes.network_watch import NetworkWatch
+from probes.rights import Rights
+from probes.seam import Driver, Waiter
+from rules.diagnosis import Diagnosis, Severity
+from rules.engine import diagnose
+from rules.load import load_rules
+
+# Two echoes, so that one lost packet accuses nobody.
+ECHOES = 2
+ECHO_TIMEOUT_S = 1.0
+
+
+class LiveWatch:
+    """The kernel's news, followed by the pure watch; without netlink it compares the start with the end only."""
+
+    def __init__(self, clock: Clock, sending: Sending) -> None:
+        self._clock = clock
+        self._sending = sending
+        self._watch: NetworkWatch | None = None
+        self.events: NetworkEvents | None = None
+        try:
+            self.events = NetworkEvents(clock)
+        except NetlinkError:
+            # The sample can do without; HostReader records that netlink was refused.
+            return
+
+    def use(self, network: Network) -> None:
+        """Count the look-ups of `network` as used by the sample; the first one is the start that changes refer to."""
+        if self._watch is None:
+            self._watch = NetworkWatch(network, bound_to=self._sending.interface)
+        for route in network.routes:
+            self._watch.use(route)
+        if self.events is not None:
+            self.events.follow(network.routes, source=self._sending.source, interface=self._sending.interface)
+
+    def disturbed(self) -> bool:
+        """Return whether something changed that this sample rests on."""
+        self._drain(final=False)
+        return self._watch is not None and self._watch.disturbed()
+
+    def changes(self, end: Network) -> tuple[NetworkChange, ...]:
+        """Return every change since the start, oldest first."""
+        self._drain(final=True)
+        return self._watch.changes(end, utc_text(self._clock.realtime_ns())) if self._watch is not None else ()
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        if self.events is not None:
+            self.events.close()
+
+    def _drain(self, *, final: bool) -> None:
+        if self.events is None or self._watch is None:
+            return
+        events = self.events.drain(self._clock.monotonic(), final=final)
+        if events:
+            self._watch.observe(events, utc_text(self._clock.realtime_ns()))
+
+
+class LiveWorld:
+    """The real world: this host's sockets, files and clock."""
+
+    def __init__(self) -> None:
+        self.clock: Clock = SystemClock()
+        self._host = HostReader()
+
+    def random_bytes(self, count: int) -> bytes:
+        """Return unguessable bytes from the kernel."""
+        return os.urandom(count)
+
+    def watch(self, sending: Sending) -> LiveWatch:
+        """Start to watch the network."""
+        return LiveWatch(self.clock, sending)
+
+    def network(self, addresses: Sequence[str], sending: Sending) -> Network:
+        """Return the network as it is, with a route look-up for each address."""
+        return self._host.network(addresses, source=sending.source, interface=sending.interface)
+
+    def neighbours(self, network: Network) -> tuple[Neighbour, ...]:
+        """Return the neighbour entries of the next hops that `network` names, as they are now."""
+        return self._host.neighbours(network)
+
+    def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:
+        """Return everything that the resolvers said about a name; takes up to 2.3 s."""
+        families = (Family.IPV4, Family.IPV6) if family is None else (family,)
+        return dns_socket.check_name(
+            role,
+            name,
+            resolv=self._host.resolv(),
+            hosts=self._host.hosts(),
+            clock=self.clock,
+            route_to=self._host.route_to,
+            families=families,
+        )
+
+    def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:
+        """Return the reverse names known by monotonic time `until`, and none that are late."""
+        return dns_socket.reverse_names(addresses, self._host.resolv().resolvers, until, self.clock)
+
+    def echo(self, role: Role, address: str) -> Reachability:
+        """Return whether an address answers ICMP echo; takes up to about a second."""
+        from probes.drivers import icmp_echo  # noqa: PLC0415 - a healthy sample needs no echo
+
+        return icmp_echo.echo(role, address, count=ECHOES, timeout_s=ECHO_TIMEOUT_S)
+
+    def connect(self, role: Role, address: str, port: int) -> Reachability:
+        """Return whether a TCP connection opens; takes up to about a second."""
+        from probes.drivers import tcp_check  # noqa: PLC0415 - a healthy sample needs no comparison
+
+        return tcp_check.connect(role, address, port, ECHO_TIMEOUT_S)
+
+    def proxy_for(self, mode: ProxyMode, url: str | None, host: str, port: int) -> Callable[[], Proxy] | None:
+        """Return a check of the proxy that applies to this target, not yet made, or None if no proxy applies."""
+        return None
+
+    def open_driver(
+        self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending
+    ) -> tuple[Driver | None, tuple[Refusal, ...]]:
+        """Return a driver for one flow, and each rung of the ladder that was refused on the way to it."""
+        return ladder.open_driver(
+            protocol,
+            family,
+            address,
+            port,
+            clock=self.clock,
+            random_bytes=self.random_bytes,
+            source=sending.source,
+            interface=sending.interface,
+            tos=sending.tos,
+        )
+
+    @contextmanager
+    def waiter(self, watch: Watch) -> Iterator[Waiter]:
+        """Return what waits for drivers, and is woken by the kernel's news too."""
+        events = watch.events if isinstance(watch, LiveWatch) else None
+        waiter = PollWaiter((events.fileno(),) if events else (), clock=self.clock)
+        try:
+            yield waiter
+        finally:
+            waiter.close()
+
+    def identity(self) -> AgentIdentity:
+        """Return who this agent is."""
+        host = self._host.identity()
+        return AgentIdentity(id=host.agent_id, version=VERSION, hostname=host.hostname, boot_id=host.boot_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleResult:
+    """One sample: its facts, what the rules made of them, and the record of both."""
+
+    sample: Sample
+    diagnosis: Diagnosis
+    document: Document
+
+
+def run_sample(
+    request: SampleRequest,
+    *,
+    on_progress: Callable[[Leg], None] | None = None,
+    interrupted: Callable[[], bool] = never,
+) -> SampleResult:
+    """Return one complete sample of the real network, diagnosed.
+
+    Args:
+        request: What to look at.
+        on_progress: Told of a leg as it grows, at most ten times a second.
+        interrupted: Asked often; once True, the sample ends with what it has.
+
+    Raises:
+        RuleFileError: A rule file is wrong; nothing was sent.
+    """
+    rules = load_rules(request.rule_files)
+    world = LiveWorld()
+    sample = collect(request, world, on_progress=on_progress, interrupted=interrupted)
+    overrides = {code: Severity(severity) for code, severity in request.severity_overrides.items()}
+    diagnosis = diagnose(sample, rules, severity_overrides=overrides)
+    identity = uuid7(world.clock.realtime_ns(), world.random_bytes(10))
+    header = RecordHeader(id=identity, seq=1, agent=world.identity())
+    return SampleResult(sample=sample, diagnosis=diagnosis, document=document(sample, diagnosis, header))
+
+
+# --- what the command asks beside samples -----------------------------------------------------------------------------
+
+
+def interface_names() -> tuple[str, ...]:
+    """Return the names of this host's interfaces."""
+    return rights.interface_names()
+
+
+def own_address_failure(address: str) -> Failure | None:
+    """Return why nothing can be sent from an address, or None if it can."""
+    return rights.own_address_failure(address)
+
+
+def read_rights() -> Rights:
+    """Return what this process may do on this host."""
+    return rights.read_rights()
