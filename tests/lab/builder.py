@@ -21,7 +21,8 @@ from tests.lab.network_map import NetworkMap, Node
 
 DELAY_LINE: Final = Path(__file__).parent / "delay_line.py"
 NETNS_FILES: Final = Path("/etc/netns")
-NAMESPACES: Final = Path("/run/netns")
+RUN: Final = Path("/run")
+NAMESPACES: Final = RUN / "netns"
 # One namespace's name starts so: the maker's process id makes leftovers of a killed run recognisable.
 PREFIX: Final = "cplab"
 COMMAND_TIMEOUT_S: Final = 60.0
@@ -142,8 +143,8 @@ class Lab:
 
     def _build(self) -> None:
         nodes = self.map.nodes.values()
-        # The open ways and the servers' files are in it, so it goes last.
-        self._directory = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX)))
+        # The open ways and the servers' files are in it, so it goes last. Not in TMPDIR: that may be closed itself.
+        self._directory = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, dir=RUN)))
         self._cleanup.callback(
             _attempt, ("ip", "-force", "-batch", "-"), commands.no_namespaces(self.map, self._prefix)
         )
