@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from agent.commands.group import Subcommand
-from agent.commands.reading import DEFAULT_FILE, FILE, read_configuration
+from agent.commands.reading import DEFAULT_FILE, FILE, read_configuration, read_rules
 from agent.output import deliver
 
 
@@ -16,6 +16,6 @@ def command(file: Path) -> int:
 
     Nothing is started and nothing is sent. Each mistake is one line: FILE:LINE:COLUMN: path: what.
     """
-    read_configuration(file)
+    read_rules(read_configuration(file).settings.rules)
     deliver(f"{file}: no mistakes\n")
     return 0

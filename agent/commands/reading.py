@@ -1,5 +1,6 @@
 """What several commands do with a person's files: read them, or say every mistake and stop."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,7 @@ from agent.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from agent.config import Loaded
+    from rules.ruleset import RuleSet
 
 FILE: Final = click.Path(path_type=Path)
 DEFAULT_FILE: Final = Path("/etc/cloudpath-agent/agent.yaml")
@@ -37,3 +39,17 @@ def read_configuration(file: Path) -> "Loaded":
         return load_configuration(file)
     except ConfigurationError as error:
         raise MistakenFileError(error.problems) from None
+
+
+def read_rules(extra: Sequence[Path] = ()) -> "RuleSet":
+    """Return the shipped rules, with an operator's files on top of them.
+
+    Raises:
+        MistakenFileError: A file cannot be read, or is wrong.
+    """
+    from rules.load import RuleFileError, load_rules  # noqa: PLC0415 - yaml
+
+    try:
+        return load_rules(extra)
+    except RuleFileError as error:
+        raise MistakenFileError(tuple(problem.text for problem in error.problems)) from None

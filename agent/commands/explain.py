@@ -1,0 +1,88 @@
+"""`cloudpath explain`: recorded samples diagnosed again, offline, with the reasons for and against each error."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.commands.group import Subcommand
+from agent.commands.reading import FILE, MistakenFileError, read_configuration, read_rules
+from agent.commands.showing import JSON_OPTION, deliver_json
+from agent.exit_codes import ExitCode, exit_code_of
+from agent.output import deliver
+
+if TYPE_CHECKING:
+    from probes.facts import Sample
+    from rules.diagnosis import Diagnosis
+
+
+@click.command("explain", cls=Subcommand)
+@click.argument("file", type=FILE)
+@click.option("-c", "--config", type=FILE, help="Configuration, for its rule files and severities.")
+@click.option("--rules", type=FILE, multiple=True, help="A rule file of your own; may be given several times.")
+@JSON_OPTION
+def command(file: Path, config: Path | None, rules: tuple[Path, ...], *, as_json: bool) -> int:
+    """Diagnose the samples in FILE (JSON or NDJSON, - for standard input) again, with the rules of this version.
+
+    Nothing is sent. Each error is shown as fired, rejected (by what), ruled out, or not evaluated (what was missing).
+    The exit code is that of the gravest sample.
+    """
+    settings = read_configuration(config).settings if config else None
+    known = read_rules((*(settings.rules if settings else ()), *rules))
+    overrides = settings.severity_overrides if settings else {}
+    from rules.engine import diagnose  # noqa: PLC0415 - the evidence is not needed for --help
+
+    samples = _samples(file)
+    diagnoses = [diagnose(sample, known, severity_overrides=overrides) for sample in samples]
+    if as_json:
+        deliver_json([_document(*pair) for pair in zip(samples, diagnoses, strict=True)])
+    else:
+        from rules.explain import explain  # noqa: PLC0415
+
+        texts = [
+            "\n".join((_heading(sample), *explain(sample, known, severity_overrides=overrides))) for sample in samples
+        ]
+        deliver("\n\n".join(texts) + "\n")
+    return max((exit_code_of(diagnosis.status) for diagnosis in diagnoses), default=ExitCode.CLEAN)
+
+
+def _samples(file: Path) -> "list[Sample]":
+    """Return the samples in a file.
+
+    Raises:
+        MistakenFileError: It cannot be read, or holds something else.
+    """
+    from agent.record_reader import RecordError, read_samples  # noqa: PLC0415 - pydantic, 100 ms
+
+    name = "standard input" if str(file) == "-" else str(file)
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        samples = read_samples(data, name)
+    except OSError as error:
+        raise MistakenFileError((f"{name}: cannot read it: {(error.strerror or str(error)).lower()}",)) from None
+    except RecordError as error:
+        raise MistakenFileError(tuple(str(error).splitlines())) from None
+    if not samples:
+        raise MistakenFileError((f"{name}: there is no sample in it; `cloudpath trace --json` writes one",))
+    return samples
+
+
+def _heading(sample: "Sample") -> str:
+    from agent.views.escape import escape  # noqa: PLC0415
+
+    return f"{escape(sample.target.name)}, {escape(sample.started_at)}"
+
+
+def _document(sample: "Sample", diagnosis: "Diagnosis") -> dict[str, object]:
+    """Return what the rules say of one sample, under the keys of a record."""
+    from agent.record import plain  # noqa: PLC0415
+
+    return {
+        "started_at": sample.started_at,
+        "target": plain(sample.target),
+        "status": diagnosis.status.value,
+        "errors": plain(diagnosis.errors),
+        "rejected": plain(diagnosis.rejected),
+        "not_evaluated": plain(diagnosis.not_evaluated),
+    }

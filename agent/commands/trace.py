@@ -1,0 +1,180 @@
+"""`cloudpath trace`: one complete sample of the path to a target, diagnosed and shown."""
+
+# The overridden method is click's; typing.override came with Python 3.12.
+# mypy: disable-error-code="explicit-override"
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from agent.commands.group import Subcommand
+from agent.commands.reading import FILE, MistakenFileError, read_configuration
+from agent.commands.showing import progress_of_terminal, style_of_output
+from agent.exit_codes import ExitCode, exit_code_of
+from agent.output import deliver, deliver_to_file, why_not_writable
+
+if TYPE_CHECKING:
+    from agent.composition import SampleResult
+    from agent.cycle import SampleRequest
+    from agent.views.style import Style
+
+_PROTOCOLS: Final = ("adaptive", "icmp", "udp", "tcp")
+_ROUTES: Final = ("direct", "service_edge")
+_FORMATS: Final = ("text", "wide", "json", "ndjson")
+_PORT: Final = click.IntRange(1, 65_535)
+_TTL: Final = click.IntRange(1, 255)
+
+
+class _Seconds(click.FloatRange):
+    """A range of seconds; `nan` is in no range, although it is neither below nor above it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if seconds != seconds:  # noqa: PLR0124 - what only nan does
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
+
+
+_TIMEOUT: Final = _Seconds(0.1, 10)
+
+
+def _options(command: Any) -> Any:
+    """Put the options to the command, in the order of the help."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS: Final = (
+    click.option("-c", "--config", type=FILE, help="Configuration; TARGET may then be the name of a target in it."),
+    click.option(
+        "-p", "--protocol", type=click.Choice(_PROTOCOLS), help="Protocol of the probes.  [default: adaptive]"
+    ),
+    click.option("-u", "--udp", is_flag=True, help="The same as -p udp."),
+    click.option("-T", "--tcp", is_flag=True, help="The same as -p tcp."),
+    click.option("-I", "--icmp", is_flag=True, help="The same as -p icmp."),
+    click.option("-P", "--port", type=_PORT, help="Destination port of TCP and UDP probes."),
+    click.option("-4", "--ipv4", is_flag=True, help="Use IPv4 only."),
+    click.option("-6", "--ipv6", is_flag=True, help="Use IPv6 only."),
+    click.option("-f", "--first-ttl", type=_TTL, help="First TTL.  [default: 1]"),
+    click.option("-m", "--max-ttl", type=_TTL, help="Last TTL.  [default: 30]"),
+    click.option("-q", "--queries", type=click.IntRange(1, 20), help="Probes to each hop.  [default: 3]"),
+    click.option("-w", "--timeout", type=_TIMEOUT, help="Longest wait in seconds.  [default: 1]"),
+    click.option("--route", type=click.Choice(_ROUTES), help="How traffic goes to the application.  [default: direct]"),
+    click.option("--edge", metavar="HOST[:PORT]", help="The service edge to trace; implies --route service_edge."),
+    click.option("--proxy", metavar="URL|environment|none", help="The proxy that applies.  [default: environment]"),
+    click.option("-n", "--no-names", is_flag=True, help="Show addresses only; ask for no reverse names."),
+    click.option("--interface", metavar="NAME", help="Send by this interface."),
+    click.option("--source", metavar="ADDR", help="Send from this address."),
+    click.option("--tos", type=click.IntRange(0, 255), default=0, help="Type of service (IPv6: traffic class) byte."),
+    click.option("--rules", type=FILE, multiple=True, help="A rule file of your own; may be given several times."),
+    click.option("-j", "--json", "as_json", is_flag=True, help="The same as --format json."),
+    click.option("--format", "form", type=click.Choice(_FORMATS), help="What to print.  [default: text]"),
+    click.option("-o", "--output", type=FILE, help="Write to this file instead of standard output."),
+    click.option("--explain", is_flag=True, help="Say also what was considered and dropped, and what was missing."),
+)
+
+
+@click.command("trace", cls=Subcommand)
+@click.argument("target")
+@_options
+def command(
+    target: str,
+    config: Path | None,
+    output: Path | None,
+    form: str | None,
+    *,
+    as_json: bool,
+    explain: bool,
+    **given: Any,
+) -> int:
+    """Trace the path to TARGET: a host, an address, either with a port (host:port, [IPv6]:port), or a URL.
+
+    Neither root nor a configuration is needed.
+    """
+    form = _form(form, as_json=as_json, explain=explain)
+    if output is not None and (problem := why_not_writable(output)):
+        raise click.UsageError(f"cannot write {output}: {problem}; give another file with -o")
+    request = _request(config, {"target": target, **given})
+    return _trace(request, form, output, explain=explain)
+
+
+def _form(form: str | None, *, as_json: bool, explain: bool) -> str:
+    """Return the form of the output, or complain of options that contradict each other."""
+    if as_json and form not in {None, "json"}:
+        raise click.UsageError(f"--json and --format {form} exclude each other; give one")
+    form = "json" if as_json else form or "text"
+    if explain and form not in {"text", "wide"}:
+        raise click.UsageError(f"--explain is for text; a record in {form} has everything in it, leave --explain out")
+    return form
+
+
+def _request(config: Path | None, given: dict[str, Any]) -> "SampleRequest":
+    """Return what to measure.
+
+    Raises:
+        click.UsageError: The options contradict each other, the target or this host.
+    """
+    settings = read_configuration(config).settings if config else None
+    # The vocabulary of facts takes 40 ms that --help need not pay; so everything that uses it is imported late.
+    from agent.trace_request import TraceOptions, UsageProblem, sample_request  # noqa: PLC0415
+
+    try:
+        request = sample_request(TraceOptions(**given), settings)
+    except UsageProblem as problem:
+        raise click.UsageError(str(problem)) from None
+    if request.sending.interface is not None or request.sending.source is not None:
+        _check_sending(request)
+    return request
+
+
+def _check_sending(request: "SampleRequest") -> None:
+    from agent.composition import interface_names, own_address_failure  # noqa: PLC0415
+    from agent.sending_check import sending_problem  # noqa: PLC0415
+
+    problem = sending_problem(request.sending, interface_names(), own_address_failure)
+    if problem is not None:
+        raise click.UsageError(problem)
+
+
+def _trace(request: "SampleRequest", form: str, output: Path | None, *, explain: bool) -> int:
+    """Measure, show, and return the exit code; Ctrl-C shows what there is."""
+    from agent.composition import run_sample  # noqa: PLC0415
+    from agent.interrupt import Interrupt  # noqa: PLC0415
+    from rules.load import RuleFileError  # noqa: PLC0415
+
+    progress = progress_of_terminal()
+    with Interrupt() as interrupted:
+        try:
+            result = run_sample(request, on_progress=progress, interrupted=interrupted)
+        except RuleFileError as error:
+            raise MistakenFileError(tuple(problem.text for problem in error.problems)) from None
+        finally:
+            if progress is not None:
+                progress.clear()
+        text = _text(result, form, _style(output), explain=explain)
+    if output is None:
+        deliver(text)
+    else:
+        deliver_to_file(output, text)
+    return ExitCode.INTERRUPTED if interrupted() else exit_code_of(result.diagnosis.status)
+
+
+def _style(output: Path | None) -> "Style":
+    if output is None:
+        return style_of_output()
+    from agent.views.style import Style  # noqa: PLC0415
+
+    return Style()
+
+
+def _text(result: "SampleResult", form: str, style: "Style", *, explain: bool) -> str:
+    """Return the sample in one of the forms."""
+    if form in {"json", "ndjson"}:
+        from agent.formats.json_text import json_text, ndjson_line  # noqa: PLC0415
+
+        return json_text(result.document) if form == "json" else ndjson_line(result.document)
+    from agent.views.command_line import command_line_view  # noqa: PLC0415
+
+    return command_line_view(result.sample, result.diagnosis, style, wide=form == "wide", explain=explain)
