@@ -29,7 +29,7 @@ def error_lines(sample: Sample, diagnosis: Diagnosis, style: Style) -> list[str]
 
 def _error(sample: Sample, error: FiredError, style: Style) -> list[str]:
     icon = style.symbols.icon(error.severity)
-    first, *rest = wrapped(f"{icon} {error.code}  {error.message}", style, hanging=_INDENT)
+    first, *rest = wrapped(f"{icon} {escape(error.code)}  {escape_text(error.message)}", style, hanging=_INDENT)
     paint = PAINT_OF[error.severity]
     lines = [style.paint(line, paint) for line in (first, *rest)]
     facts = (
@@ -42,7 +42,7 @@ def _error(sample: Sample, error: FiredError, style: Style) -> list[str]:
     for evidence in error.evidence:
         statement = f"- {escape_text(evidence.statement)}"
         lines += wrapped(statement, style, indent=_INDENT + _LABEL, hanging=_INDENT + _LABEL + 2)
-    return lines + labelled("What to do", error.solution, style, indent=_INDENT, label_width=_LABEL)
+    return lines + labelled("What to do", escape_text(error.solution), style, indent=_INDENT, label_width=_LABEL)
 
 
 def _severity(error: FiredError) -> str:
@@ -77,13 +77,13 @@ def explanation_lines(diagnosis: Diagnosis, style: Style) -> list[str]:
     lines += [
         line
         for rejected in diagnosis.rejected
-        for line in wrapped(f"{rejected.code}  {escape_text(rejected.because)}", style, indent=2, hanging=9)
+        for line in wrapped(f"{escape(rejected.code)}  {escape_text(rejected.because)}", style, indent=2, hanging=9)
     ] or ["  none"]
     lines += ["", style.paint("Not evaluated", Paint.HEAD)]
     lines += [
         line
         for missing in diagnosis.not_evaluated
-        for line in wrapped(f"{missing.code}  {_what_is_missing(missing)}", style, indent=2, hanging=9)
+        for line in wrapped(f"{escape(missing.code)}  {_what_is_missing(missing)}", style, indent=2, hanging=9)
     ] or ["  none"]
     return lines
 

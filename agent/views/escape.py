@@ -8,7 +8,7 @@ from typing import Final
 
 # RFC 1035 section 2.3.4: the longest name; what is longer is no name.
 NAME_LIMIT: Final = 253
-TEXT_LIMIT: Final = 500
+TEXT_LIMIT: Final = 2_000
 _CUT: Final = "..."
 _LAST_OF_FOUR_DIGITS: Final = 0xFFFF
 
@@ -38,5 +38,5 @@ def escape(text: str, limit: int = NAME_LIMIT) -> str:
 
 
 def escape_text(text: str) -> str:
-    """Return a sentence from outside as printable ASCII of at most 500 characters."""
+    """Return a sentence from outside as printable ASCII of at most 2,000 characters."""
     return escape(text, TEXT_LIMIT)

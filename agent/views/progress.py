@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from agent.views.escape import escape
 from agent.views.hop_rows import leg_rows
 from agent.views.style import Style
 from agent.views.table import render
-from agent.views.words import leg_words, protocol_and_port
+from agent.views.words import NODES, PROTOCOLS
 from probes.facts import Leg
 
 # A trace that is over sooner shows its result at once: a block that only flickers helps nobody.
@@ -20,19 +21,19 @@ _ERASE_BELOW: Final = "\x1b[J"
 
 def progress_lines(leg: Leg, style: Style, height: int) -> list[str]:
     """Return what is known of a growing leg in at most `height` lines: a heading, then the latest hops."""
-    heard = sum(1 for hop in leg.hops if hop.responders)
-    way = f"{leg_words(leg)} by {protocol_and_port(leg.protocol, leg.port)}" if leg.protocol else leg_words(leg)
-    heading = f"Tracing {way}: {heard} of {len(leg.hops)} hops have answered"
     # The last row is the end of the leg, which is not known yet.
     rows = leg_rows(leg, {}, style)[:-1] if leg.hops else []
     table = render(rows, style, wide=False)[0] if rows else []
     room = max(0, height - 1)
     shown = table if len(table) <= room else [*table[:1], *table[len(table) - room + 1 :]] if room > 1 else []
-    return [_clipped(heading, style), *shown]
+    return [_heading(leg)[: style.width], *shown]
 
 
-def _clipped(line: str, style: Style) -> str:
-    return line if style.width is None else line[: style.width]
+def _heading(leg: Leg) -> str:
+    heard = sum(1 for hop in leg.hops if hop.responders)
+    so_far = f"{heard} of {len(leg.hops)} hops answered" if leg.hops else "no answer so far"
+    protocol = f" by {PROTOCOLS[leg.protocol]}" if leg.protocol else ""
+    return f"Tracing {escape(leg.address or NODES[leg.to])}{protocol}: {so_far}"
 
 
 class Progress:

@@ -4,14 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.views.catalogue_view import catalogue_view, entry_view
 from agent.views.command_line import command_line_view
+from agent.views.dns_view import dns_view
+from agent.views.ping_view import ping_view
+from agent.views.progress import progress_lines
 from agent.views.style import Style
-from probes.facts import Sample
+from probes.facts import Answer, Icmp, Protocol, Reachability, Role, Sample
+from probes.failure import Failure
 from rules.diagnosis import Diagnosis, Status
+from rules.load import load_rules
 from tests.unit.views import samples
 
 EXPECTED = Path(__file__).parent / "expected"
 
+EARLY = replace(samples.LEG, hops=(), reached=None, reached_by=None, end_to_end=None)
 AT_80 = Style(width=80)
 AT_60 = Style(width=60)
 PIPE = Style(width=None)
@@ -57,4 +64,39 @@ DRAWINGS: dict[str, Drawing] = {
     "hostile_names": Drawing(samples.HOSTILE, samples.FINE, PIPE),
 }
 
-OTHER_VIEWS: dict[str, Callable[[], str]] = {}
+RULES = load_rules()
+NARROW = Style(width=44)
+IN_80 = Style(width=80)
+ALIVE = samples.DEAD_END_BUT_ALIVE.reachability
+REFUSED = Reachability(
+    role=Role.DESTINATION,
+    address="2001:db8::1",
+    protocol=Protocol.TCP,
+    port=443,
+    sent=3,
+    received=0,
+    answered=False,
+    answer=Answer.DESTINATION_UNREACHABLE,
+    icmp=Icmp(type=1, code=1),
+    offender="2001:db8:1::1",
+)
+NOT_ASKED = Reachability(
+    role=Role.DESTINATION, address="192.0.2.80", protocol=Protocol.ICMP, failure=Failure.NOT_PERMITTED
+)
+LOSSY = replace(ALIVE[0], received=2, rtt_us=(12_400, 12_300))
+
+OTHER_VIEWS: dict[str, Callable[[], str]] = {
+    "dns_resolved": lambda: dns_view(samples.RESOLVED, IN_80),
+    "dns_not_resolved": lambda: dns_view(samples.UNRESOLVED.dns[0], IN_80),
+    "dns_narrow": lambda: dns_view(samples.UNRESOLVED.dns[0], NARROW),
+    "dns_system_differs": lambda: dns_view(replace(samples.RESOLVED, system_addresses=("127.0.0.1",)), IN_80),
+    "ping_answers": lambda: ping_view(ALIVE, IN_80),
+    "ping_fails": lambda: ping_view((LOSSY, REFUSED, NOT_ASKED), Style()),
+    "ping_narrow": lambda: ping_view((LOSSY, REFUSED, NOT_ASKED), NARROW),
+    "errors_all": lambda: catalogue_view(list(RULES.catalogue.values()), IN_80),
+    "errors_cp_06": lambda: entry_view(RULES.catalogue["CP-06"], RULES.rules["CP-06"], IN_80),
+    "errors_cp_20": lambda: entry_view(RULES.catalogue["CP-20"], (), IN_80),
+    "progress_at_start": lambda: "\n".join(progress_lines(EARLY, IN_80, 24)) + "\n",
+    "progress_on_the_way": lambda: "\n".join(progress_lines(samples.SILENT_HOPS.legs[0], IN_80, 24)) + "\n",
+    "progress_low_terminal": lambda: "\n".join(progress_lines(samples.LEG, NARROW, 4)) + "\n",
+}

@@ -19,6 +19,16 @@ def test_view_is_as_approved(name: str) -> None:
     assert DRAWINGS[name].draw() == (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", OTHER_VIEWS)
+def test_other_view_is_as_approved(name: str) -> None:
+    assert OTHER_VIEWS[name]() == (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "width"), [("dns_narrow", 44), ("ping_narrow", 44), ("progress_low_terminal", 44)])
+def test_other_views_keep_to_a_narrow_terminal(name: str, width: int) -> None:
+    assert [line for line in OTHER_VIEWS[name]().splitlines() if len(line) > width] == []
+
+
 def test_every_approved_text_belongs_to_a_view() -> None:
     assert {file.stem for file in EXPECTED.glob("*.txt")} == {*DRAWINGS, *OTHER_VIEWS}
 
