@@ -217,14 +217,20 @@ def run_sample(
 
 def interface_names() -> tuple[str, ...]:
     """Return the names of this host's interfaces."""
+    from probes.drivers import rights  # noqa: PLC0415 - few commands ask
+
     return rights.interface_names()
 
 
 def own_address_failure(address: str) -> Failure | None:
     """Return why nothing can be sent from an address, or None if it can."""
+    from probes.drivers import rights  # noqa: PLC0415 - few commands ask
+
     return rights.own_address_failure(address)
 
 
 def read_rights() -> Rights:
     """Return what this process may do on this host."""
+    from probes.drivers import rights  # noqa: PLC0415 - few commands ask
+
     return rights.read_rights()
