@@ -56,13 +56,13 @@ def hops(
 
 
 def _seen(attempts: list[Attempt], ttl: int, end: PathEnd | None, queries: int) -> _Seen:
-    own = _attributable([attempt for attempt in attempts if attempt.probe.probe_ttl == ttl])
+    own = attributable([attempt for attempt in attempts if attempt.probe.probe_ttl == ttl])
     if end is None or ttl != end.probe_ttl:
         return _Seen(probe_ttl=ttl, attempts=tuple(own))
     return _Seen(probe_ttl=ttl, attempts=tuple(_with_answers_from_beyond(own, attempts, end, queries)))
 
 
-def _attributable(own: list[Attempt]) -> list[Attempt]:
+def attributable(own: list[Attempt]) -> list[Attempt]:
     """Return the probes whose answers can be told apart.
 
     A hop that only answers for destination ports of their own quotes too little: the probes before these may well
@@ -144,7 +144,11 @@ def _loss_class(row: _Seen, behind: list[_Seen], *, reached: bool, target_loss: 
 def _at_the_end(row: _Seen, *, reached: bool, target_loss: bool) -> LossClass:
     if not reached or not row.replies:
         return LossClass.UNKNOWN
-    return LossClass.LOSS if target_loss else _own_habit(row)
+    if target_loss:
+        return LossClass.LOSS
+    # A target's errors are limited as a router's are (stock Linux: icmp_ratelimit); its own answers are not.
+    limited = all(reply.answer is Answer.DESTINATION_UNREACHABLE for reply in row.replies)
+    return LossClass.RATE_LIMITED if limited else _own_habit(row)
 
 
 def _own_habit(row: _Seen) -> LossClass:

@@ -15,7 +15,7 @@ from probes.seam import Flow, LocalError, Probe, Received, Stamp, Unreadable
 from probes.trace.attempt import Attempt, Ending, Purpose, Reply
 from probes.trace.budget import Budget
 from probes.trace.ending import ending_of
-from probes.trace.hops import PathEnd, hops
+from probes.trace.hops import PathEnd, attributable, hops
 from probes.trace.match import Ledger, Match, Rejection
 from probes.trace.rtt import round_trip_us
 from probes.trace.search import OUTCOME, Search
@@ -96,7 +96,7 @@ class TracePlan:
             attempts += self._search.probes(now)
             if self._search.opened:
                 self._series.release(now)
-        attempts += self._series.probes(now)
+        attempts += self._series.probes(now, may_close=self._series_may_close)
         return [attempt.probe for attempt in attempts]
 
     def sent(self, probe: Probe, stamp: Stamp) -> None:
@@ -132,7 +132,9 @@ class TracePlan:
         if self.over:
             return None
         searching = None if self._search is None else self._search.next_deadline()
-        deadlines = [at for at in (searching, self._series.next_deadline()) if at is not None]
+        deadlines = [
+            at for at in (searching, self._series.next_deadline(may_close=self._series_may_close)) if at is not None
+        ]
         return min(deadlines, default=inf)
 
     def facts(self) -> TraceFacts:
@@ -147,7 +149,7 @@ class TracePlan:
             send_failures=self._send_failures(),
             rejected=dict(self._rejected),
             sent=sum(attempt.left for attempt in self._ledger.attempts),
-            checked=tuple(self._series.attempts or self._hop_attempts),
+            checked=tuple(self._series.attempts or self._to_the_target(end) or self._hop_attempts),
             stopped_by=self._stopped_by(),
         )
 
@@ -164,6 +166,11 @@ class TracePlan:
         if self._stopped is not None:
             return True
         return (self._search is None or self._search.outcome is not None) and self._series.finished
+
+    @property
+    def _series_may_close(self) -> bool:
+        search = self._search
+        return search is None or search.outcome is not None or search.rows.end is not None
 
     @property
     def reached(self) -> bool:
@@ -277,13 +284,14 @@ class TracePlan:
             return None
         if self._flow.protocol is not Protocol.UDP:
             return end_to_end(self._flow.protocol, self._series.attempts)
-        # The first probes that went far enough: a fresh limiter answers these.
-        far = [] if end is None or end.ending is not Ending.REACHED else self._first_at_the_end(end.probe_ttl)
-        return shared_end_to_end(self._flow.protocol, far)
+        return shared_end_to_end(self._flow.protocol, self._to_the_target(end))
 
-    def _first_at_the_end(self, end_ttl: int) -> list[Attempt]:
-        far = [attempt for attempt in self._hop_attempts if attempt.left and attempt.probe.probe_ttl >= end_ttl]
-        return far[: self._settings.queries]
+    def _to_the_target(self, end: PathEnd | None) -> list[Attempt]:
+        """Return the first hop probes that went as far as the target: a fresh limiter answers these."""
+        if end is None or end.ending is not Ending.REACHED:
+            return []
+        far = [attempt for attempt in self._hop_attempts if attempt.left and attempt.probe.probe_ttl >= end.probe_ttl]
+        return attributable(far)[: self._settings.queries]
 
     def _reached_by(self) -> ReachedBy | None:
         """Return the proof that the target was reached: the lowest TTL that it answered, else the series."""

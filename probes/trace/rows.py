@@ -88,9 +88,9 @@ class Rows:
         """Return when the last wait of all TTLs up to this one is over; minus infinity: none waits."""
         return max((self._over_at(ttl, waits) for ttl in range(self.first_ttl, last_ttl + 1)), default=-inf)
 
-    def open_from(self, ttl: int) -> list[Attempt]:
-        """Return the probes still waiting at this TTL and beyond."""
-        return [attempt for at in range(ttl, self.max_ttl + 1) for attempt in self._rows[at].waiting]
+    def open_between(self, first_ttl: int, last_ttl: int) -> list[Attempt]:
+        """Return the probes to these TTLs that still wait."""
+        return [attempt for ttl in range(first_ttl, last_ttl + 1) for attempt in self._rows[ttl].waiting]
 
     def samples_from(self, ttl: int, ending: Ending) -> int:
         """Return how many answers of one kind came from this TTL and beyond."""

@@ -198,7 +198,7 @@ class Search:
         """
         rows, settings = self.rows, self._settings
         missing = settings.queries - rows.samples_from(end_ttl, ending)
-        waiting = rows.open_from(end_ttl)
+        waiting = rows.open_between(end_ttl, rows.max_ttl)
         if missing > len(waiting) and len(rows[end_ttl].attempts) < settings.queries:
             return self._next_send_at, lambda _now: self._ask_end(end_ttl, missing - len(waiting))
         if missing > 0 and waiting:
@@ -224,7 +224,10 @@ class Search:
             self.rows.gone(attempt)
 
     def _finish(self, outcome: EndReason) -> None:
-        self._give_up(self.rows.open_from(self.rows.first_ttl))
+        # What still waits at the end and beyond only has become needless; before it, waiting is over.
+        end = self.rows.end
+        last = self.rows.max_ttl if end is None else end[0] - 1
+        self._give_up(self.rows.open_between(self.rows.first_ttl, last))
         self.outcome = outcome
 
     # --- the end is not known -----------------------------------------------------------------------------------------

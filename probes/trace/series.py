@@ -17,6 +17,8 @@ _SHARED: Final = (
 )
 _LIMITED: Final = "a target limits its port-unreachable answers, so missing ones say nothing about loss"
 _NO_DISTANCE: Final = "the target did not answer, and udp has no series of its own"
+_NOTHING_LEFT: Final = "no probe left the host"
+_CUT_SHORT: Final = "ended while answers could still come"
 
 
 class Series:
@@ -60,9 +62,12 @@ class Series:
         self._spread(self._held, now)
         self._held = 0
 
-    def probes(self, now: float) -> list[Attempt]:
-        """Return the probes that leave now, after closing those that waited long enough."""
-        if not self._due and not self._held and now >= self._over_at():
+    def probes(self, now: float, *, may_close: bool) -> list[Attempt]:
+        """Return the probes that leave now; `may_close`: after closing those that waited long enough.
+
+        While a search still listens, waiting costs nothing, and a far target answers late.
+        """
+        if may_close and now >= self._over_at():
             self._give_up()
         leaving: list[Attempt] = []
         while self._due and now >= self._due[0] and len(leaving) < self._settings.catch_up:
@@ -73,11 +78,11 @@ class Series:
             leaving.append(attempt)
         return leaving
 
-    def next_deadline(self) -> float | None:
-        """Return the instant of the next thing to do, None when there is none; held probes wait for `release`."""
+    def next_deadline(self, *, may_close: bool) -> float | None:
+        """Return the instant of the next thing to do, None when there is none."""
         if self._due:
             return self._due[0]
-        return self._over_at() if self._waiting and not self._held else None
+        return self._over_at() if may_close and self._waiting and not self._held else None
 
     @property
     def finished(self) -> bool:
@@ -107,7 +112,9 @@ class Series:
         self._due.extend(now + index * self._settings.series_gap_s for index in range(count))
 
     def _over_at(self) -> float:
-        return self._waiting[-1].at + self._waits.wait_s(inf) if self._waiting else -inf
+        if self._due or self._held or not self._waiting:
+            return inf
+        return self._waiting[-1].at + self._waits.wait_s(inf)
 
 
 def end_to_end(protocol: Protocol, attempts: list[Attempt]) -> EndToEnd:
@@ -115,14 +122,15 @@ def end_to_end(protocol: Protocol, attempts: list[Attempt]) -> EndToEnd:
     sent = [attempt for attempt in attempts if attempt.left]
     answered = [attempt for attempt in sent if _reached(attempt)]
     late = sum(not attempt.in_time for attempt in answered)
+    cut_short = any(attempt.reply is None and not attempt.given_up for attempt in sent)
     return EndToEnd(
         protocol=protocol,
         sent=len(sent),
         received=len(answered) - late,
-        loss_ratio=(len(sent) - len(answered)) / len(sent) if sent else None,
+        loss_ratio=(len(sent) - len(answered)) / len(sent) if sent and not cut_short else None,
         rtt_us=summarise(_samples_us(answered)),
         late=late,
-        reason=_refusal(sent) if sent else "no probe left the host",
+        reason=_series_reason(sent, cut_short=cut_short),
     )
 
 
@@ -152,6 +160,12 @@ def _reached(attempt: Attempt) -> bool:
 
 def _samples_us(answered: list[Attempt]) -> list[int]:
     return [a.reply.rtt_us for a in answered if a.reply is not None and not a.reply.late]
+
+
+def _series_reason(sent: list[Attempt], *, cut_short: bool) -> str | None:
+    if not sent:
+        return _NOTHING_LEFT
+    return _CUT_SHORT if cut_short else _refusal(sent)
 
 
 def _refusal(sent: list[Attempt]) -> str | None:

@@ -1,0 +1,281 @@
+"""A network that exists only as data: nodes on a path, their habits, and when what arrives."""
+
+# ruff: noqa: ARG001 - every forgery takes the same arguments, whatever it makes of them
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+from probes.facts import Answer, Family, Icmp, MplsLabel, Protocol, RejectReason, StampSource
+from probes.failure import Failure
+from probes.seam import Event, Flow, LocalError, Probe, Quote, Received, Stamp, Unreadable
+
+# Linux counts a denied answer as nothing: the bucket holds six tokens and refills by one a second.
+STOCK_LINUX = (6, 1.0)
+
+# Monotonic time when a simulation begins; the times in a world count from here.
+START_S = 1000.0
+
+TARGET_ANSWERS = {
+    "echo_reply": (Answer.ECHO_REPLY, None),
+    "syn_ack": (Answer.SYN_ACK, None),
+    "rst": (Answer.RST, None),
+    "udp_reply": (Answer.UDP_REPLY, None),
+    "port_unreachable": (Answer.DESTINATION_UNREACHABLE, (3, 3)),
+    "port_unreachable_v6": (Answer.DESTINATION_UNREACHABLE, (1, 4)),
+    "protocol_unreachable": (Answer.DESTINATION_UNREACHABLE, (3, 2)),
+    "prohibited": (Answer.DESTINATION_UNREACHABLE, (3, 10)),
+    "host_unreachable": (Answer.DESTINATION_UNREACHABLE, (3, 1)),
+    "silent": None,
+}
+
+
+@dataclass(kw_only=True)
+class Bucket:
+    """A limiter of ICMP errors, one for all protocols of one prober."""
+
+    burst: float
+    per_s: float
+    tokens: float = 0.0
+    at: float | None = None
+
+    def take(self, now: float) -> bool:
+        self.tokens = self.burst if self.at is None else min(self.burst, self.tokens + (now - self.at) * self.per_s)
+        self.at = now
+        if self.tokens < 1.0 - 1e-9:
+            return False
+        self.tokens -= 1.0
+        return True
+
+
+@dataclass(kw_only=True)
+class Node:
+    """One router, or the target at the end. `lost` and `delays_ms` name its answers by their number, from 1."""
+
+    address: str
+    rtt_ms: float
+    silent: bool = False
+    limit: tuple[float, float] | None = STOCK_LINUX
+    lost: frozenset[int] = frozenset()
+    delays_ms: dict[int, float] = field(default_factory=dict)
+    copies: int = 1
+    short_quotes: bool = False
+    quotes_source: str | None = None
+    expires_with: tuple[int, int] | None = None
+    mpls: tuple[MplsLabel, ...] = ()
+    rejects: dict[Protocol, tuple[int, int]] = field(default_factory=dict)
+    drops: frozenset[Protocol] = frozenset()
+    drops_passing: frozenset[int] = frozenset()
+    target: dict[Protocol, str] | None = None
+    any_of: tuple[tuple["Node", ...], ...] = ()
+    answered: int = 0
+    passed: int = 0
+    bucket: Bucket | None = None
+
+    def may_answer(self, now: float) -> bool:
+        """Count one more answer wanted; return whether it leaves and is not lost on its way."""
+        if self.silent:
+            return False
+        if self.limit is not None:
+            self.bucket = self.bucket or Bucket(burst=self.limit[0], per_s=self.limit[1])
+            if not self.bucket.take(now):
+                return False
+        self.answered += 1
+        return self.answered not in self.lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusals:
+    """What the host refuses: probes of a protocol from a TTL on."""
+
+    failure: Failure
+    from_ttl: int = 1
+
+
+@dataclass(kw_only=True)
+class World:
+    """Everything between the prober and the target. `paths` are (from monotonic second, nodes near to far)."""
+
+    family: Family = Family.IPV4
+    source: str = "198.51.100.2"
+    target: str = "192.0.2.80"
+    paths: list[tuple[float, list[Node]]] = field(default_factory=list)
+    refuses: dict[Protocol, Refusals] = field(default_factory=dict)
+    local_errors: list[tuple[float, LocalError]] = field(default_factory=list)
+    forgeries: tuple[str, ...] = ()
+    opens_not: dict[Protocol, Failure] = field(default_factory=dict)
+    unprivileged: bool = False
+    clock_step: tuple[float, float] | None = None
+
+    def path_at(self, now: float) -> list[Node]:
+        """Return the path in force."""
+        return [nodes for since, nodes in self.paths if START_S + since <= now][-1]
+
+
+class Sky:
+    """What is in the air towards one driver, by time of arrival."""
+
+    def __init__(self, world: World, flow: Flow, *, sees_number: bool, hides_headers: bool) -> None:
+        self._world = world
+        self._flow = flow
+        self._sees_number = sees_number
+        self._hides_headers = hides_headers
+        self._queue: list[tuple[float, int, Event]] = []
+        self._order = count()
+        for at, error in world.local_errors:
+            self._put(START_S + at, error)
+
+    def next_arrival(self) -> float | None:
+        return self._queue[0][0] if self._queue else None
+
+    def arrived(self, now: float) -> Iterator[tuple[float, Event]]:
+        """Yield what has arrived, oldest first."""
+        while self._queue and self._queue[0][0] <= now:
+            at, _, event = heappop(self._queue)
+            yield at, event
+
+    def carry(self, probe: Probe, now: float, flow_hash: int) -> None:
+        """Let one probe travel, and put into the air what answers it."""
+        self._forge(probe, now)
+        nodes = list(_unfold(self._world.path_at(now), flow_hash))
+        for distance, node in enumerate(nodes, start=1):
+            last = distance == len(nodes)
+            if node.target is not None and last:
+                self._answer_as_target(node, probe, now)
+                return
+            if probe.probe_ttl == distance:
+                self._expire(node, probe, now)
+                return
+            node.passed += 1
+            protocol = self._flow.protocol
+            if node.passed in node.drops_passing or protocol in node.drops:
+                return
+            if protocol in node.rejects:
+                self._error(node, probe, now, Answer.DESTINATION_UNREACHABLE, node.rejects[protocol])
+                return
+
+    def _expire(self, node: Node, probe: Probe, now: float) -> None:
+        six = self._world.family is Family.IPV6
+        kind = node.expires_with or ((3, 0) if six else (11, 0))
+        self._error(node, probe, now, Answer.TIME_EXCEEDED, kind)
+
+    def _answer_as_target(self, node: Node, probe: Probe, now: float) -> None:
+        assert node.target is not None
+        said = TARGET_ANSWERS[node.target.get(self._flow.protocol, "silent")]
+        if said is None:
+            return
+        answer, icmp = said
+        if icmp is not None:
+            self._error(node, probe, now, answer, icmp)
+        elif not node.silent:
+            node.answered += 1
+            if node.answered not in node.lost:
+                self._deliver(node, probe, now, answer, None)
+
+    def _error(self, node: Node, probe: Probe, now: float, answer: Answer, icmp: tuple[int, int]) -> None:
+        if node.may_answer(now + node.rtt_ms / 2000):
+            self._deliver(node, probe, now, answer, Icmp(type=icmp[0], code=icmp[1]))
+
+    def _deliver(self, node: Node, probe: Probe, now: float, answer: Answer, icmp: Icmp | None) -> None:
+        delay_s = (node.rtt_ms + node.delays_ms.get(node.answered, 0.0)) / 1000
+        quote = self.quote(probe, answer, short=node.short_quotes, source=node.quotes_source)
+        event = Received(
+            sender=node.address, answer=answer, stamp=NO_STAMP, quote=quote, icmp=icmp, reply_ttl=60, mpls=node.mpls
+        )
+        for copy in range(node.copies):
+            self._put(now + delay_s + copy * 0.0001, event)
+
+    def quote(self, probe: Probe, answer: Answer, *, short: bool = False, source: str | None = None) -> Quote:
+        """Return what the channel shows of the probe that is answered."""
+        flow = self._flow
+        icmp, udp, tcp = (flow.protocol is protocol for protocol in (Protocol.ICMP, Protocol.UDP, Protocol.TCP))
+        direct = answer in {Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY}
+        hidden = self._hides_headers or direct
+        port = flow.destination_port
+        echoes = not short and not tcp and answer is not Answer.UDP_REPLY
+        return Quote(
+            source=None if hidden else source or flow.source,
+            destination=None if direct else flow.destination,
+            protocol=None
+            if hidden
+            else {Protocol.ICMP: 1, Protocol.UDP: 17, Protocol.TCP: 6}[flow.protocol]
+            if flow.family is Family.IPV4
+            else {Protocol.ICMP: 58, Protocol.UDP: 17, Protocol.TCP: 6}[flow.protocol],
+            source_port=flow.source_port,
+            destination_port=port if port is None or not probe.own_port else port + probe.number,
+            icmp_id=flow.icmp_id,
+            sequence=probe.identity.sequence if icmp or (udp and not hidden) else None,
+            tcp_sequence=probe.identity.tcp_sequence if tcp and not self._sees_number else None,
+            token=probe.identity.token if echoes else None,
+            quoted_ttl=None if hidden else 1,
+            number=probe.number if self._sees_number else None,
+        )
+
+    def _forge(self, probe: Probe, now: float) -> None:
+        for index, kind in enumerate(self._world.forgeries):
+            self._put(now + 0.00005 * (index + 1), FORGERIES[kind](self, self._flow, probe))
+
+    def _put(self, at: float, event: Event) -> None:
+        heappush(self._queue, (at, next(self._order), event))
+
+
+def _unfold(nodes: list[Node] | tuple[Node, ...], flow_hash: int) -> Iterator[Node]:
+    """Yield the nodes that one flow meets: where paths are equal, the hash of the flow chooses."""
+    for node in nodes:
+        if node.any_of:
+            yield from _unfold(node.any_of[flow_hash % len(node.any_of)], flow_hash // len(node.any_of))
+        else:
+            yield node
+
+
+NO_STAMP = Stamp(0.0, 0, StampSource.KERNEL)
+_STRANGER = "203.0.113.66"
+
+
+def _wrong_token(sky: Sky, flow: Flow, probe: Probe) -> Event:
+    """Guess the 16-bit sequence right and the token wrong."""
+    quote = Quote(destination=flow.destination, sequence=probe.identity.sequence, token=b"\x00" * 8)
+    return _time_exceeded(quote)
+
+
+def _never_sent(sky: Sky, flow: Flow, probe: Probe) -> Event:
+    return _time_exceeded(Quote(destination=flow.destination, token=b"\x00" * 8))
+
+
+def _other_target(sky: Sky, flow: Flow, probe: Probe) -> Event:
+    """Quote another program's probe that happens to carry our identity."""
+    right = sky.quote(probe, Answer.TIME_EXCEEDED)
+    return _time_exceeded(Quote(destination=_STRANGER, sequence=right.sequence, token=right.token, number=probe.number))
+
+
+def _from_stranger(sky: Sky, flow: Flow, probe: Probe) -> Event:
+    """Answer directly, and rightly, from an address that is not the target's."""
+    answer = {Protocol.ICMP: Answer.ECHO_REPLY, Protocol.UDP: Answer.UDP_REPLY, Protocol.TCP: Answer.RST}[flow.protocol]
+    quote = Quote(token=probe.identity.token, number=probe.number)
+    return Received(sender=_STRANGER, answer=answer, stamp=NO_STAMP, quote=quote)
+
+
+def _redirect(sky: Sky, flow: Flow, probe: Probe) -> Event:
+    quote = sky.quote(probe, Answer.OTHER_ICMP)
+    icmp = Icmp(type=5, code=1)
+    return Received(sender=_STRANGER, answer=Answer.OTHER_ICMP, stamp=NO_STAMP, quote=quote, icmp=icmp)
+
+
+def _malformed(sky: Sky, flow: Flow, probe: Probe) -> Event:
+    return Unreadable(RejectReason.MALFORMED)
+
+
+def _time_exceeded(quote: Quote) -> Event:
+    icmp = Icmp(type=11, code=0)
+    return Received(sender=_STRANGER, answer=Answer.TIME_EXCEEDED, stamp=NO_STAMP, quote=quote, icmp=icmp)
+
+
+FORGERIES: dict[str, Callable[[Sky, Flow, Probe], Event]] = {
+    "wrong_identity": _wrong_token,
+    "unknown_probe": _never_sent,
+    "foreign_flow": _other_target,
+    "wrong_source": _from_stranger,
+    "not_an_answer": _redirect,
+    "malformed": _malformed,
+}
