@@ -3,10 +3,10 @@
 Every field is what a record prints under the same name.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from probes.facts import Node
+from probes.frozen import frozen
 
 
 class Severity(StrEnum):
@@ -43,7 +43,7 @@ class Truth(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Anchor:
     """Where an error's icon hangs: a place on the path, the leg it belongs to, and a hop of it where one is meant."""
 
@@ -52,7 +52,7 @@ class Anchor:
     ttl: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EvidenceItem:
     """One proposition that a verdict rests on, in words, with JSON pointers (RFC 6901) into the record."""
 
@@ -62,7 +62,7 @@ class EvidenceItem:
     facts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FiredError:
     """One documented error that the facts prove.
 
@@ -82,7 +82,7 @@ class FiredError:
     evidence: tuple[EvidenceItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rejected:
     """An error whose rule fired and that lost to a stronger one."""
 
@@ -90,7 +90,7 @@ class Rejected:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NotEvaluated:
     """An error that could be neither shown nor ruled out: the unknown propositions, or `rule` where it has no rule."""
 
@@ -98,7 +98,7 @@ class NotEvaluated:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Diagnosis:
     """Everything that the rules say of one sample; codes are in the order of the catalogue."""
 

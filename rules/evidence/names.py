@@ -22,21 +22,21 @@ class Outcome(StrEnum):
     NO_DATA = "no address"
     SERVFAIL = "SERVFAIL"
     REFUSED = "REFUSED"
+    CLOSED = "port closed"
     SILENT = "silent"
     UNSENT = "not sent"
 
 
-_UNREACHABLE_RESOLVER: Final = frozenset(
-    {
-        Failure.NETWORK_UNREACHABLE,
-        Failure.ROUTE_PROHIBITED,
-        Failure.ROUTE_BLACKHOLE,
-        Failure.BLOCKED_LOCALLY,
-        Failure.NETWORK_DOWN,
-        Failure.NO_SUCH_INTERFACE,
-        Failure.ADDRESS_NOT_AVAILABLE,
-    }
-)
+_NO_ROUTE: Final = frozenset({Failure.NETWORK_UNREACHABLE, Failure.ROUTE_PROHIBITED, Failure.ROUTE_BLACKHOLE})
+_WITHOUT_REPLY: Final[dict[Failure, Outcome]] = {
+    **dict.fromkeys(_NO_ROUTE, Outcome.UNSENT),
+    Failure.BLOCKED_LOCALLY: Outcome.UNSENT,
+    Failure.NETWORK_DOWN: Outcome.UNSENT,
+    Failure.NO_SUCH_INTERFACE: Outcome.UNSENT,
+    Failure.ADDRESS_NOT_AVAILABLE: Outcome.UNSENT,
+    Failure.CONNECTION_REFUSED: Outcome.CLOSED,
+    Failure.CONNECTION_RESET: Outcome.CLOSED,
+}
 # Every other RCODE (FORMERR, NOTIMP, NOTAUTH, …) is a server that fails to serve.
 _RCODES: Final[dict[str, Outcome]] = {"NXDOMAIN": Outcome.NXDOMAIN, "REFUSED": Outcome.REFUSED}
 # A resolver that knows of no address for one type and fails for the other has not said that there is none.
@@ -45,11 +45,12 @@ _STRONGEST: Final = (
     Outcome.NXDOMAIN,
     Outcome.SERVFAIL,
     Outcome.REFUSED,
+    Outcome.CLOSED,
     Outcome.SILENT,
     Outcome.UNSENT,
     Outcome.NO_DATA,
 )
-_FAILING: Final = frozenset({Outcome.SERVFAIL, Outcome.REFUSED, Outcome.SILENT})
+_FAILING: Final = frozenset({Outcome.SERVFAIL, Outcome.REFUSED, Outcome.CLOSED, Outcome.SILENT})
 
 # RFC 8914 section 4: 6-10 DNSSEC, 15-18 blocked, censored, filtered, prohibited, 22 and 23 the authorities.
 _DNSSEC: Final = frozenset(range(6, 11))
@@ -63,7 +64,7 @@ def _check(scene: Scene) -> tuple[str, DnsCheck] | None:
 
 def _of_query(query: DnsQuery) -> Outcome:
     if query.rcode is None:
-        return Outcome.UNSENT if query.failure in _UNREACHABLE_RESOLVER else Outcome.SILENT
+        return _WITHOUT_REPLY.get(query.failure, Outcome.SILENT) if query.failure else Outcome.SILENT
     if query.rcode == "NOERROR":
         return Outcome.ADDRESSES if query.answers else Outcome.NO_DATA
     return _RCODES.get(query.rcode, Outcome.SERVFAIL)
@@ -94,8 +95,8 @@ def _unasked(scene: Scene, found: dict[str, Outcome]) -> list[str]:
     return [address for address in configured if not any(same(address, asked) for asked in found)]
 
 
-def _everywhere(scene: Scene, allowed: frozenset[Outcome], needed: Outcome) -> Finding:
-    """Return whether every configured resolver came to one of the allowed outcomes, one at least to the needed one."""
+def _everywhere(scene: Scene, allowed: frozenset[Outcome], *needed: Outcome) -> Finding:
+    """Return whether every configured resolver came to one of the allowed outcomes, one at least to a needed one."""
     entry = _check(scene)
     if entry is None:
         return unknown(_NOT_CHECKED)
@@ -104,7 +105,7 @@ def _everywhere(scene: Scene, allowed: frozenset[Outcome], needed: Outcome) -> F
     if not found:
         return false("no resolver was asked", fact)
     others = [outcome for outcome in found.values() if outcome not in allowed]
-    if others or needed not in found.values():
+    if others or not set(needed) & set(found.values()):
         return false(f"not every resolver: {_words(found)}", fact)
     missing = _unasked(scene, found)
     if missing:
@@ -189,9 +190,10 @@ def _servfail_everywhere(scene: Scene) -> Finding:
     return _everywhere(scene, _FAILING, Outcome.SERVFAIL)
 
 
-@proposition("dns.refused_everywhere", "Every configured resolver refuses to answer for the name, or is silent.")
+@proposition("dns.refused_everywhere", "Every configured resolver refuses the name or the connection, or is silent.")
 def _refused_everywhere(scene: Scene) -> Finding:
-    return _everywhere(scene, frozenset({Outcome.REFUSED, Outcome.SILENT}), Outcome.REFUSED)
+    allowed = frozenset({Outcome.REFUSED, Outcome.CLOSED, Outcome.SILENT})
+    return _everywhere(scene, allowed, Outcome.REFUSED, Outcome.CLOSED)
 
 
 @proposition("dns.silent_everywhere", "Every configured resolver is silent about the name.")
@@ -279,6 +281,19 @@ def _no_resolver(scene: Scene) -> Finding:
     none = entry[1].failure is Failure.NO_RESOLVER
     configured = some(resolver.address for resolver in scene.sample.network.resolvers)
     return either(none, "no resolver is configured" if none else f"resolvers: {configured or 'known'}", entry[0])
+
+
+@proposition("dns.resolvers_unroutable", "The host has no route to any of the resolvers.")
+def _resolvers_unroutable(scene: Scene) -> Finding:
+    entry = _check(scene)
+    if entry is None:
+        return unknown(_NOT_CHECKED)
+    fact, check = entry
+    if not check.queries:
+        return false("no resolver was asked", fact)
+    unroutable = all(query.rcode is None and query.failure in _NO_ROUTE for query in check.queries)
+    words = some(query.resolver for query in check.queries)
+    return either(unroutable, f"{'no route' if unroutable else 'queries were sent'} to {words}", fact)
 
 
 @proposition("dns.control_names_fail", "The names of all controls fail too, at every resolver, and not by NXDOMAIN.")

@@ -90,16 +90,20 @@ def _any_usable(scene: Scene) -> Finding:
     return false(f"no usable interface: {words}" if words else "no interface but loopback", *facts)
 
 
-@proposition("interface.outgoing_carrier", "The interface towards the target has carrier.")
-def _outgoing_carrier(scene: Scene) -> Finding:
+@proposition("interface.outgoing_without_carrier", "A route leads to the target, by an interface without carrier.")
+def _outgoing_without_carrier(scene: Scene) -> Finding:
     name = scene.way_out[1].interface if scene.way_out is not None else None
-    found = next((entry for entry in scene.interfaces if entry[1].name == name), None)
+    if name is None:
+        return false("no route leads to the target by any interface")
+    numbered = enumerate(scene.sample.network.interfaces)
+    found = next(((index, entry) for index, entry in numbered if entry.name == name), None)
     if found is None:
-        return unknown("the interface towards the target is not known")
-    fact, interface = found
-    if interface.up and interface.carrier is None:
+        return unknown(f"the state of {name} was not read")
+    fact, interface = f"/network/interfaces/{found[0]}", found[1]
+    if interface.up and interface.carrier is None and not interface.loopback:
         return unknown(f"the kernel does not say whether {interface.name} has carrier", fact)
-    return either(interface.up and bool(interface.carrier), interface_words(interface), fact)
+    dead = not interface.loopback and not (interface.up and interface.carrier)
+    return either(dead, interface_words(interface), fact)
 
 
 # --- routes -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,326 @@
+"""Facts written the way a person notes them down, for the golden cases: one line a fact, read into a Sample.
+
+healthy.yaml holds every key with a healthy value; a case gives the keys in which it differs.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from probes.facts import (
+    AgentFailure,
+    Answer,
+    ChangeKind,
+    DnsCheck,
+    DnsQuery,
+    EndReason,
+    EndToEnd,
+    ExtendedDnsError,
+    Family,
+    Hop,
+    Icmp,
+    Interface,
+    InterfaceAddress,
+    Leg,
+    LossClass,
+    Method,
+    NameSource,
+    NdrSetting,
+    Neighbour,
+    NeighbourState,
+    Network,
+    NetworkChange,
+    Node,
+    Protocol,
+    ProtocolChoice,
+    Proxy,
+    ProxyMode,
+    Reachability,
+    ReachedBy,
+    Refusal,
+    Resolver,
+    Responder,
+    Role,
+    Route,
+    RouteKind,
+    Sample,
+    SendFailure,
+    Target,
+    Transport,
+)
+from probes.failure import Failure
+
+HERE = Path(__file__).parent
+
+RCODES = {"NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP"}
+
+
+def healthy_facts() -> dict[str, Any]:
+    """Return the facts of the healthy base sample as text."""
+    facts: dict[str, Any] = yaml.safe_load((HERE / "healthy.yaml").read_text())
+    return facts
+
+
+def sample_of(changed: Mapping[str, Any]) -> Sample:
+    """Return the healthy sample with the given keys of the facts replaced; an unknown key is a KeyError."""
+    facts = healthy_facts()
+    for key in changed:
+        if key not in facts:
+            raise KeyError(f"no fact is called {key}")
+    facts |= changed
+    if is_address(facts["target"]) and "names" not in changed:
+        facts["names"] = []
+    target = target_of(facts)
+    return Sample(
+        started_at="2025-03-01T12:00:00.000Z",
+        duration_us=40_000,
+        target=target,
+        network=network_of(facts),
+        ndr=NdrSetting(facts["ndr"]),
+        dns=tuple(check_of(check) for check in facts["names"]),
+        proxy=proxy_of(facts["proxy"]),
+        reachability=tuple(reachability_of(line) for line in facts["reachability"]),
+        legs=tuple(leg_of(leg) for leg in facts["legs"]),
+        agent_failures=tuple(agent_failure_of(line) for line in facts["agent_failures"]),
+    )
+
+
+def is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def family_of(address: str) -> Family:
+    return Family.IPV6 if ":" in address else Family.IPV4
+
+
+def target_of(facts: Mapping[str, Any]) -> Target:
+    return Target(
+        name=facts["target"],
+        host=facts["target"],
+        literal=is_address(facts["target"]),
+        protocol=ProtocolChoice(facts["protocol"]),
+        route=RouteKind(facts["route"]),
+        family=Family(facts["family"]) if facts["family"] else None,
+        edge_host=facts["edge"],
+    )
+
+
+# --- the host ---------------------------------------------------------------------------------------------------------
+
+
+def network_of(facts: Mapping[str, Any]) -> Network:
+    return Network(
+        epoch="1",
+        interfaces=tuple(interface_of(line, index) for index, line in enumerate(facts["interfaces"], 1)),
+        routes=tuple(route_of(line) for line in facts["routes"]),
+        default_routes=tuple(route_of(line) for line in facts["default_routes"]),
+        neighbours=tuple(neighbour_of(line) for line in facts["neighbours"]),
+        resolvers=tuple(Resolver(address=address) for address in facts["resolvers"]),
+        changes=tuple(change_of(change) for change in facts["changes"]),
+    )
+
+
+def interface_of(line: str, index: int) -> Interface:
+    """`eth0 up carrier 10.0.0.2/24`, `eth0 down no-carrier`, `tun0 up carrier-unknown 10.9.0.2/32`."""
+    name, state, carrier, *addresses = line.split()
+    assert state in ("up", "down"), line
+    return Interface(
+        name=name,
+        index=index,
+        up=state == "up",
+        carrier={"carrier": True, "no-carrier": False, "carrier-unknown": None}[carrier],
+        loopback=name == "lo",
+        mtu=1500,
+        addresses=tuple(
+            InterfaceAddress(address=address, prefix_length=int(length))
+            for address, length in (prefix.split("/") for prefix in addresses)
+        ),
+    )
+
+
+def route_of(line: str) -> Route:
+    """`192.0.2.80 via 10.0.0.1 dev eth0`, `10.0.0.9 dev eth0`, `192.0.2.80 fails network_unreachable`."""
+    destination, *rest = line.split()
+    words = dict(zip(rest[::2], rest[1::2], strict=True))
+    assert set(words) <= {"via", "dev", "fails"}, line
+    return Route(
+        destination=destination,
+        family=family_of(destination),
+        interface=words.get("dev"),
+        gateway=words.get("via"),
+        failure=Failure(words["fails"]) if "fails" in words else None,
+    )
+
+
+def neighbour_of(line: str) -> Neighbour:
+    """`10.0.0.1 dev eth0 reachable`."""
+    address, dev, interface, state = line.split()
+    assert dev == "dev", line
+    return Neighbour(address=address, interface=interface, state=NeighbourState(state))
+
+
+def change_of(change: Mapping[str, Any]) -> NetworkChange:
+    return NetworkChange(
+        at="2025-03-01T12:00:00.020Z",
+        kind=ChangeKind(change["kind"]),
+        subject=change["subject"],
+        what=change["what"],
+        before=change.get("before"),
+        after=change.get("after"),
+        affects_sample=change["used"],
+    )
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def check_of(check: Mapping[str, Any]) -> DnsCheck:
+    attempts: dict[tuple[str, str], int] = {}
+    queries = []
+    for line in check.get("queries", []):
+        resolver, kind, *_ = line.split()
+        attempts[resolver, kind] = attempts.get((resolver, kind), 0) + 1
+        queries.append(query_of(line, check["name"], attempts[resolver, kind]))
+    return DnsCheck(
+        role=Role(check.get("role", "destination")),
+        name=check["name"],
+        addresses=tuple(check.get("addresses", [])),
+        source=NameSource(check["source"]) if "source" in check else None,
+        failure=Failure(check["failure"]) if "failure" in check else None,
+        system_addresses=tuple(check["system"]) if "system" in check else None,
+        queries=tuple(queries),
+    )
+
+
+def query_of(line: str, name: str, attempt: int) -> DnsQuery:
+    """`198.51.100.53 A NXDOMAIN`, `… A NOERROR 192.0.2.80`, `… AAAA timed_out`, `… A SERVFAIL ede 6`."""
+    resolver, kind, outcome, *rest = line.split()
+    codes = rest[rest.index("ede") + 1 :] if "ede" in rest else []
+    answers = rest[: rest.index("ede")] if "ede" in rest else rest
+    return DnsQuery(
+        resolver=resolver,
+        question_name=name,
+        question_type=kind,
+        transport=Transport.UDP,
+        attempt=attempt,
+        rcode=outcome if outcome in RCODES else None,
+        failure=None if outcome in RCODES else Failure(outcome),
+        answers=tuple(answers),
+        extended_errors=tuple(ExtendedDnsError(code=int(code)) for code in codes),
+    )
+
+
+# --- reachability, proxy, agent ---------------------------------------------------------------------------------------
+
+_REFUSED_BY = re.compile(r"(?P<type>\d+)/(?P<code>\d+) by (?P<offender>\S+)")
+
+
+def reachability_of(line: str) -> Reachability:
+    """`gateway 10.0.0.1 icmp answered`, `… tcp:53 silent`, `… icmp 3/13 by 10.0.0.1`, `… icmp untried not_permitted`.
+
+    `silent once` was asked a single time, everything else three times.
+    """
+    role, address, how, outcome, *rest = line.split()
+    protocol, _, port = how.partition(":")
+    refused = _REFUSED_BY.search(line)
+    assert refused or outcome in ("answered", "silent", "untried"), line
+    return Reachability(
+        role=Role(role),
+        address=address,
+        protocol=Protocol(protocol),
+        port=int(port) if port else None,
+        sent=1 if rest[-1:] == ["once"] else 3,
+        received=3 if outcome == "answered" else 0,
+        answered=None if outcome == "untried" else outcome == "answered",
+        answer=Answer.DESTINATION_UNREACHABLE if refused else None,
+        offender=refused["offender"] if refused else None,
+        icmp=Icmp(type=int(refused["type"]), code=int(refused["code"])) if refused else None,
+        failure=Failure(rest[0]) if outcome == "untried" else None,
+    )
+
+
+def proxy_of(proxy: Mapping[str, Any] | None) -> Proxy | None:
+    if proxy is None:
+        return None
+    return Proxy(
+        mode=ProxyMode.EXPLICIT,
+        host=proxy["host"],
+        port=3128,
+        address=proxy.get("address"),
+        works=proxy.get("works"),
+        connect_status=proxy.get("status"),
+        failure=Failure(proxy["failure"]) if "failure" in proxy else None,
+    )
+
+
+def agent_failure_of(line: str) -> AgentFailure:
+    """`sample internal_error ValueError: what it said`."""
+    operation, failure, detail = line.split(" ", 2)
+    return AgentFailure(operation=operation, failure=Failure(failure), detail=detail)
+
+
+# --- legs -------------------------------------------------------------------------------------------------------------
+
+
+def leg_of(leg: Mapping[str, Any]) -> Leg:
+    end = EndReason(leg["end"])
+    address = leg.get("address")
+    sent = leg.get("sent", 3)
+    reached = end is EndReason.REACHED
+    hops = tuple(hop_of(hop, ttl, sent, address) for ttl, hop in enumerate(leg.get("hops", []), 1))
+    on_the_wire = end not in (EndReason.NOT_TRACED, EndReason.NOT_OPENED, EndReason.SEND_FAILED)
+    return Leg(
+        from_=Node(leg.get("from", "client")),
+        to=Node(leg.get("to", "destination")),
+        protocol=Protocol(leg["protocol"]) if leg.get("protocol") else None,
+        family=family_of(address) if address else None,
+        address=address,
+        reached=reached if address else None,
+        reached_by=ReachedBy(address=address, answer=Answer.ECHO_REPLY) if reached and address else None,
+        end_reason=end,
+        end_to_end=EndToEnd(
+            protocol=Protocol(leg["protocol"]),
+            sent=sent,
+            received=sent if reached else 0,
+            loss_ratio=0.0 if reached else 1.0,
+        )
+        if on_the_wire
+        else None,
+        hops=hops,
+        refused=tuple(refusal_of(line) for line in leg.get("refused", [])),
+        send_failures=tuple(send_failure_of(line) for line in leg.get("send_failures", [])),
+    )
+
+
+def hop_of(hop: str, ttl: int, sent: int, target: str | None) -> Hop:
+    """`10.0.0.1` time exceeded (or the target's own answer), `*` nothing, `3/1 10.0.0.1` destination unreachable."""
+    if hop == "*":
+        return Hop(probe_ttl=ttl, sent=sent, received=0, loss_class=LossClass.UNKNOWN)
+    icmp, _, address = hop.rpartition(" ")
+    answer = Answer.ECHO_REPLY if address == target else Answer.TIME_EXCEEDED
+    numbers = (0, 0) if address == target else (11, 0)
+    if icmp:
+        kind, code = icmp.split("/")
+        answer, numbers = Answer.DESTINATION_UNREACHABLE, (int(kind), int(code))
+    responder = Responder(address=address, answer=answer, icmp=Icmp(type=numbers[0], code=numbers[1]), rtt_us=(400,))
+    return Hop(probe_ttl=ttl, sent=sent, received=sent, loss_class=LossClass.NONE, responders=(responder,))
+
+
+def refusal_of(line: str) -> Refusal:
+    """`icmp ping_socket not_permitted`."""
+    protocol, method, failure = line.split()
+    return Refusal(protocol=Protocol(protocol), method=Method(method), failure=Failure(failure), detail=failure)
+
+
+def send_failure_of(line: str) -> SendFailure:
+    """`blocked_locally`, `host_unreachable by 10.0.0.2`."""
+    failure, *by = line.split()
+    return SendFailure(failure=Failure(failure), count=3, first_probe_ttl=1, offender=by[1] if by else None)
