@@ -6,11 +6,11 @@ turned out badly), and runs beside the trace.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.world import World
 from probes.facts import DnsCheck, Network, Proxy, Reachability, Role
+from probes.frozen import frozen_positional
 from probes.target import TargetError, parse_target
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ PATIENCE_S = 0.3
 DEADLINE_S = 2.6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Results:
     """What the comparisons found."""
 

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -13,6 +12,7 @@ from agent.config_checks import cross_check
 from agent.config_model import Settings
 from agent.config_values import Problem, Steps, expand
 from agent.config_words import found, problem_of
+from probes.frozen import frozen_positional
 from rules.yaml_marks import Marked, load_marked
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ConfigurationError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Loaded:
     """Settings, and the text of each value that came from elsewhere (`${env:NAME}`, `${file:PATH}`)."""
 

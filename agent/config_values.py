@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from probes.frozen import frozen_positional
 
 # The steps from the root to a value: keys of mappings, indices of lists.
 Steps = tuple[str | int, ...]
@@ -15,7 +16,7 @@ _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _LARGEST_FILE: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Problem:
     """One mistake: where (steps from the root; `at_key` for the key rather than its value), and what."""
 
@@ -24,7 +25,7 @@ class Problem:
     at_key: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Expanded:
     """A configuration with its references followed; `written` has the text of each value that held one."""
 

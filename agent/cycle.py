@@ -30,6 +30,7 @@ from probes.facts import (
     Target,
 )
 from probes.failure import Failure
+from probes.frozen import frozen
 from probes.seam import Driver
 from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
@@ -41,7 +42,7 @@ DEFAULT_UDP_PORT = 33434
 REVERSE_NAMES_GRACE_S = 0.15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SampleRequest:
     """What one sample is asked to look at, and how."""
 

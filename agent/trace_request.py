@@ -1,6 +1,6 @@
 """What `cloudpath trace` was asked for: options over the configuration over defaults, checked against each other."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -8,6 +8,7 @@ from agent.cycle import SampleRequest
 from agent.proxy_url import proxy_problem
 from agent.world import Sending
 from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind, Target
+from probes.frozen import frozen
 from probes.target import parse_target
 from probes.trace.settings import TraceSettings
 
@@ -21,7 +22,7 @@ class UsageProblem(Exception):  # noqa: N818 - a person's mistake, not the progr
     """Options that cannot be meant; the text is one line that says what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TraceOptions:
     """The options as given; None (or False) where the person said nothing."""
 

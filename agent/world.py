@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol as Interface
 
 from agent.record import AgentIdentity
@@ -20,10 +19,11 @@ from probes.facts import (
     Refusal,
     Role,
 )
+from probes.frozen import frozen
 from probes.seam import Driver, Waiter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sending:
     """How the person wants packets to leave: None and 0 leave it to the host."""
 

@@ -6,12 +6,12 @@ no such name" from "the resolver refuses" from "there is no way to the resolver"
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from probes.dns_exchange import Exchange, Question, Reply
 from probes.facts import DnsCheck, DnsQuery, Family, NameSource, Role
 from probes.failure import Failure
+from probes.frozen import frozen
 from probes.hosts_file import addresses_in_hosts
 from probes.resolv_conf import ResolvConf
 from probes.target import TargetError, parse_target
@@ -42,7 +42,7 @@ _TELLING: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NameAsked:
     """One name to check, what it is to the sample, and the families that its addresses may have."""
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from probes.facts import DnsQuery, ExtendedDnsError, Resolver, Transport
 from probes.failure import Failure
+from probes.frozen import frozen
 
 # Long for any resolver near the host, and twice is still well under the three seconds in which a person gets a verdict.
 ATTEMPT_TIMEOUT_S: Final = 1.0
@@ -27,7 +28,7 @@ _WORTH_ANOTHER_TRY: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Question:
     """One message to send. `number` is unique inside the plan; `name` is absolute, without its last dot."""
 
@@ -40,7 +41,7 @@ class Question:
     edns: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reply:
     """What one message from a resolver said; `canonical_name` is the end of the CNAME chain, None without one."""
 

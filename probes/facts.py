@@ -5,10 +5,10 @@ integers of microseconds (`*_us`), instants are RFC 3339 UTC text. What was not 
 (RFC 2681 section 2.4: the delay of a lost packet is undefined). Standard library only.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from probes.failure import Failure
+from probes.frozen import frozen
 
 
 class Family(StrEnum):
@@ -158,7 +158,7 @@ class RejectReason(StrEnum):
     NOT_AN_ANSWER = "not_an_answer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Icmp:
     """Type and code of an ICMP or ICMPv6 message, as numbers."""
 
@@ -166,7 +166,7 @@ class Icmp:
     code: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MplsLabel:
     """One entry of an RFC 4950 label stack."""
 
@@ -176,7 +176,7 @@ class MplsLabel:
     mpls_ttl: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Responder:
     """One address that answered at one hop with one kind of message."""
 
@@ -191,7 +191,7 @@ class Responder:
     rtt_us: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RttSummary:
     """Round-trip times of one hop or series; `jitter` is the mean |difference| of neighbours, None below two."""
 
@@ -202,7 +202,7 @@ class RttSummary:
     jitter: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hop:
     """Everything seen at one probe TTL (hop limit for IPv6)."""
 
@@ -216,7 +216,7 @@ class Hop:
     duplicates: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EndToEnd:
     """The separate series of probes to the destination: the only source of end-to-end loss."""
 
@@ -229,7 +229,7 @@ class EndToEnd:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SendFailure:
     """Probes that the host itself refused to send or gave up on; `offender` is the address a local error names."""
 
@@ -239,7 +239,7 @@ class SendFailure:
     offender: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Refusal:
     """One rung of the fallback ladder that could not be used, and why."""
 
@@ -249,7 +249,7 @@ class Refusal:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReachedBy:
     """The answer that proves that the leg's end was reached."""
 
@@ -259,7 +259,7 @@ class ReachedBy:
     probe_ttl: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Clocks:
     """Who stamped sending and receiving, so that a reader can judge the RTTs."""
 
@@ -267,7 +267,7 @@ class Clocks:
     received: StampSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Leg:
     """One stretch of the Cloud Path between two nodes, traced or not.
 
@@ -305,7 +305,7 @@ class Leg:
 # --- the host and its network -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class InterfaceAddress:
     """One address of an interface; `temporary` marks RFC 8981 privacy addresses where the host tells."""
 
@@ -314,7 +314,7 @@ class InterfaceAddress:
     temporary: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Interface:
     """One network interface; `carrier` is None where the kernel does not say."""
 
@@ -327,7 +327,7 @@ class Interface:
     addresses: tuple[InterfaceAddress, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Route:
     """What the kernel says of one destination: the way there, or the failure that sending would meet.
 
@@ -358,7 +358,7 @@ class NeighbourState(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Neighbour:
     """One entry of the neighbour cache (ARP or neighbour discovery)."""
 
@@ -368,7 +368,7 @@ class Neighbour:
     link_layer_address: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Resolver:
     """One configured DNS resolver."""
 
@@ -388,7 +388,7 @@ class ChangeKind(StrEnum):
     SUSPEND = "suspend"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NetworkChange:
     """One change seen between the start and the end of a sample.
 
@@ -405,7 +405,7 @@ class NetworkChange:
     affects_sample: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Network:
     """The host's network at the start of a sample, and what changed until its end.
 
@@ -433,7 +433,7 @@ class Transport(StrEnum):
     TCP = "tcp"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ExtendedDnsError:
     """One RFC 8914 extended error."""
 
@@ -441,7 +441,7 @@ class ExtendedDnsError:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DnsQuery:
     """One question to one resolver and what came back; `rcode` is the mnemonic, None when nothing came back."""
 
@@ -479,7 +479,7 @@ class Role(StrEnum):
     CONTROL = "control"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DnsCheck:
     """Everything asked about one name, and the addresses chosen from it, preferred first.
 
@@ -500,7 +500,7 @@ class DnsCheck:
 # --- reachability, proxy, agent ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reachability:
     """A plain check whether one address answers at all by one protocol, apart from any trace.
 
@@ -529,7 +529,7 @@ class ProxyMode(StrEnum):
     ENVIRONMENT = "environment"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Proxy:
     """The proxy that applies to the target, and whether a CONNECT through it reached the target.
 
@@ -547,7 +547,7 @@ class Proxy:
     duration_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AgentFailure:
     """Something that the agent itself could not do; `detail` says it for a person."""
 
@@ -559,7 +559,7 @@ class AgentFailure:
 # --- the sample -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Target:
     """What the sample was asked to look at."""
 
@@ -583,7 +583,7 @@ class NdrSetting(StrEnum):
     FALSE = "false"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sample:
     """All facts of one sample: everything that the rules may read, and all that `explain` needs."""
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from probes.facts import ChangeKind, Interface, Network, NetworkChange, Resolver, Route
+from probes.frozen import frozen
 from probes.route_watch import RouteLookup, RouteNews, WatchedRoute
 from probes.wire.netlink_entries import AddressEntry, LinkEntry, RouteEntry, RuleEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FullRead:
     """All interfaces and addresses, read anew because the kernel had to drop events."""
 
@@ -23,7 +24,7 @@ class FullRead:
     addresses: tuple[AddressEntry, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResolversRead:
     """What resolv.conf says now."""
 
@@ -31,7 +32,7 @@ class ResolversRead:
     search_domains: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Slept:
     """The host was suspended for this long."""
 

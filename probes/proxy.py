@@ -1,18 +1,28 @@
 """Which proxy applies to a target: the one that was named, the environment's, or none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from probes.facts import ProxyMode
+from probes.frozen import frozen, frozen_positional
 
 # Where proxies are taken to listen when the URL does not say (8080 is IANA's `http-alt`).
 _DEFAULT_PORTS: Final = {"http": 8080, "https": 443}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret(str):
+    """A text that repr() does not show, so that no log and no traceback holds it."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+
+@frozen
 class ProxyChoice:
     """The proxy that applies, or none; `url` holds no credentials and is fit to be shown."""
 
@@ -21,12 +31,11 @@ class ProxyChoice:
     scheme: str = "http"
     host: str | None = None
     port: int | None = None
-    # Not shown by repr(), so that no log and no traceback holds them.
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    username: Secret | None = None
+    password: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class ProxyError:
     """Why a proxy setting is of no use, in one line for a person; it holds no credentials."""
 
@@ -92,8 +101,8 @@ def _parse(text: str, mode: ProxyMode, where: str) -> ProxyChoice | ProxyError:
         scheme=url.scheme,
         host=url.hostname,
         port=port,
-        username=None if url.username is None else unquote(url.username),
-        password=None if url.password is None else unquote(url.password),
+        username=None if url.username is None else Secret(unquote(url.username)),
+        password=None if url.password is None else Secret(unquote(url.password)),
     )
 
 

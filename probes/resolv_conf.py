@@ -1,11 +1,11 @@
 """What /etc/resolv.conf says: resolvers, search list and options, read as the C library reads it (resolv.conf(5))."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
 from probes.facts import Resolver
+from probes.frozen import frozen
 
 # The C library's own bounds: MAXNS, RES_MAXNDOTS, RES_MAXRETRANS, RES_MAXRETRY (resolv.h).
 _MAX_RESOLVERS: Final = 3
@@ -14,7 +14,7 @@ _MAX_TIMEOUT_S: Final = 30
 _MAX_ATTEMPTS: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResolvConf:
     """The resolvers that the host asks, in its order, and how it completes a short name."""
 

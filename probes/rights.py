@@ -1,12 +1,11 @@
 """What a host lets the agent do, as facts: which sockets open, how its clock is kept."""
 
-from dataclasses import dataclass
-
 from probes.facts import Family, Method, Protocol
 from probes.failure import Failure
+from probes.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SocketRight:
     """Whether one way of probing could be opened; `failure` is None where it could."""
 
@@ -16,7 +15,7 @@ class SocketRight:
     failure: Failure | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rights:
     """What was found; None where the host does not tell.
 

@@ -5,14 +5,14 @@ entry that comes back with another metric is no change.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from probes.facts import ChangeKind, Route
+from probes.frozen import frozen
 from probes.wire.netlink_entries import RTN_UNICAST, RouteEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RouteLookup:
     """What the kernel says now of the way to one address, and the table entry that decides it."""
 
@@ -20,7 +20,7 @@ class RouteLookup:
     entry: RouteEntry | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RouteNews:
     """One change of a way; `interfaces` are those that it led through before and leads through after."""
 

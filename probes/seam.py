@@ -4,18 +4,18 @@ Plans are pure and see only these types; `probes.drivers` carries them over real
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from typing import Protocol as Interface
 
 from probes.facts import Answer, Clocks, Family, FlowKind, Icmp, Method, MplsLabel, Protocol, RejectReason, StampSource
 from probes.failure import Failure
+from probes.frozen import frozen, frozen_positional
 
 _PORTS: Final = 65536
 _OWN_PORTS: Final = 512
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Flow:
     """The addresses and ports that all probes of one trace share; addresses are bare, without a zone.
 
@@ -41,7 +41,7 @@ class Flow:
         return base + offset if base + _OWN_PORTS <= _PORTS else base - offset
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Identity:
     """What makes one probe recognisable and unguessable; random, never reused inside a trace.
 
@@ -59,7 +59,7 @@ class Identity:
         return int.from_bytes(self.token[:4], "big")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Probe:
     """One packet to send. `number` is unique inside the trace, 0 upwards.
 
@@ -74,7 +74,7 @@ class Probe:
     own_port: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Stamp:
     """When a packet left or arrived: monotonic seconds always, and the wall clock that the kernel's stamps use."""
 
@@ -83,7 +83,7 @@ class Stamp:
     source: StampSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Quote:
     """What a reply tells of the probe that it answers; None where the quote does not reach or the channel hides it.
 
@@ -105,7 +105,7 @@ class Quote:
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Received:
     """One reply as it came, parsed but not believed: `sender` is who claims to have sent it."""
 
@@ -118,14 +118,14 @@ class Received:
     mpls: tuple[MplsLabel, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Unreadable:
     """A datagram that could not be parsed, or is plainly not ours; it is counted and forgotten."""
 
     reason: RejectReason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class LocalError:
     """The host's own verdict on an earlier probe (neighbour unreachable, packet too big for the link).
 

@@ -1,9 +1,9 @@
 """What a person may name as a target: a host, an address, either with a port, or a URL."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from probes.facts import Family, Target
+from probes.frozen import frozen_positional
 
 # No name is longer (RFC 1035 section 2.3.4), and no URL needs to be.
 _LONGEST_TARGET: Final = 2_048
@@ -26,7 +26,7 @@ _FLAGS: Final = {Family.IPV4: "-4", Family.IPV6: "-6"}
 _NAMES: Final = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class TargetError:
     """Why a text names no target, in one printable line that says what to write instead."""
 
@@ -37,7 +37,7 @@ class _NotATarget(Exception):  # noqa: N818 - a way out of the parser, never see
     """Leaves the parser with the line that a person reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class _Host:
     """A host as the wire needs it (A-labels, canonical address) and as a person wrote it."""
 

@@ -1,10 +1,10 @@
 """How a view may draw: how wide, in which colours, with which characters."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from probes.frozen import frozen
 from rules.diagnosis import Severity
 
 # Prose wider than this is hard to read; tables may be wider.
@@ -31,7 +31,7 @@ PAINT_OF: Final[dict[Severity, Paint]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Symbols:
     """The characters beyond words; each is one column wide."""
 
@@ -63,7 +63,7 @@ UNICODE: Final = Symbols(
 ASCII: Final = Symbols(forward="v", reverse="^", info="i", warning="!", critical="x", good="+", gap=".", cut="~")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Style:
     """Width in columns (None: as wide as it takes), colour or not, Unicode or ASCII."""
 

@@ -1,6 +1,5 @@
 """The path in plain sentences: was the end reached, how well, and what the oddities of the table mean."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from agent.views.escape import escape, escape_text
@@ -19,6 +18,7 @@ from agent.views.words import (
     target_words,
 )
 from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Protocol, Reachability, Role, Sample
+from probes.frozen import frozen_positional
 
 # What a router says when it passes nothing on; from the target itself `port unreachable` means "arrived".
 _PASSING: Final = frozenset({Answer.TIME_EXCEEDED, Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY})
@@ -30,7 +30,7 @@ _OTHER_OPTIONS: Final[dict[Protocol, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Outcome:
     """What became of the trace, in sentences without a capital at the start; `good` if nothing is left to explain."""
 

@@ -5,13 +5,14 @@ middle, then columns go in the order of `DROP_ORDER`; last of all addresses are 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from agent.views.style import Paint, Style
+from probes.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Column:
     """One column of figures. `narrow_gap` is the space before it when space is short."""
 
@@ -50,7 +51,7 @@ _LONGEST_NAME: Final = 64
 _FEWEST_DOTS: Final = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Row:
     """One line of the table: where, who, and the figures by column key (absent: an empty cell).
 
@@ -68,7 +69,7 @@ class Row:
     dotted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Layout:
     """The columns that are shown, with their gaps and widths, and the widths of what stands before them."""
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from probes.drivers import host_fallback
 from probes.drivers.netlink import Netlink, NetlinkError
 from probes.facts import AgentFailure, Interface, Neighbour, Network, Route
+from probes.frozen import frozen
 from probes.host_state import default_routes_of, epoch_of, interfaces_of, neighbours_of
 from probes.resolv_conf import ResolvConf, parse_resolv_conf
 
@@ -18,7 +18,7 @@ _APPLICATION_ID: Final = b"cloudpath-agent/1"
 _ID_BYTES: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostPaths:
     """Where the host keeps what is read here."""
 
@@ -37,7 +37,7 @@ class AgentIdSource(StrEnum):
     RANDOM = "random"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Identity:
     """Who this agent is; `boot_id` is None where the kernel does not tell."""
 

@@ -1,17 +1,17 @@
 """Which protocol traces a leg, and why."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from probes.facts import Leg, Protocol, ProtocolChoice
+from probes.frozen import frozen
 
 # An application's own protocol and port say most about the application; a bare host is best known to answer echoes.
 _WITH_PORT: Final = (Protocol.TCP, Protocol.ICMP, Protocol.UDP)
 _BARE: Final = (Protocol.ICMP, Protocol.TCP, Protocol.UDP)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Standing:
     """How one protocol stands in a running trace: whether it is over, and whether the target answered it."""
 

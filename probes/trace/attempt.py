@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 from probes.facts import Answer, Icmp, MplsLabel
 from probes.failure import Failure
+from probes.frozen import frozen
 from probes.seam import Probe, Stamp
 
 
@@ -23,7 +24,7 @@ class Purpose(Enum):
     SERIES = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reply:
     """An answer that was believed. `late`: it took the whole timeout, or came when nobody waited any more.
 

@@ -1,14 +1,14 @@
 """From replies to hops: who answered, how fast, and what missing answers mean."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from probes.facts import Answer, Hop, Icmp, LossClass, Responder
+from probes.frozen import frozen
 from probes.trace.attempt import Attempt, Ending, Reply
 from probes.trace.rtt import summarise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PathEnd:
     """Where the path ends: at this TTL, by this kind of answer."""
 
@@ -16,7 +16,7 @@ class PathEnd:
     ending: Ending
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Seen:
     """One row in the making: its counted probes in sending order."""
 

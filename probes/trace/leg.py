@@ -1,7 +1,6 @@
 """From what a plan saw to the leg and the reachability check of the record."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from probes.facts import (
@@ -18,6 +17,7 @@ from probes.facts import (
     SendFailure,
 )
 from probes.failure import Failure
+from probes.frozen import frozen
 from probes.seam import Driver
 from probes.trace.attempt import Ending
 from probes.trace.plan import TraceFacts
@@ -28,7 +28,7 @@ _OPENING: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Stretch:
     """What is traced: between which nodes, towards which address, and what that address is to the sample."""
 

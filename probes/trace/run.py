@@ -7,6 +7,7 @@ from typing import Final
 from probes.clock import Clock
 from probes.facts import Family, Leg, Node, Protocol, ProtocolChoice, Reachability, Refusal, Role
 from probes.failure import Failure
+from probes.frozen import frozen
 from probes.seam import Driver, Waiter
 from probes.trace import adaptive
 from probes.trace.adaptive import Standing
@@ -32,7 +33,7 @@ class Line:
     plan: TracePlan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TraceOutcome:
     """One traced leg, and what each protocol's probes said of its address."""
 

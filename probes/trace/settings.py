@@ -1,9 +1,9 @@
 """The trace's settings: every number that the engine obeys, named, with its default and its reason."""
 
-from dataclasses import dataclass
+from probes.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TraceSettings:
     """What a person may ask of a trace, and the constants of the algorithm. Times are seconds.
 

@@ -6,11 +6,11 @@ numbers in the host's byte order, addresses in the network's, everything aligned
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from probes.facts import Family
+from probes.frozen import frozen_positional
 from probes.wire.malformed import MalformedDatagram
 from probes.wire.netlink_entries import (
     AddressEntry,
@@ -90,7 +90,7 @@ _NDA = {"dst": 1, "lladdr": 2}
 _FRA = {"table": 15, "l3mdev": 19}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Message:
     """One netlink message: its type, header flags and sequence number, and the bytes behind the header."""
 

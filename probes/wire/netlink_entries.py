@@ -3,10 +3,10 @@
 The numbers are Linux's own (linux/if.h, rtnetlink.h).
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from probes.facts import Family
+from probes.frozen import frozen
 
 IFF_UP: Final = 0x1
 IFF_LOOPBACK: Final = 0x8
@@ -22,7 +22,7 @@ RT_TABLE_MAIN: Final = 254
 RT_TABLE_LOCAL: Final = 255
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LinkEntry:
     """One interface, or the news that it is gone; `kind` is the kernel's (`veth`, `tun`), None for real hardware."""
 
@@ -52,7 +52,7 @@ class LinkEntry:
         return bool(self.flags & IFF_LOOPBACK)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AddressEntry:
     """One address of an interface, or the news that it is gone."""
 
@@ -64,7 +64,7 @@ class AddressEntry:
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NextHop:
     """One way of a route: an interface, and the gateway behind it, None where the destination is on the link."""
 
@@ -72,7 +72,7 @@ class NextHop:
     gateway: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RouteEntry:
     """One entry of a routing table, the answer to a look-up, or the news that an entry came or went.
 
@@ -93,7 +93,7 @@ class RouteEntry:
     replaces: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NeighbourEntry:
     """One entry of the neighbour cache; `state` is a single NUD_* bit, 0 for none."""
 
@@ -104,7 +104,7 @@ class NeighbourEntry:
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RuleEntry:
     """One policy rule: the table that it looks into, None where it looks into none; `l3mdev` looks into all of VRFs."""
 
