@@ -26,12 +26,16 @@ def run(arguments: Sequence[str]) -> int:
 
     The imports are in here so that Ctrl-C while they load ends the command as quietly as any other.
     """
+    # threading is click's own need already.
+    import threading  # noqa: PLC0415
+
     import click  # noqa: PLC0415
 
     from agent.commands.group import cloudpath  # noqa: PLC0415
     from agent.exit_codes import ExitCode  # noqa: PLC0415
     from agent.output import OutputClosedError, OutputError, abandon_output, complain  # noqa: PLC0415
 
+    threading.excepthook = lambda failed: complain(_own_mistake(failed.exc_value))
     try:
         return cloudpath(arguments)
     except click.exceptions.Exit as end:
@@ -62,9 +66,9 @@ def _line_of(error: "click.ClickException") -> str:
     return f"{context.command_path}: {message} (see {context.command_path} --help)"
 
 
-def _own_mistake(error: Exception) -> str:
+def _own_mistake(error: BaseException | None) -> str:
     """Return a mistake of ours as one line, or with everything when CLOUDPATH_DEBUG asks for it."""
-    if os.environ.get("CLOUDPATH_DEBUG"):
+    if error is not None and os.environ.get("CLOUDPATH_DEBUG"):
         # Only for those who look for the mistake.
         import traceback  # noqa: PLC0415
 

@@ -133,13 +133,13 @@ class LiveWorld:
         """Return whether an address answers ICMP echo; takes up to about a second."""
         from probes.drivers import icmp_echo  # noqa: PLC0415 - a healthy sample needs no echo
 
-        return icmp_echo.echo(role, address, count=ECHOES, timeout_s=ECHO_TIMEOUT_S)
+        return icmp_echo.echo(role, address, count=ECHOES, timeout_s=ECHO_TIMEOUT_S, clock=self.clock)
 
     def connect(self, role: Role, address: str, port: int) -> Reachability:
         """Return whether a TCP connection opens; takes up to about a second."""
         from probes.drivers import tcp_check  # noqa: PLC0415 - a healthy sample needs no comparison
 
-        return tcp_check.connect(role, address, port, ECHO_TIMEOUT_S)
+        return tcp_check.connect(role, address, port, ECHO_TIMEOUT_S, clock=self.clock)
 
     def proxy_for(self, mode: ProxyMode, url: str | None, host: str, port: int) -> Callable[[], Proxy] | None:
         """Return a check of the proxy that applies to this target, not yet made, or None if no proxy applies."""
@@ -234,3 +234,10 @@ def read_rights() -> Rights:
     from probes.drivers import rights  # noqa: PLC0415 - few commands ask
 
     return rights.read_rights()
+
+
+def echo_once(address: str, timeout_s: float) -> Reachability:
+    """Return whether an address answers one echo request within `timeout_s`."""
+    from probes.drivers import icmp_echo  # noqa: PLC0415 - only `ping` asks
+
+    return icmp_echo.echo(Role.DESTINATION, address, count=1, timeout_s=timeout_s, clock=SystemClock())

@@ -74,11 +74,6 @@ def _python(version: str) -> Finding:
     return Finding(check="python", level=Level.FAIL, found=f"Python {version} is too old", advice=advice)
 
 
-_BEST: Final[Mapping[Protocol, Method]] = {
-    Protocol.ICMP: Method.RAW,
-    Protocol.UDP: Method.ERROR_QUEUE,
-    Protocol.TCP: Method.RAW,
-}
 _METHOD_WORDS: Final[Mapping[Method, str]] = {
     Method.RAW: "raw sockets",
     Method.PING_SOCKET: "ping sockets",
@@ -96,8 +91,8 @@ def _protocol(protocol: Protocol, rights: Rights) -> Finding:
     if not working:
         found = f"no socket for {protocol.upper()} probes opens: {_reasons(ways)}"
         return Finding(check=check, level=_level_of_loss(protocol), found=found, advice=_advice(protocol, rights))
-    if _BEST[protocol] in working:
-        return Finding(check=check, level=Level.OK, found=f"{protocol.upper()} by {_METHOD_WORDS[_BEST[protocol]]}")
+    if Method.RAW in working:
+        return Finding(check=check, level=Level.OK, found=f"{protocol.upper()} by {_METHOD_WORDS[Method.RAW]}")
     # A lesser way shows the same hops; only details of the quoted packet are lost.
     way = next(method for method in _METHOD_WORDS if method in working)
     return Finding(check=check, level=Level.OK, found=f"{protocol.upper()} by {_METHOD_WORDS[way]}, without privilege")

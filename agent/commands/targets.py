@@ -1,12 +1,29 @@
 """What the single checks take: a target, and the family to use."""
 
+# The overridden method is click's; typing.override came with Python 3.12.
+# mypy: disable-error-code="explicit-override"
+
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
     from probes.facts import Target
+
+
+class Seconds(click.FloatRange):
+    """A range of seconds; `nan` is in no range, although it is neither below nor above it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        seconds = super().convert(value, param, ctx)
+        if seconds != seconds:  # noqa: PLR0124 - what only nan does
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
+
+
+SECONDS: Final = Seconds(0.01, 60)
 
 
 def family_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,5 @@
 """`cloudpath trace`: one complete sample of the path to a target, diagnosed and shown."""
 
-# The overridden method is click's; typing.override came with Python 3.12.
-# mypy: disable-error-code="explicit-override"
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +8,7 @@ import click
 from agent.commands.group import Subcommand
 from agent.commands.reading import FILE, MistakenFileError, read_configuration
 from agent.commands.showing import progress_of_terminal, style_of_output
+from agent.commands.targets import Seconds
 from agent.exit_codes import ExitCode, exit_code_of
 from agent.output import deliver, deliver_to_file, why_not_writable
 
@@ -25,18 +23,7 @@ _FORMATS: Final = ("text", "wide", "json", "ndjson")
 _PORT: Final = click.IntRange(1, 65_535)
 _TTL: Final = click.IntRange(1, 255)
 
-
-class _Seconds(click.FloatRange):
-    """A range of seconds; `nan` is in no range, although it is neither below nor above it."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        seconds = super().convert(value, param, ctx)
-        if seconds != seconds:  # noqa: PLR0124 - what only nan does
-            self.fail(f"{value} is no number of seconds.", param, ctx)
-        return seconds
-
-
-_TIMEOUT: Final = _Seconds(0.1, 10)
+_TIMEOUT: Final = Seconds(0.1, 10)
 
 
 def _options(command: Any) -> Any:

@@ -61,6 +61,7 @@ def _sockets() -> Iterator[SocketRight]:
     for family in Family:
         yield _right(Protocol.ICMP, family, Method.RAW, socket.SOCK_RAW, _ICMP[family])
         yield _right(Protocol.ICMP, family, Method.PING_SOCKET, socket.SOCK_DGRAM, _ICMP[family])
+        yield _right(Protocol.UDP, family, Method.RAW, socket.SOCK_RAW, socket.IPPROTO_UDP)
         yield _right(Protocol.UDP, family, Method.ERROR_QUEUE, socket.SOCK_DGRAM, 0)
         yield _right(Protocol.TCP, family, Method.RAW, socket.SOCK_RAW, socket.IPPROTO_TCP)
         yield _right(Protocol.TCP, family, Method.CONNECT, socket.SOCK_STREAM, 0)

@@ -29,7 +29,7 @@ class Finished:
 def environment_of(extra: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a run: ours, without what would change how the command behaves."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("CLOUDPATH", "_CLOUDPATH"))}
-    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "error", **extra}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "error", **extra}
 
 
 def cloudpath(
