@@ -21,9 +21,11 @@ from probes.wire.malformed import MalformedDatagram
 
 # A destination answers one SYN for each pair of ports until the reset of the kernel here has reached it; a second one
 # meanwhile gets a challenge ACK or nothing [measured]. So each round of TTLs has a source port, and so has each probe
-# that is known to reach the destination. A port is used again after the others: by then its reset has arrived.
+# that is known to reach the destination. A port is used again after the others: by then its reset has arrived, even
+# from far away, because all probes of a common trace that reach their destination have one (ten of the series, and
+# later rounds run eight TTLs ahead).
 _ROUND_PORTS: Final = 8
-_PROBE_PORTS: Final = 8
+_PROBE_PORTS: Final = 40
 
 
 class RawTcp(SocketDriver):

@@ -26,8 +26,6 @@ _NO_SEQUENCES: Final = frozenset({0, 0xFFFF})
 # Fewer bytes of a cut token than a TCP sequence number has prove too little.
 _LEAST_TOKEN: Final = 4
 
-_LAST_PORT: Final = 0xFFFF
-
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -61,21 +59,16 @@ class Ledger:
         self._protocol_number = _PROTOCOL_NUMBER[flow.family, flow.protocol]
 
     def issue(self, *, probe_ttl: int, purpose: Purpose, now: float, own_port: bool = False) -> Attempt:
-        """Return a new probe with an identity never used before; `own_port` holds only where the port exists."""
+        """Return a new probe with an identity never used before; `own_port` holds only where there are ports."""
         number = len(self.attempts)
         identity = self._new_identity()
-        own_port = own_port and self.has_own_port(number)
+        own_port = own_port and self.flow.destination_port is not None
         probe = Probe(number=number, probe_ttl=probe_ttl, identity=identity, own_port=own_port)
         attempt = Attempt(probe=probe, purpose=purpose, issued_at=now)
         self.attempts.append(attempt)
         self._by_sequence[identity.sequence] = attempt
         self._by_token[identity.token[:_LEAST_TOKEN]] = attempt
         return attempt
-
-    def has_own_port(self, number: int) -> bool:
-        """Return whether the probe of this number can have a destination port of its own."""
-        port = self.flow.destination_port
-        return self.flow.protocol is Protocol.UDP and port is not None and port + number <= _LAST_PORT
 
     def match(self, reply: Received) -> Match | Rejection:
         """Return the probe that a reply answers, or why it is not believed. The first answer wins."""
@@ -164,8 +157,10 @@ class Ledger:
         return _bare(sender) == _bare(self.flow.destination)
 
     def _port_of(self, attempt: Attempt) -> int | None:
-        port = self.flow.destination_port
-        return port + attempt.probe.number if attempt.probe.own_port and port is not None else port
+        """Return a probe's destination port; a TCP probe's own port is its source port."""
+        if attempt.probe.own_port and self.flow.protocol is Protocol.UDP:
+            return self.flow.own_port(attempt.probe.number)
+        return self.flow.destination_port
 
 
 def _bare(address: str) -> str:

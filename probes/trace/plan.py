@@ -72,6 +72,7 @@ class TracePlan:
         self._refusals: Counter[tuple[Failure, str | None]] = Counter()
         self._first_refused: dict[tuple[Failure, str | None], int] = {}
         self._stopped: EndReason | None = None
+        self._reached = False
         if search:
             self.search_hops(now)
         else:
@@ -175,7 +176,7 @@ class TracePlan:
     @property
     def reached(self) -> bool:
         """Return whether the target itself has answered."""
-        return any(a.reply is not None and a.reply.ending is Ending.REACHED for a in self._ledger.attempts)
+        return self._reached
 
     # --- what happened to a probe -------------------------------------------------------------------------------------
 
@@ -183,7 +184,11 @@ class TracePlan:
         return self._ledger.issue(probe_ttl=ttl, purpose=Purpose.HOP, now=now, own_port=own_port)
 
     def _issue_series(self, now: float) -> Attempt:
-        return self._ledger.issue(probe_ttl=self._settings.series_ttl, purpose=Purpose.SERIES, now=now)
+        # A destination answers one SYN for each pair of ports: without ports of its own the series would take the
+        # answers of the hop probes that get as far.
+        own_port = self._flow.protocol is Protocol.TCP
+        ttl = self._settings.series_ttl
+        return self._ledger.issue(probe_ttl=ttl, purpose=Purpose.SERIES, now=now, own_port=own_port)
 
     def _gone(self, attempt: Attempt, failure: Failure) -> None:
         if attempt.reply is not None:
@@ -207,6 +212,7 @@ class TracePlan:
     def _believe(self, attempt: Attempt, event: Received, now: float) -> None:
         reply = self._reply(attempt, event)
         attempt.reply = reply
+        self._reached = self._reached or reply.ending is Ending.REACHED
         if attempt.purpose is Purpose.SERIES:
             self._series.answered(attempt, reply)
             if self._search is not None and reply.ending is Ending.REACHED:
@@ -239,7 +245,8 @@ class TracePlan:
         self._rejected[verdict.reason] += 1
         if verdict.reason is RejectReason.DUPLICATE and verdict.attempt is not None:
             verdict.attempt.duplicates += 1
-        if verdict.reason is RejectReason.SHORT_QUOTE and self._search is not None:
+        udp = self._flow.protocol is Protocol.UDP
+        if verdict.reason is RejectReason.SHORT_QUOTE and udp and self._search is not None:
             self._search.short_quotes = True
 
     # --- facts --------------------------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ class Sky:
         icmp, udp, tcp = (flow.protocol is protocol for protocol in (Protocol.ICMP, Protocol.UDP, Protocol.TCP))
         direct = answer in {Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY}
         hidden = self._hides_headers or direct
-        port = flow.destination_port
+        port = flow.own_port(probe.number) if udp and probe.own_port else flow.destination_port
         echoes = not short and not tcp and answer is not Answer.UDP_REPLY
         return Quote(
             source=None if hidden else source or flow.source,
@@ -203,7 +203,7 @@ class Sky:
             if flow.family is Family.IPV4
             else {Protocol.ICMP: 58, Protocol.UDP: 17, Protocol.TCP: 6}[flow.protocol],
             source_port=flow.source_port,
-            destination_port=port if port is None or not probe.own_port else port + probe.number,
+            destination_port=port,
             icmp_id=flow.icmp_id,
             sequence=probe.identity.sequence if icmp or (udp and not hidden) else None,
             tcp_sequence=probe.identity.tcp_sequence if tcp and not self._sees_number else None,
