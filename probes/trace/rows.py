@@ -31,6 +31,8 @@ class Rows:
         self.first_ttl = first_ttl
         self.max_ttl = max_ttl
         self.highest = first_ttl - 1
+        # The TTL at which the path ends and how, None while unknown.
+        self.end: tuple[int, Ending] | None = None
         self._rows = {ttl: Row(ttl) for ttl in range(first_ttl, max_ttl + 1)}
         self._reached_ttl: int | None = None
         self._passed_ttl = first_ttl - 1
@@ -71,10 +73,10 @@ class Rows:
             self._blocked_ttls.add(ttl)
         else:
             self._passed_ttl = max(self._passed_ttl, ttl)
+        self.end = self._find_end()
 
-    @property
-    def end(self) -> tuple[int, Ending] | None:
-        """Return the TTL at which the path ends and how, None while unknown.
+    def _find_end(self) -> tuple[int, Ending] | None:
+        """Return the end of the path as the answers so far show it.
 
         The target's distance is the lowest TTL that it answered. A block ends the path only where no probe passed it:
         one path of several may be blocked.

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -148,16 +149,17 @@ class Search:
 
         Far TTLs first: their answers take longest, so the last answer comes sooner.
         """
-        best: tuple[float, int, int] | None = None
-        for ttl in range(self._later_horizon, self.rows.first_ttl - 1, -1):
-            asked = self.rows[ttl].queries
-            if 0 < asked < self._settings.queries:
-                candidate = (max(self._may_leave_at(ttl), self._round_due(asked)), asked, -ttl)
-                best = candidate if best is None else min(best, candidate)
-        if best is None:
-            return None
-        at, _, negative_ttl = best
-        return at, lambda now: self._send(-negative_ttl, now)
+        best: tuple[float, int] | None = None
+        for asked in range(1, self._settings.queries):
+            for ttl in range(self._later_horizon, self.rows.first_ttl - 1, -1):
+                if self.rows[ttl].queries != asked:
+                    continue
+                at = max(self._may_leave_at(ttl), self._round_due(asked))
+                if at <= self._next_send_at:
+                    return at, partial(self._send, ttl)
+                if best is None or at < best[0]:
+                    best = (at, ttl)
+        return None if best is None else (best[0], partial(self._send, best[1]))
 
     def _round_due(self, asked: int) -> float:
         """Return when a TTL may be asked once more, given its queries so far: a bucket holds so many, then refills."""

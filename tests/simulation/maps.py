@@ -134,7 +134,8 @@ def _runs(entry: dict[str, Any], name: str) -> list[Run]:
 
 
 def _settings(values: dict[str, Any]) -> TraceSettings:
-    return TraceSettings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    said: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return TraceSettings(**said)
 
 
 def _expectation(values: dict[str, Any], choice: ProtocolChoice) -> Expectation:
