@@ -144,19 +144,23 @@ def _clock(rights: Rights) -> Finding:
 def _family(family: Family, network: Network) -> Finding:
     """Say whether a family can be used; a host of one family only is healthy."""
     check, name = str(family), _FAMILY_NAMES[family]
-    addresses = [
-        f"{address.address} on {interface.name}"
-        for interface in network.interfaces
-        if interface.up and interface.carrier is not False and not interface.loopback
-        for address in interface.addresses
-        if (":" in address.address) == (family is Family.IPV6) and not address.address.startswith("fe80:")
-    ]
-    if addresses:
-        return Finding(check=check, level=Level.OK, found=f"{name}: {', '.join(addresses)}")
-    if any(address for interface in network.interfaces if not interface.loopback for address in interface.addresses):
+    usable = tuple(_usable_addresses(network))
+    own = [f"{address} on {interface}" for address, interface in usable if (":" in address) == (family is Family.IPV6)]
+    if own:
+        return Finding(check=check, level=Level.OK, found=f"{name}: {', '.join(own)}")
+    if usable:
         return Finding(check=check, level=Level.OK, found=f"{name}: no address; only the other family can be traced")
-    advice = "bring an interface up and give it an address (ip link, ip address)"
-    return Finding(check=check, level=Level.WARN, found=f"{name}: no interface has an address", advice=advice)
+    advice = "bring an interface up, with a carrier and an address (ip link, ip address)"
+    return Finding(check=check, level=Level.WARN, found=f"{name}: no interface can be used", advice=advice)
+
+
+def _usable_addresses(network: Network) -> Iterable[tuple[str, str]]:
+    """Yield each address that packets can be sent from beyond their link, and its interface."""
+    for interface in network.interfaces:
+        if interface.up and interface.carrier is not False and not interface.loopback:
+            for address in interface.addresses:
+                if not address.address.startswith("fe80:"):
+                    yield address.address, interface.name
 
 
 def _default_route(network: Network) -> Finding:
