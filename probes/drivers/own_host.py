@@ -21,6 +21,7 @@ _FAILURES: Final = {
     (Family.IPV6, 3): Failure.HOST_UNREACHABLE,
 }
 _SEND_ATTEMPTS: Final = 4
+_SOURCE_GONE: Final = frozenset({errno.EINVAL, errno.ENETUNREACH})
 
 
 def own_verdict(event: Event, flow: Flow) -> Event:
@@ -56,12 +57,12 @@ def send_bounded(sending: Callable[[], object], endpoint: Endpoint) -> Failure |
 def refusal(error: OSError, endpoint: Endpoint, operation: Operation) -> Failure:
     """Return why the host refused to send.
 
-    EINVAL is a blackhole route, and also a source address that the host no longer has: the second is asked for.
+    A source address that the host no longer has gives the errno of a blackhole (older kernels) or of no route (6.18)
+    [measured], so it is asked for.
     """
-    failure = failure_of(error, operation)
-    if error.errno == errno.EINVAL and not _still_own(endpoint):
+    if error.errno in _SOURCE_GONE and not _still_own(endpoint):
         return Failure.ADDRESS_NOT_AVAILABLE
-    return failure
+    return failure_of(error, operation)
 
 
 def _still_own(endpoint: Endpoint) -> bool:
