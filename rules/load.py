@@ -22,6 +22,7 @@ _PRECEDENCE: Final = _RULES / "precedence.yaml"
 
 _EVERYTHING: Final = "all"
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*-[0-9]{2,}")
+_LOOSE_CODE: Final = re.compile(r"([A-Za-z]+)[-_ ]?([0-9]{1,4})")
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]*")
 PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 TARGET: Final = "target"
@@ -130,9 +131,7 @@ def _code(reader: Reader, top: Mapping[str, YamlValue], draft: _Draft) -> str | 
     if "entry" in top:
         _take_entry(reader, top["entry"], code, draft)
     elif code and code not in draft.catalogue:
-        reader.problem(
-            ("code",), f"{code} is not in the catalogue{hint(code, draft.catalogue)}; a new code needs `entry`"
-        )
+        reader.problem(("code",), f"{_unlisted(code, draft)}; a new code needs `entry`")
     return code
 
 
@@ -238,6 +237,8 @@ def _take_precedence(path: FilePath, draft: _Draft) -> None:
     for group, value in reader.any_mapping(top.get("order"), ("order",)).items():
         draft.groups[group] = _codes(reader, value, ("order", group), draft)
     for code, value in reader.any_mapping(top.get("suppresses"), ("suppresses",)).items():
+        if code not in draft.catalogue:
+            reader.problem(("suppresses", code), _unlisted(code, draft), at_key=True)
         _take_suppression(reader, code, value, ("suppresses", code), draft)
     draft.problems += reader.problems
 
@@ -263,8 +264,6 @@ def _take_operator_precedence(reader: Reader, draft: _Draft) -> None:
 
 
 def _take_suppression(reader: Reader, code: str, value: YamlValue, path: Path, draft: _Draft) -> None:
-    if code not in draft.catalogue:
-        reader.problem(path, f"{code} is not in the catalogue{hint(code, draft.catalogue)}", at_key=True)
     hidden = draft.catalogue if value == _EVERYTHING else _codes(reader, value, path, draft)
     draft.suppresses[code] = frozenset(hidden) - {code}
 
@@ -273,8 +272,15 @@ def _codes(reader: Reader, value: YamlValue, path: Path, draft: _Draft) -> list[
     found = [reader.text(item, (*path, index)) for index, item in enumerate(reader.items(value, path))]
     for index, code in enumerate(found):
         if code and code not in draft.catalogue:
-            reader.problem((*path, index), f"{code} is not in the catalogue{hint(code, draft.catalogue)}")
+            reader.problem((*path, index), _unlisted(code, draft))
     return found
+
+
+def _unlisted(code: str, draft: _Draft) -> str:
+    """Return what to say of a code that is not there, and which one it is once case and zeros are put right."""
+    parts = _LOOSE_CODE.fullmatch(code)
+    right = f"{parts[1].upper()}-{int(parts[2]):02}" if parts else ""
+    return f"{code} is not in the catalogue" + (f" (did you mean {right}?)" if right in draft.catalogue else "")
 
 
 def _precedence(draft: _Draft) -> Precedence:
