@@ -1,73 +1,77 @@
-"""What a sample compares with before it blames anybody: gateway, resolvers, controls, the proxy.
+"""What a sample compares with before it blames anybody: gateway, resolvers, controls; and the proxy, if one applies.
 
-A healthy sample needs none of it, so it starts only when the sample is not over after a moment (or at its end, when it
-turned out badly), and runs beside the trace.
+A healthy sample needs no comparison, so they start only when the sample is not over after a moment (or at its end, when
+it turned out badly), and run beside the trace. The proxy is part of the way and is asked at once.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
-from agent.world import World
+from agent.world import ProxyCheck, Sending, World
 from probes.facts import DnsCheck, Network, Proxy, Reachability, Role
-from probes.frozen import frozen_positional
+from probes.frozen import frozen
 from probes.target import TargetError, parse_target
-
-if TYPE_CHECKING:
-    from agent.cycle import SampleRequest
 
 # A path of ordinary length has answered by now; a dead one has most of its waiting still before it.
 PATIENCE_S = 0.3
-# Each comparison waits about a second for its answers; names take up to 2.2 s. Whatever is later is left out.
+# An echo or a connection takes up to two seconds, a name 2.3; whatever is later than this is left out.
 DEADLINE_S = 2.6
 
+_Fact = TypeVar("_Fact", DnsCheck, Reachability)
 
-@frozen_positional
+DNS_PORT = 53
+HTTPS_PORT = 443
+
+
+@frozen
 class Results:
-    """What the comparisons found."""
+    """What the comparisons found, in an order that does not depend on who answered first."""
 
-    reachability: tuple[Reachability, ...] = ()
-    dns: tuple[DnsCheck, ...] = ()
-    proxy: Proxy | None = None
+    reachability: tuple[Reachability, ...]
+    dns: tuple[DnsCheck, ...]
+    proxy: Proxy | None
 
 
 class Comparisons:
     """Runs the comparisons of one sample in threads of their own, and gathers what they found in time."""
 
-    def __init__(self, request: "SampleRequest", world: World) -> None:
-        self._request = request
+    def __init__(self, world: World, sending: Sending, controls: tuple[str, ...], proxy: ProxyCheck | None) -> None:
         self._world = world
+        self._sending = sending
+        self._controls = controls
         self._lock = threading.Lock()
         self._settled = threading.Event()
         self._workers: list[threading.Thread] = []
-        self._launched = False
+        self._launched_at: float | None = None
         self._network = Network(epoch="")
         self._reachability: list[Reachability] = []
         self._dns: list[DnsCheck] = []
         self._proxy: Proxy | None = None
-        self._deadline = 0.0
+        self._proxy_worker = self._spawned(partial(self._check_proxy, proxy)) if proxy is not None else None
 
     def start(self, network: Network) -> None:
-        """Begin: the proxy at once, for it is part of the way; the rest when patience is at its end."""
+        """Begin to be patient; `network` says who the gateways and the resolvers are."""
         self._network = network
-        target = self._request.target
-        check = self._world.proxy_for(
-            self._request.proxy_mode, self._request.proxy_url, target.host, target.port or 443
-        )
-        if check is not None:
-            self._spawn(lambda: self._keep_proxy(check()))
         threading.Thread(target=self._wait_then_launch, daemon=True).start()
 
     def finish(self, *, needed: bool) -> Results:
-        """Return what is known; when `needed`, make sure the comparisons ran, and wait for them."""
+        """Return what is known; when `needed`, make sure that the comparisons ran, and wait for them."""
         self._settled.set()
         if needed:
             self._launch()
-        until = self._deadline or self._world.clock.monotonic() + DEADLINE_S
-        for worker in tuple(self._workers) if needed else tuple(self._workers[:1]):
-            worker.join(max(0.0, until - self._world.clock.monotonic()))
+        until = (self._launched_at or self._world.clock.monotonic()) + DEADLINE_S
+        awaited = self._workers if needed else [self._proxy_worker]
+        for worker in tuple(awaited):
+            if worker is not None:
+                worker.join(max(0.0, until - self._world.clock.monotonic()))
         with self._lock:
-            return Results(tuple(self._reachability), tuple(self._dns), self._proxy)
+            return Results(
+                reachability=tuple(sorted(self._reachability, key=_order)),
+                dns=tuple(sorted(self._dns, key=lambda check: (check.role, check.name))),
+                proxy=self._proxy,
+            )
 
     def _wait_then_launch(self) -> None:
         if not self._settled.wait(PATIENCE_S):
@@ -75,54 +79,63 @@ class Comparisons:
 
     def _launch(self) -> None:
         with self._lock:
-            if self._launched:
+            if self._launched_at is not None:
                 return
-            self._launched = True
-            self._deadline = self._world.clock.monotonic() + DEADLINE_S
-        for role, address in self._neighbours_and_resolvers():
-            self._spawn(lambda role=role, address=address: self._keep(self._world.echo(role, address)))
+            self._launched_at = self._world.clock.monotonic()
+        for role, address in self._always():
+            self._spawned(partial(self._echo, role, address))
             if role is Role.RESOLVER:
-                self._spawn(lambda address=address: self._keep(self._world.connect(Role.RESOLVER, address, 53)))
-        for control in self._request.controls:
-            self._spawn(lambda control=control: self._check_control(control))
+                self._spawned(partial(self._connect, role, address, DNS_PORT))
+        for control in self._controls:
+            self._spawned(partial(self._check_control, control))
 
-    def _neighbours_and_resolvers(self) -> Sequence[tuple[Role, str]]:
-        """Return who is asked always; a resolver on this host proves nothing about the network."""
+    def _always(self) -> list[tuple[Role, str]]:
+        """Return who is asked in any case; a resolver on this host proves nothing about the network."""
         routes = (*self._network.default_routes, *self._network.routes)
         gateways = {(Role.GATEWAY, _scoped(route.gateway, route.interface)) for route in routes if route.gateway}
-        resolvers = {(Role.RESOLVER, r.address) for r in self._network.resolvers if not _loopback(r.address)}
+        resolvers = {(Role.RESOLVER, r.address) for r in self._network.resolvers if not _on_this_host(r.address)}
         return sorted(gateways | resolvers)
 
     def _check_control(self, text: str) -> None:
         control = parse_target(text)
         if isinstance(control, TargetError):
-            return
+            return  # the configuration's reader has refused it already
         check = self._world.check_name(Role.CONTROL, control.host, None)
         if not control.literal:
-            self._keep_name(check)
+            self._keep(self._dns, check)
         for address in check.addresses[:1]:
-            self._keep(self._world.echo(Role.CONTROL, address))
-            self._keep(self._world.connect(Role.CONTROL, address, control.port or 443))
+            self._echo(Role.CONTROL, address)
+            self._connect(Role.CONTROL, address, control.port or HTTPS_PORT)
 
-    def _spawn(self, work: Callable[[], None]) -> None:
+    def _check_proxy(self, check: ProxyCheck) -> None:
+        proxy, name = check()
+        if name is not None:
+            self._keep(self._dns, name)
+        with self._lock:
+            self._proxy = proxy
+
+    def _echo(self, role: Role, address: str) -> None:
+        self._keep(self._reachability, self._world.echo(role, address, self._sending))
+
+    def _connect(self, role: Role, address: str, port: int) -> None:
+        self._keep(self._reachability, self._world.connect(role, address, port, self._sending))
+
+    def _spawned(self, work: Callable[[], None]) -> threading.Thread:
         worker = threading.Thread(target=work, daemon=True)
         self._workers.append(worker)
         worker.start()
+        return worker
 
-    def _keep(self, fact: Reachability) -> None:
+    def _keep(self, facts: list[_Fact], fact: _Fact) -> None:
         with self._lock:
-            self._reachability.append(fact)
-
-    def _keep_name(self, fact: DnsCheck) -> None:
-        with self._lock:
-            self._dns.append(fact)
-
-    def _keep_proxy(self, fact: Proxy) -> None:
-        with self._lock:
-            self._proxy = fact
+            facts.append(fact)
 
 
-def _loopback(address: str) -> bool:
+def _order(fact: Reachability) -> tuple[str, ...]:
+    return fact.role, fact.address, fact.protocol
+
+
+def _on_this_host(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from agent.cycle import SampleRequest, collect, never
 from agent.record import AgentIdentity, Document, RecordHeader, document, uuid7
 from agent.version import VERSION
-from agent.world import Sending, Watch
+from agent.world import ProxyCheck, Sending, Watch
 from probes.clock import Clock, SystemClock, utc_text
 from probes.drivers import dns_socket, ladder
 from probes.drivers.host import HostReader
@@ -19,6 +20,7 @@ from probes.facts import (
     DnsCheck,
     Family,
     Leg,
+    NameSource,
     Neighbour,
     Network,
     NetworkChange,
@@ -29,8 +31,10 @@ from probes.facts import (
     Refusal,
     Role,
     Sample,
+    Target,
 )
 from probes.failure import Failure
+from probes.frozen import frozen
 from probes.network_watch import NetworkWatch
 from probes.rights import Rights
 from probes.seam import Driver, Waiter
@@ -38,9 +42,16 @@ from rules.diagnosis import Diagnosis, Severity
 from rules.engine import diagnose
 from rules.load import load_rules
 
+if TYPE_CHECKING:
+    from probes.proxy import ProxyChoice
+
 # Two echoes, so that one lost packet accuses nobody.
 ECHOES = 2
-ECHO_TIMEOUT_S = 1.0
+COMPARISON_TIMEOUT_S = 1.0
+PROXY_TIMEOUT_S = 2.0
+HTTPS_PORT = 443
+
+_PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 
 
 class LiveWatch:
@@ -129,21 +140,53 @@ class LiveWorld:
         """Return the reverse names known by monotonic time `until`, and none that are late."""
         return dns_socket.reverse_names(addresses, self._host.resolv().resolvers, until, self.clock)
 
-    def echo(self, role: Role, address: str) -> Reachability:
-        """Return whether an address answers ICMP echo; takes up to about a second."""
-        from probes.drivers import icmp_echo  # noqa: PLC0415 - a healthy sample needs no echo
+    def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
+        """Return whether an address answers ICMP echo; takes up to two seconds."""
+        from probes.drivers import icmp_echo  # noqa: PLC0415 - a healthy sample needs no comparison
 
-        return icmp_echo.echo(role, address, count=ECHOES, timeout_s=ECHO_TIMEOUT_S, clock=self.clock)
+        return icmp_echo.echo(
+            role,
+            address,
+            count=ECHOES,
+            timeout_s=COMPARISON_TIMEOUT_S,
+            clock=self.clock,
+            source=_for(address, sending.source),
+            interface=sending.interface,
+        )
 
-    def connect(self, role: Role, address: str, port: int) -> Reachability:
-        """Return whether a TCP connection opens; takes up to about a second."""
-        from probes.drivers import tcp_check  # noqa: PLC0415 - a healthy sample needs no comparison
+    def connect(self, role: Role, address: str, port: int, sending: Sending) -> Reachability:
+        """Return whether a TCP connection opens; takes up to a second."""
+        from probes.drivers import tcp_check  # noqa: PLC0415 - likewise
 
-        return tcp_check.connect(role, address, port, ECHO_TIMEOUT_S, clock=self.clock)
+        return tcp_check.connect(
+            role,
+            address,
+            port,
+            COMPARISON_TIMEOUT_S,
+            clock=self.clock,
+            source=_for(address, sending.source),
+            interface=sending.interface,
+        )
 
-    def proxy_for(self, mode: ProxyMode, url: str | None, host: str, port: int) -> Callable[[], Proxy] | None:
-        """Return a check of the proxy that applies to this target, not yet made, or None if no proxy applies."""
-        return None
+    def proxy_for(self, target: Target, mode: ProxyMode, url: str | None) -> ProxyCheck | None:
+        """Return a check of the proxy that applies to this target, not yet made, or None where none applies."""
+        if mode is ProxyMode.NONE or (mode is ProxyMode.ENVIRONMENT and not _PROXY_VARIABLES & os.environ.keys()):
+            return None
+        from probes.proxy import NO_PROXY, ProxyError, choose_proxy  # noqa: PLC0415 - most hosts have no proxy
+
+        scheme = "http" if (target.url or "").startswith("http://") else "https"
+        port = target.port or HTTPS_PORT
+        choice = choose_proxy(url or mode.value, scheme=scheme, host=target.host, port=port, environment=os.environ)
+        if isinstance(choice, ProxyError):
+            return lambda: (Proxy(mode=mode, works=False, failure=Failure.INVALID_SETTING), None)
+        return None if choice == NO_PROXY else partial(self._check_proxy, choice, target.host, port)
+
+    def _check_proxy(self, choice: "ProxyChoice", host: str, port: int) -> tuple[Proxy, DnsCheck | None]:
+        from probes.drivers.http import check_proxy  # noqa: PLC0415 - likewise
+
+        name = self.check_name(Role.PROXY, choice.host or "", None)
+        proxy = check_proxy(choice, host, port, timeout_s=PROXY_TIMEOUT_S, clock=self.clock, resolved=name)
+        return proxy, None if name.source is NameSource.LITERAL else name
 
     def open_driver(
         self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending
@@ -177,7 +220,12 @@ class LiveWorld:
         return AgentIdentity(id=host.agent_id, version=VERSION, hostname=host.hostname, boot_id=host.boot_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _for(address: str, source: str | None) -> str | None:
+    """Return the source that was asked for, if it is of the address's family: a comparison may be of the other one."""
+    return source if source is not None and (":" in source) == (":" in address) else None
+
+
+@frozen
 class SampleResult:
     """One sample: its facts, what the rules made of them, and the record of both."""
 

@@ -138,7 +138,9 @@ class _Collection:
     def run(self) -> None:
         """Collect everything; the network is watched from before the first question to after the last answer."""
         watch = self._world.watch(self._request.sending)
-        comparisons = Comparisons(self._request, self._world)
+        request = self._request
+        proxy = self._world.proxy_for(request.target, request.proxy_mode, request.proxy_url)
+        comparisons = Comparisons(self._world, request.sending, request.controls, proxy)
         try:
             self._collect(watch, comparisons)
         finally:

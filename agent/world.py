@@ -18,6 +18,7 @@ from probes.facts import (
     Reachability,
     Refusal,
     Role,
+    Target,
 )
 from probes.frozen import frozen
 from probes.seam import Driver, Waiter
@@ -30,6 +31,10 @@ class Sending:
     source: str | None = None
     interface: str | None = None
     tos: int = 0
+
+
+# The proxy, and what was asked about its name (None for an address).
+ProxyCheck = Callable[[], tuple[Proxy, DnsCheck | None]]
 
 
 class Watch(Interface):
@@ -77,23 +82,23 @@ class World(Interface):
         ...
 
     def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:
-        """Return everything that the resolvers said about a name; takes up to about 2.2 s."""
+        """Return everything that the resolvers said about a name; takes up to 2.3 s."""
         ...
 
     def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:
         """Return the reverse names known by monotonic time `until`, and none that are late."""
         ...
 
-    def echo(self, role: Role, address: str) -> Reachability:
-        """Return whether an address answers ICMP echo; takes up to about a second."""
+    def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
+        """Return whether an address answers ICMP echo; takes up to two seconds."""
         ...
 
-    def connect(self, role: Role, address: str, port: int) -> Reachability:
-        """Return whether a TCP connection opens; takes up to about a second."""
+    def connect(self, role: Role, address: str, port: int, sending: Sending) -> Reachability:
+        """Return whether a TCP connection opens; takes up to two seconds."""
         ...
 
-    def proxy_for(self, mode: ProxyMode, url: str | None, host: str, port: int) -> Callable[[], Proxy] | None:
-        """Return a check of the proxy that applies to this target, not yet made, or None if no proxy applies."""
+    def proxy_for(self, target: Target, mode: ProxyMode, url: str | None) -> ProxyCheck | None:
+        """Return a check of the proxy that applies to this target, not yet made, or None where none applies."""
         ...
 
     def open_driver(

@@ -42,6 +42,8 @@ class Failure(StrEnum):
     # A proxy or an application answered, and not with what was asked for.
     UNEXPECTED_STATUS = "unexpected_status"
     TLS_FAILED = "tls_failed"
+    # A setting that cannot be used, such as a malformed proxy variable.
+    INVALID_SETTING = "invalid_setting"
     # What came back could not be understood.
     MALFORMED_REPLY = "malformed_reply"
     # The agent itself.

@@ -50,7 +50,7 @@ def _observations() -> "Observations":
     network = world.network((), Sending())
     check = world.check_name(Role.RESOLVER, _NOBODY, None) if network.resolvers else None
     ways = dict.fromkeys((route.gateway, route.interface) for route in network.default_routes if route.gateway)
-    gateways = tuple(world.echo(Role.GATEWAY, with_zone(*way)) for way in ways)
+    gateways = tuple(world.echo(Role.GATEWAY, with_zone(*way), Sending()) for way in ways)
     # After the echoes: a dead gateway's entry turns `failed` only when somebody sends to it.
     network = replace(network, neighbours=world.neighbours(network))
     return Observations(rights=read_rights(), network=network, resolver_check=check, gateways=gateways)
