@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from typing import Final
 
-from agent.version import VERSION
 from probes.facts import (
     AgentFailure,
     DnsCheck,
@@ -120,12 +119,6 @@ def without_scores(sample: Sample) -> Sample:
 
 def _without_scores(leg: Leg) -> Leg:
     return replace(leg, hops=(), loss_ratio=None, end_to_end=None, path_mtu=None, reason=DISCARDED_REASON)
-
-
-def local_header(*, identity: str, seq: int, agent_id: str, hostname: str, boot_id: str | None) -> RecordHeader:
-    """Return the header of a record made by this version of the agent."""
-    agent = AgentIdentity(id=agent_id, version=VERSION, hostname=hostname, boot_id=boot_id)
-    return RecordHeader(id=identity, seq=seq, agent=agent)
 
 
 def uuid7(realtime_ns: int, random: bytes) -> str:

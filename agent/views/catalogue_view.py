@@ -8,7 +8,8 @@ from agent.views.prose import labelled, wrapped
 from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.words import NODES
 from rules.catalogue import Entry, Grade
-from rules.condition import All, Any, Condition, Leaf, Not
+from rules.condition import All, Any, Condition, Leaf, Not, in_words
+from rules.evidence.vocabulary import all_propositions
 from rules.ruleset import Reason, Rule
 
 _LABEL: Final = 13
@@ -54,13 +55,22 @@ def entry_view(entry: Entry, rules: Sequence[Rule], style: Style) -> str:
 def _rule(rule: Rule, style: Style) -> list[str]:
     lines = wrapped(rule.about, style, indent=2)
     if rule.given is not None:
-        lines += wrapped(f"Only if {condition_words(rule.given)}.", style, indent=2)
+        lines += ["", *wrapped("Always needed:", style, indent=2), *_condition(rule.given, style)]
     for reason in rule.reasons:
         lines += [
             "",
             *wrapped(f"{reason.name} ({reason.confidence}): {reason.explanation}", style, indent=2, hanging=4),
         ]
-        lines += wrapped(f"if {condition_words(reason.when)}", style, indent=4, hanging=7)
+        lines += _condition(reason.when, style)
+    return lines
+
+
+def _condition(condition: Condition, style: Style) -> list[str]:
+    """Return what a condition asks for, each proposition with its meaning, as deep as it is nested."""
+    lines: list[str] = []
+    for line in in_words(condition, lambda name: all_propositions()[name].meaning, indent="    "):
+        depth = len(line) - len(line.lstrip())
+        lines += wrapped(line.strip(), style, indent=depth, hanging=depth + 2)
     return lines
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from agent.views.escape import escape
 from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.table import Row
-from agent.views.words import CLASSES, NODES, leg_words, milliseconds, percent, responder_answer
+from agent.views.words import CLASSES, NODES, leg_words, milliseconds, percent, responder_answer, spread_ms
 from probes.facts import Direction, EndToEnd, Hop, Leg, Responder, RttSummary
 from rules.diagnosis import Severity
 
@@ -144,6 +144,6 @@ def _rtt_cells(rtt: RttSummary | None) -> dict[str, str]:
         "min": milliseconds(rtt.min),
         "avg": milliseconds(rtt.avg),
         "max": milliseconds(rtt.max),
-        "dev": milliseconds(rtt.stddev),
-        "jitter": "-" if rtt.jitter is None else milliseconds(rtt.jitter),
+        "dev": spread_ms(rtt.stddev),
+        "jitter": "-" if rtt.jitter is None else spread_ms(rtt.jitter),
     }

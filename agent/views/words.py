@@ -157,8 +157,17 @@ END_REASONS: Final[dict[EndReason, str]] = {
 }
 
 
+# A delay is never shown as 0.00.
+_TOO_SHORT_FOR_TWO_DECIMALS_US: Final = 100
+
+
 def milliseconds(us: float) -> str:
-    """Return a duration in ms as three figures or so: `0.41`, `9.87`, `40.1`, `123`."""
+    """Return a delay in ms with two or three figures that tell: `0.041`, `0.41`, `9.87`, `40.1`, `123`."""
+    return f"{us / 1000:.3f}" if us < _TOO_SHORT_FOR_TWO_DECIMALS_US else spread_ms(us)
+
+
+def spread_ms(us: float) -> str:
+    """Return a deviation or jitter in ms: where it is below 0.01 its exact size tells nothing."""
     ms = us / 1000
     if ms < 9.995:  # noqa: PLR2004 - what rounds to 10.0 needs one decimal less
         return f"{ms:.2f}"
