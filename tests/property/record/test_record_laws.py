@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from agent.formats.json_text import json_text, ndjson_line
-from agent.record import document, local_header, uuid7, without_scores
+from agent.record import document, uuid7, without_scores
 from agent.record_reader import RecordError, read_samples
 from probes.facts import Sample
 from rules.diagnosis import Diagnosis, Status
 from tests.property.record.anything import DIAGNOSES, SAMPLES
+from tests.unit.views.samples import HEADER
 
 ROOT = Path(__file__).resolve().parents[3]
-HEADER = local_header(identity=uuid7(1, bytes(10)), seq=812, agent_id="a", hostname="h", boot_id=None)
 
 # Building a whole sample draws much; the machine's speed is no property of the code.
 slow = settings(

@@ -8,12 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.record import document, local_header, uuid7
+from agent.record import document
 from agent.record_reader import RecordError, read_samples
 from tests.unit.views import samples
 
-HEADER = local_header(identity=uuid7(1, bytes(10)), seq=1, agent_id="a", hostname="h", boot_id=None)
-RECORD = json.loads(json.dumps(document(samples.BALANCED, samples.FINE, HEADER)))
+RECORD = json.loads(json.dumps(document(samples.BALANCED, samples.FINE, samples.HEADER)))
 
 
 def places(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

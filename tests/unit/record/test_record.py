@@ -9,20 +9,17 @@ from typing import Any
 import pytest
 
 from agent.formats.json_text import json_text, ndjson_line
-from agent.record import DISCARDED_REASON, Document, document, local_header, plain, uuid7
+from agent.record import DISCARDED_REASON, Document, document, plain, uuid7
 from agent.record_reader import read_samples
-from agent.version import VERSION
 from probes.facts import Leg, Node
 from rules.diagnosis import Diagnosis
 from tests.unit.views import samples
 
 ROOT = Path(__file__).resolve().parents[3]
-IDENTITY = "019b8d2b-8c00-7001-8203-040506070809"
-HEADER = local_header(identity=IDENTITY, seq=812, agent_id="agent-1", hostname="desk-23", boot_id="b00t")
 
 
 def record(sample: Any = samples.HEALTHY, diagnosis: Diagnosis = samples.FINE) -> dict[str, Any]:
-    return document(sample, diagnosis, HEADER)
+    return document(sample, diagnosis, samples.HEADER)
 
 
 def test_keys_are_those_of_the_contract_in_its_order() -> None:
@@ -54,9 +51,9 @@ def test_keys_are_those_of_the_contract_in_its_order() -> None:
 def test_header_says_who_and_which() -> None:
     head = record()
     assert head["schema"] == "cloudpath.sample/1"
-    assert head["id"] == IDENTITY
+    assert head["id"] == samples.HEADER.id
     assert head["seq"] == 812
-    assert head["agent"] == {"id": "agent-1", "version": VERSION, "hostname": "desk-23", "boot_id": "b00t"}
+    assert head["agent"] == {"id": "agent-1", "version": "0.1.0", "hostname": "desk-23", "boot_id": "b00t"}
 
 
 def test_what_was_not_measured_is_there_and_null() -> None:

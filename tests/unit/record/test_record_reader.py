@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from agent.formats.json_text import json_text, ndjson_line
-from agent.record import document, local_header
+from agent.record import document
 from agent.record_reader import RecordError, read_samples
 from tests.unit.views import samples
 
-HEADER = local_header(identity="019b8d2b-8c00-7001-8203-040506070809", seq=1, agent_id="a", hostname="h", boot_id=None)
-RECORD = json.loads(json_text(document(samples.BALANCED, samples.FINE, HEADER)))
+RECORD = json.loads(json_text(document(samples.BALANCED, samples.FINE, samples.HEADER)))
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from agent.record import document, local_header
+from agent.record import document
 from tests.unit.views import samples
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,10 +32,7 @@ def published() -> dict[str, Any]:
 
 
 def record() -> dict[str, Any]:
-    header = local_header(
-        identity="019b8d2b-8c00-7001-8203-040506070809", seq=1, agent_id="a", hostname="h", boot_id=None
-    )
-    made: dict[str, Any] = json.loads(json.dumps(document(samples.BALANCED, samples.BROKEN, header)))
+    made: dict[str, Any] = json.loads(json.dumps(document(samples.BALANCED, samples.BROKEN, samples.HEADER)))
     return made
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+from agent.record import AgentIdentity, RecordHeader
 from probes.facts import (
     Answer,
     ChangeKind,
@@ -538,3 +539,10 @@ CP_06 = replace(
     ),
 )
 DISCARDED = Diagnosis(status=Status.DISCARDED, errors=(CP_06,))
+
+# Who writes the records of the tests.
+HEADER = RecordHeader(
+    id="019b8d2b-8c00-7001-8203-040506070809",
+    seq=812,
+    agent=AgentIdentity(id="agent-1", version="0.1.0", hostname="desk-23", boot_id="b00t"),
+)

@@ -12,8 +12,10 @@ from agent.views.progress import progress_lines
 from agent.views.style import Style
 from probes.facts import Answer, Icmp, Protocol, Reachability, Role, Sample
 from probes.failure import Failure
-from rules.diagnosis import Diagnosis, Status
+from rules.condition import All, Any, Leaf, Not
+from rules.diagnosis import Confidence, Diagnosis, Status
 from rules.load import load_rules
+from rules.ruleset import Reason, Rule
 from tests.unit.views import samples
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -83,6 +85,20 @@ REFUSED = Reachability(
 NOT_ASKED = Reachability(
     role=Role.DESTINATION, address="192.0.2.80", protocol=Protocol.ICMP, failure=Failure.NOT_PERMITTED
 )
+SLEPT = Rule(
+    code="CP-06",
+    about="The network that the sample used changed while it ran.",
+    source="cp-06.yaml",
+    given=Not(Leaf("proxy.works")),
+    reasons=(
+        Reason(
+            name="suspend",
+            confidence=Confidence.CERTAIN,
+            when=All((Leaf("network.suspended"), Any((Leaf("network.link_changed"), Leaf("route.default"))))),
+            explanation="The host slept during the sample, and {target} was asked before and after.",
+        ),
+    ),
+)
 LOSSY = replace(ALIVE[0], received=2, rtt_us=(12_400, 12_300))
 
 OTHER_VIEWS: dict[str, Callable[[], str]] = {
@@ -94,7 +110,7 @@ OTHER_VIEWS: dict[str, Callable[[], str]] = {
     "ping_fails": lambda: ping_view((LOSSY, REFUSED, NOT_ASKED), Style()),
     "ping_narrow": lambda: ping_view((LOSSY, REFUSED, NOT_ASKED), NARROW),
     "errors_all": lambda: catalogue_view(list(RULES.catalogue.values()), IN_80),
-    "errors_cp_06": lambda: entry_view(RULES.catalogue["CP-06"], RULES.rules["CP-06"], IN_80),
+    "errors_cp_06": lambda: entry_view(RULES.catalogue["CP-06"], (SLEPT,), IN_80),
     "errors_cp_20": lambda: entry_view(RULES.catalogue["CP-20"], (), IN_80),
     "progress_at_start": lambda: "\n".join(progress_lines(EARLY, IN_80, 24)) + "\n",
     "progress_on_the_way": lambda: "\n".join(progress_lines(samples.SILENT_HOPS.legs[0], IN_80, 24)) + "\n",

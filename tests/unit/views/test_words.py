@@ -21,9 +21,9 @@ def test_every_member_of_a_closed_set_has_words() -> None:
 @pytest.mark.parametrize(
     ("us", "text"),
     [
-        (0, "0.00"),
-        (4, "0.00"),
-        (6, "0.01"),
+        (4, "0.004"),
+        (99, "0.099"),
+        (100, "0.10"),
         (411, "0.41"),
         (9_994, "9.99"),
         (9_995, "10.0"),
@@ -35,6 +35,11 @@ def test_every_member_of_a_closed_set_has_words() -> None:
 )
 def test_milliseconds(us: int, text: str) -> None:
     assert words.milliseconds(us) == text
+
+
+@pytest.mark.parametrize(("us", "text"), [(0, "0.00"), (4, "0.00"), (29, "0.03"), (12_340, "12.3")])
+def test_spread(us: int, text: str) -> None:
+    assert words.spread_ms(us) == text
 
 
 @pytest.mark.parametrize(
