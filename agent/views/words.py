@@ -138,6 +138,7 @@ FAILURES: Final[dict[Failure, str]] = {
     Failure.NO_RESOLVER: "no resolver is configured",
     Failure.UNEXPECTED_STATUS: "the answer has an unexpected status",
     Failure.TLS_FAILED: "the TLS handshake failed",
+    Failure.INVALID_SETTING: "its setting is wrong",
     Failure.MALFORMED_REPLY: "the answer could not be understood",
     Failure.ABORTED: "interrupted",
     Failure.DEADLINE_OVERRUN: "it took longer than allowed",
