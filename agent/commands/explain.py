@@ -58,14 +58,11 @@ def _samples(file: Path) -> "list[Sample]":
     name = "standard input" if str(file) == "-" else str(file)
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        samples = read_samples(data, name)
+        return read_samples(data, name)
     except OSError as error:
         raise MistakenFileError((f"{name}: cannot read it: {(error.strerror or str(error)).lower()}",)) from None
     except RecordError as error:
         raise MistakenFileError(tuple(str(error).splitlines())) from None
-    if not samples:
-        raise MistakenFileError((f"{name}: there is no sample in it; `cloudpath trace --json` writes one",))
-    return samples
 
 
 def _heading(sample: "Sample") -> str:

@@ -1,10 +1,9 @@
 """What several commands do with their results: choose a form, and deliver it."""
 
 import contextlib
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -74,12 +73,6 @@ def columns_of(descriptor: int, environment: Mapping[str, str] = os.environ) -> 
 
 def deliver_json(value: object) -> None:
     """Write a value as JSON, indented, with a final line break."""
+    import json  # noqa: PLC0415 - 2 ms that text need not pay
+
     deliver(json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def deliver_either(*, as_json: bool, document: Callable[[], object], text: Callable[[], str]) -> None:
-    """Write the JSON or the text, whichever was asked for."""
-    if as_json:
-        deliver_json(document())
-    else:
-        deliver(text())

@@ -81,6 +81,7 @@ def command(
     Neither root nor a configuration is needed.
     """
     form = _form(form, as_json=as_json, explain=explain)
+    output = None if output == Path("-") else output
     if output is not None and (problem := why_not_writable(output)):
         raise click.UsageError(f"cannot write {output}: {problem}; give another file with -o")
     request = _request(config, {"target": target, **given})

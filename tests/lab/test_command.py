@@ -194,6 +194,48 @@ def test_a_file_gets_the_whole_sample_and_keeps_its_mode(network: Network, tmp_p
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+# --- nothing to measure with, and nothing to measure again ------------------------------------------------------------
+
+
+def test_a_host_without_any_network_gets_its_verdict_in_words() -> None:
+    ended = subprocess.run(
+        ["unshare", "--net", *COMMAND, "trace", "-n", "--proxy", "none", "192.0.2.1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "CP-02" in ended.stdout
+
+
+def test_explain_comes_to_the_same_verdict_from_the_record_alone(network: Network, tmp_path: Path) -> None:
+    lab = network("dead_end")
+    file = tmp_path / "sample.ndjson"
+    traced = lab.run("client", mute(lab, "-n", "--format", "ndjson", "-o", str(file)))
+    record = json.loads(file.read_text(encoding="utf-8"))
+    explained = subprocess.run(
+        ["unshare", "--net", *COMMAND, "explain", "--json", str(file)], capture_output=True, text=True, check=False
+    )
+    assert (explained.returncode, explained.stderr) == (traced.returncode, "")
+    (again,) = json.loads(explained.stdout)
+    assert all(again[key] == record[key] for key in ("status", "errors", "rejected", "not_evaluated"))
+
+
+def test_a_configured_target_is_traced_by_its_name(network: Network, tmp_path: Path) -> None:
+    lab = network("dead_end")
+    file = tmp_path / "agent.yaml"
+    source = lab.fresh_source("client", Family.IPV4)
+    address = lab.address("r3", Family.IPV4)
+    file.write_text(
+        f"targets: [{{name: core, host: {address}, protocol: icmp, queries: 1}}]\nproxy: {{mode: none}}\n",
+        encoding="utf-8",
+    )
+    ended = lab.run("client", (*COMMAND, "trace", "-n", "-j", "-c", str(file), "--source", source, "core"))
+    record = json.loads(ended.stdout)
+    assert (ended.returncode, record["target"]["name"], record["target"]["host"]) == (0, "core", address)
+    assert [hop["sent"] for hop in record["legs"][0]["hops"]] == [1, 1, 1]
+
+
 # --- a person's terminal ----------------------------------------------------------------------------------------------
 
 

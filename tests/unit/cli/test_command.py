@@ -1,8 +1,8 @@
 """The real command in a process of its own: what it prints, how it ends, and how it takes what goes wrong."""
 
+import json
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -64,9 +64,12 @@ def test_help_and_version_take_no_time(argument: str) -> None:
 
 
 def seconds_of(*arguments: str) -> float:
-    started = time.monotonic()
-    subprocess.run([*COMMAND, *arguments], stdout=subprocess.DEVNULL, check=True, env=environment_of({}))
-    return time.monotonic() - started
+    """Return the processor time of a run: it waits for nothing, so on an idle machine this is its duration."""
+    started = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, env=environment_of({}))
+    _, status, used = os.wait4(started.pid, 0)
+    started.returncode = os.waitstatus_to_exitcode(status)
+    assert started.returncode == 0
+    return used.ru_utime + used.ru_stime
 
 
 SEE = "(see cloudpath trace --help)"
@@ -208,6 +211,68 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(output: s
     assert ended == Finished(
         2, "", f"cloudpath trace: cannot write {output}: {problem}; give another file with -o {SEE}\n"
     )
+
+
+def test_a_terminal_without_unicode_gets_ascii() -> None:
+    plain = cloudpath("errors", PYTHONIOENCODING="ascii")
+    rich = cloudpath("errors", PYTHONIOENCODING="utf-8")
+    assert (plain.code, plain.err, rich.code) == (0, "", 0)
+    assert plain.out.isascii()
+    assert not rich.out.isascii()
+    assert "?" not in plain.out
+
+
+@pytest.mark.parametrize("command", [("trace", "192.0.2.1"), ("errors",), ("explain", "-")])
+def test_a_bad_rule_file_is_all_its_lines_and_nothing_starts(command: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("wibble: 1\n", encoding="utf-8")
+    ended = cloudpath(*command, "--rules", str(file), "--rules", str(tmp_path / "missing.yaml"))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.lines
+    assert all(line.startswith(str(tmp_path)) for line in ended.lines)
+    assert {line.partition(":")[0] for line in ended.lines} == {str(file), str(tmp_path / "missing.yaml")}
+
+
+# --- the catalogue ----------------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_as_json_is_a_list_of_all_31() -> None:
+    ended = cloudpath("errors", "--json")
+    entries = json.loads(ended.out)
+    assert (ended.code, ended.err, len(entries)) == (0, "", 31)
+    assert {"code", "message", "description", "solution", "severity"} <= set(entries[0])
+    assert entries[0]["message"] == "Zscaler Client Connector error. Contact Zscaler Support."
+
+
+@pytest.mark.parametrize("spelled", ["CP-03", "cp-3", "cp3", "CP_03"])
+def test_one_error_is_found_however_it_is_spelled(spelled: str) -> None:
+    (entry,) = json.loads(cloudpath("errors", spelled, "--json").out)
+    assert entry["code"] == "CP-03"
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [("CP-21", "did you mean CP-20?"), ("ZP-04", "did you mean ZPA-04?"), ("x", "`cloudpath errors` lists them")],
+)
+def test_an_unknown_error_is_one_line(code: str, hint: str) -> None:
+    line = f"cloudpath errors: there is no error {code!r}; {hint} (see cloudpath errors --help)\n"
+    assert cloudpath("errors", code) == Finished(2, "", line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "{file}: empty, expected a record"),
+        ("{", "{file}:1: not JSON"),
+        ('{"schema": "other/1"}', "{file}:1: "),
+    ],
+)
+def test_explain_refuses_what_is_no_record(text: str, line: str, tmp_path: Path) -> None:
+    file = tmp_path / "sample.json"
+    file.write_text(text, encoding="utf-8")
+    ended = cloudpath("explain", str(file))
+    assert (ended.code, ended.out, len(ended.lines)) == (2, "", 1)
+    assert ended.err.startswith(line.format(file=file))
 
 
 # --- the smaller commands ---------------------------------------------------------------------------------------------
