@@ -17,8 +17,8 @@ class Secret(str):
 
     __slots__ = ()
 
-    @override
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[explicit-override] # typing.override is Python 3.12's
+        """Return what may be shown."""
         return "Secret(...)"
 
 

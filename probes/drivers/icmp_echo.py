@@ -1,7 +1,7 @@
 """Whether an address answers pings at all: plain echo requests by icmplib, apart from any trace.
 
-icmplib measures with the wall clock and tells failures as text; the stamps here are monotonic and the failures are read
-from the errors behind its own.
+icmplib stamps with the wall clock, close to the wire; a monotonic reading round it tells when that clock was set. It
+tells failures as text; here they are read from the errors behind its own.
 """
 
 import os
@@ -116,7 +116,7 @@ class _Series:
             heard_at = self._clock.monotonic()
             answer = answer_kind(self.family, reply.type, reply.code)
             if answer is Answer.ECHO_REPLY and reply.source == self._address.partition("%")[0]:
-                self._rtt_us.append(round((heard_at - sent_at) * 1_000_000))
+                self._rtt_us.append(_rtt_us(reply.time - request.time, heard_at - sent_at))
                 return
             # An echo reply from anybody else, and our own request seen again on the loopback, answer nothing.
             if answer in _ERRORS:
@@ -125,6 +125,11 @@ class _Series:
 
     def _silence(self) -> Failure:
         return Failure.TIMED_OUT if self._error is None else Failure.HOST_UNREACHABLE
+
+
+def _rtt_us(stamped_s: float, elapsed_s: float) -> int:
+    """Return the stamped time, or the elapsed one where no answer can have taken what the stamps say."""
+    return round((stamped_s if 0 < stamped_s <= elapsed_s else elapsed_s) * 1_000_000)
 
 
 def _open(family: Family, source: str | None, interface: str | None) -> Any:
@@ -136,16 +141,23 @@ def _open(family: Family, source: str | None, interface: str | None) -> Any:
     for privileged in (True, False):
         try:
             opened = kind(address=source, privileged=privileged)
-            if interface is not None:
-                opened.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         except icmplib.ICMPSocketError as error:
             failure = _failure_behind(error, Operation.OPEN)
-        except OSError as error:
-            opened.close()
-            failure = failure_of(error, Operation.BIND)
-        else:
-            return opened
+            if failure is not Failure.NOT_PERMITTED:
+                break
+            continue
+        _bind_to(opened, interface)
+        return opened
     raise _Refused(failure)
+
+
+def _bind_to(opened: Any, interface: str | None) -> None:
+    try:
+        if interface is not None:
+            opened.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+    except OSError as error:
+        opened.close()
+        raise _Refused(failure_of(error, Operation.BIND)) from error
 
 
 def _failure_behind(error: Exception, operation: Operation) -> Failure:

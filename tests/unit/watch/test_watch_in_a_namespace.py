@@ -12,7 +12,7 @@ from probes.clock import SystemClock, utc_text
 from probes.drivers.host import HostPaths, HostReader
 from probes.drivers.network_events import NetworkEvents
 from probes.facts import ChangeKind, NetworkChange
-from probes.network_watch import NetworkWatch
+from probes.network_watch import FullRead, NetworkWatch
 from tests.unit.watch.own_namespace import OwnNamespace
 
 pytestmark = pytest.mark.lab
@@ -337,6 +337,8 @@ def test_a_sample_bound_to_an_interface_does_not_mind_a_way_round_it(host: Host)
 
 
 def test_dropped_events_are_made_up_for_by_a_full_read(host: Host) -> None:
+    assert FullRead in host.namespace.call(_kinds_after_a_flood, host)
+
     def churn() -> None:
         add = "".join(f"address add 10.66.{n // 250}.{n % 250 + 1}/32 dev eth1\n" for n in range(2000))
         host.namespace.ip_batch(add)
@@ -346,3 +348,13 @@ def test_dropped_events_are_made_up_for_by_a_full_read(host: Host) -> None:
     assert disturbed
     assert (ChangeKind.ADDRESS, "eth0") in {(one.kind, one.subject) for one in changes if one.affects_sample}
     assert len(changes) < 40
+
+
+def _kinds_after_a_flood(host: Host) -> set[type]:
+    """Return the kinds of events that a socket has which nobody drained in time."""
+    with NetworkEvents(host.clock, HostPaths(resolv_conf=host.resolv_conf)) as events:
+        for _ in range(6):
+            lines = [f"address {{}} 10.67.{n // 250}.{n % 250 + 1}/32 dev eth1\n" for n in range(500)]
+            host.namespace.ip_batch("".join(line.format("add") for line in lines))
+            host.namespace.ip_batch("".join(line.format("delete") for line in lines))
+        return {type(event) for event in events.drain(time.monotonic())}
