@@ -236,6 +236,16 @@ def test_a_configured_target_is_traced_by_its_name(network: Network, tmp_path: P
     assert [hop["sent"] for hop in record["legs"][0]["hops"]] == [1, 1, 1]
 
 
+def test_a_plain_trace_loads_nothing_that_it_does_not_need(network: Network) -> None:
+    lab = network("dead_end")
+    python, *rest = reached(lab, "--json")
+    ended = lab.run("client", (python, "-X", "importtime", *rest))
+    assert ended.returncode == 0
+    loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "probes.trace.run" in loaded
+    assert not loaded & {"pydantic", "rich", "scapy", "httpx2", "asyncio", "agent.config", "agent.views.command_line"}
+
+
 # --- a person's terminal ----------------------------------------------------------------------------------------------
 
 
