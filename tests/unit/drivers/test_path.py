@@ -1,6 +1,7 @@
 """Every driver over three real hops: who answers which probe with what, how fast, and with whose rights."""
 
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from probes.drivers.ladder import open_driver
-from probes.facts import Answer, Family, Method, Protocol, StampSource
+from probes.facts import Answer, Family, Method, Protocol, RejectReason, StampSource
 from probes.failure import Failure
-from probes.seam import Driver, LocalError
+from probes.seam import Driver, LocalError, Received, Unreadable
 from tests.unit.drivers.chain import CLIENT, HOPS, SERVER, Chain, without_rights
 from tests.unit.drivers.driving import CLOCK, answered, answers, listen, opened, probes, send_all
 
@@ -247,6 +248,62 @@ def test_type_of_service_is_on_the_wire(chain: Chain, family: Family) -> None:
             answers(driver, 1)
             driver.close()
     assert chain.nft_counted("r1") == 6
+
+
+def hold_resets_back(chain: Chain) -> None:
+    """Keep what the server opens open, as a long way there does for a round trip."""
+    chain.nft(
+        "client", "table inet t { chain o { type filter hook output priority 0; tcp flags & rst == rst drop\n}\n}"
+    )
+
+
+@pytest.mark.parametrize("family", Family)
+@pytest.mark.parametrize(
+    ("ttls", "own_port", "reaching"),
+    [([3, 4, 5], False, [0]), ([3, 3, 3], False, [0, 1, 2]), ([3, 4, 5], True, [0, 1, 2])],
+    ids=["one round has one answer", "each round has one", "ports of their own have one each"],
+)
+def test_a_destination_answers_one_syn_for_each_pair_of_ports(
+    chain: Chain, family: Family, ttls: list[int], reaching: list[int], *, own_port: bool
+) -> None:
+    hold_resets_back(chain)
+    driver = open_best(Protocol.TCP, family, rights=True)
+    sent = probes(ttls, own_port=own_port)
+    with listening(chain, family):
+        send_all(driver, sent)
+        received = [each for each in listen(driver, lambda _: False, for_s=0.3) if isinstance(each, Received)]
+    driver.close()
+    assert [answered(each, sent).number for each in received] == reaching
+
+
+def test_once_the_destination_is_known_each_probe_beyond_it_is_answered(chain: Chain) -> None:
+    hold_resets_back(chain)
+    driver = open_best(Protocol.TCP, Family.IPV4, rights=True)
+    sent = probes([3, 4, 5, 3])
+    with listening(chain, Family.IPV4):
+        send_all(driver, sent[:1])
+        (first,) = answers(driver, 1)
+        send_all(driver, sent[1:])
+        received = answers(driver, 3)
+    driver.close()
+    assert [answered(each, sent).number for each in (first, *received)] == [0, 1, 2, 3]
+
+
+def test_a_connection_sends_one_syn_only(chain: Chain) -> None:
+    chain.nft("server", "table inet t { chain i { type filter hook input priority 0; tcp flags syn counter drop\n}\n}")
+    driver = open_best(Protocol.TCP, Family.IPV4, rights=False)
+    send_all(driver, probes([9]))
+    assert listen(driver, bool, for_s=1.3) == []
+    driver.close()
+    assert chain.nft_counted("server") == 1
+
+
+def test_a_reply_with_a_wrong_checksum_is_malformed(chain: Chain) -> None:
+    driver = open_best(Protocol.ICMP, Family.IPV4, rights=True)
+    with chain.inside("r1"), socket.socket(socket.AF_INET, socket.SOCK_RAW, 1) as saying:
+        saying.sendto(struct.pack("!BBHHH", 0, 0, 0x1234, driver.flow.icmp_id, 1), (CLIENT[Family.IPV4], 0))
+    assert listen(driver, bool) == [Unreadable(RejectReason.MALFORMED)]
+    driver.close()
 
 
 @pytest.mark.usefixtures("chain")

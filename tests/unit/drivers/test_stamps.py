@@ -1,0 +1,103 @@
+"""Kernel stamps in monotonic time, and when they are not believed."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from probes.drivers.stamps import StampReader
+from probes.facts import StampSource
+
+SECOND_NS = 1_000_000_000
+EPOCH_NS = 1_700_000_000 * SECOND_NS
+
+
+@dataclass
+class HandClock:
+    """A clock whose two hands are set by hand."""
+
+    monotonic_s: float = 100.0
+    realtime: int = EPOCH_NS
+
+    def monotonic(self) -> float:
+        return self.monotonic_s
+
+    def realtime_ns(self) -> int:
+        return self.realtime
+
+    def boottime(self) -> float:
+        return self.monotonic_s
+
+    def advance(self, seconds: float) -> None:
+        self.monotonic_s += seconds
+        self.realtime += round(seconds * SECOND_NS)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+def test_a_stamp_is_told_in_both_clocks(clock: HandClock) -> None:
+    stamps = StampReader(clock)
+    clock.advance(2)
+    stamps.start_batch()
+    stamp = stamps.at(EPOCH_NS + 1_500_000_000)
+    assert stamp.monotonic_s == pytest.approx(101.5, abs=1e-6)
+    assert (stamp.realtime_ns, stamp.source) == (EPOCH_NS + 1_500_000_000, StampSource.KERNEL)
+
+
+def test_without_a_stamp_it_is_now(clock: HandClock) -> None:
+    stamps = StampReader(clock)
+    clock.advance(1)
+    stamps.start_batch()
+    assert stamps.at(None) == stamps.now()
+    assert stamps.now().source is StampSource.USER
+
+
+@pytest.mark.parametrize("step_s", [-3600, -0.01, 0.01, 3600])
+def test_a_step_of_the_wall_clock_takes_the_stamps_belief(clock: HandClock, step_s: float) -> None:
+    stamps = StampReader(clock)
+    clock.advance(1)
+    arrived = clock.realtime
+    clock.advance(1)
+    clock.realtime += round(step_s * SECOND_NS)
+    stamps.start_batch()
+    assert stamps.at(arrived) == stamps.now()
+
+
+@pytest.mark.parametrize("step_s", [-3600, 3600])
+def test_after_the_step_stamps_are_believed_again(clock: HandClock, step_s: float) -> None:
+    stamps = StampReader(clock)
+    clock.realtime += round(step_s * SECOND_NS)
+    stamps.start_batch()
+    clock.advance(2)
+    stamps.start_batch()
+    stamp = stamps.at(clock.realtime - SECOND_NS)
+    assert stamp.monotonic_s == pytest.approx(101.0, abs=1e-6)
+    assert stamp.source is StampSource.KERNEL
+
+
+def test_slewing_is_no_step(clock: HandClock) -> None:
+    stamps = StampReader(clock)
+    clock.advance(1)
+    clock.realtime += 500_000
+    stamps.start_batch()
+    assert stamps.at(clock.realtime - 1_000_000).source is StampSource.KERNEL
+
+
+@pytest.mark.parametrize("off_s", [-60, 60], ids=["before the socket", "from the future"])
+def test_an_absurd_stamp_is_now(clock: HandClock, off_s: int) -> None:
+    stamps = StampReader(clock)
+    clock.advance(1)
+    stamps.start_batch()
+    assert stamps.at(clock.realtime + off_s * SECOND_NS) == stamps.now()
+
+
+def test_a_stamp_that_the_kernel_made_while_reading_is_the_users(clock: HandClock) -> None:
+    stamps = StampReader(clock)
+    clock.advance(1)
+    stamps.start_batch()
+    clock.advance(0.001)
+    stamp = stamps.at(clock.realtime)
+    assert stamp.source is StampSource.USER
+    assert stamp.monotonic_s == pytest.approx(101.001, abs=1e-6)
