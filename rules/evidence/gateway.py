@@ -2,19 +2,15 @@
 
 from typing import Final
 
-from probes.facts import Answer, Family, NeighbourState
+from probes.facts import NeighbourState
 from probes.failure import Failure
 from rules.evidence.answers import Heard
 from rules.evidence.scene import Scene
+from rules.evidence.unreachable import has_no_way_on, prohibits
 from rules.evidence.words import some
 from rules.proposition import Finding, either, false, proposition, true, unknown
 
 _NO_GATEWAY: Final = "no gateway is known on the way to the target"
-
-# What a router says that has no way on: RFC 792 and RFC 1812 section 5.2.7.1; RFC 4443 section 3.1.
-_NO_WAY_ON: Final = {Family.IPV4: frozenset({0, 1, 5, 6, 7}), Family.IPV6: frozenset({0, 3})}
-# What a router says that has a way on and does not let anyone pass.
-_PROHIBITED: Final = {Family.IPV4: frozenset({9, 10, 13}), Family.IPV6: frozenset({1, 5, 6})}
 
 
 def _neighbour_state(scene: Scene, wanted: NeighbourState) -> Finding:
@@ -92,33 +88,24 @@ def _silent(scene: Scene) -> Finding:
     return true(f"{scene.gateway} (gateway) answers nothing", *asked[:4])
 
 
-def _reports(scene: Scene, codes: dict[Family, frozenset[int]], *, about_far_ones: bool) -> list[Heard]:
-    """Return the gateway's destination-unreachable messages with one of these codes."""
-    return [
-        entry
-        for entry in scene.answers.heard_of_gateway()
-        if entry.answer is Answer.DESTINATION_UNREACHABLE
-        and entry.icmp is not None
-        and entry.icmp.code in codes[Family.IPV6 if ":" in entry.address else Family.IPV4]
-        and not (about_far_ones and entry.about is not None and not scene.beyond_gateway(entry.about))
-    ]
+def _report(found: list[Heard], what: str, otherwise: str) -> Finding:
+    if not found:
+        return false(otherwise)
+    about = some(entry.about or "the target" for entry in found)
+    return true(f"{found[0].address} (gateway) {what} {about}", *dict.fromkeys(entry.fact for entry in found[:4]))
 
 
 @proposition("gateway.reports_no_way_on", "The gateway answers that it has no way on (no route, or host unreachable).")
 def _reports_no_way_on(scene: Scene) -> Finding:
-    found = _reports(scene, _NO_WAY_ON, about_far_ones=True)
-    if not found:
-        return false("the gateway does not report a missing way on")
-    about = some(entry.about or "the target" for entry in found)
-    facts = dict.fromkeys(entry.fact for entry in found[:4])
-    return true(f"{found[0].address} (gateway) reports that it cannot pass on to {about}", *facts)
+    found = [
+        entry
+        for entry in scene.answers.heard_of_gateway()
+        if has_no_way_on(entry) and (entry.about is None or scene.beyond_gateway(entry.about))
+    ]
+    return _report(found, "reports that it cannot pass on to", "the gateway does not report a missing way on")
 
 
 @proposition("gateway.prohibits", "The gateway answers that passing is administratively prohibited.")
 def _prohibits(scene: Scene) -> Finding:
-    found = _reports(scene, _PROHIBITED, about_far_ones=False)
-    if not found:
-        return false("the gateway prohibits nothing that was tried")
-    about = some(entry.about or "the target" for entry in found)
-    facts = dict.fromkeys(entry.fact for entry in found[:4])
-    return true(f"{found[0].address} (gateway) prohibits traffic to {about}", *facts)
+    found = [entry for entry in scene.answers.heard_of_gateway() if prohibits(entry)]
+    return _report(found, "prohibits traffic to", "the gateway prohibits nothing that was tried")

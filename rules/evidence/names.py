@@ -39,17 +39,10 @@ _WITHOUT_REPLY: Final[dict[Failure, Outcome]] = {
 }
 # Every other RCODE (FORMERR, NOTIMP, NOTAUTH, …) is a server that fails to serve.
 _RCODES: Final[dict[str, Outcome]] = {"NXDOMAIN": Outcome.NXDOMAIN, "REFUSED": Outcome.REFUSED}
+# Of several tries of one question the best counts: a retry heals, and a host reports a closed port once a second only.
+_OF_ONE_QUESTION: Final = tuple(Outcome)
 # A resolver that knows of no address for one type and fails for the other has not said that there is none.
-_STRONGEST: Final = (
-    Outcome.ADDRESSES,
-    Outcome.NXDOMAIN,
-    Outcome.SERVFAIL,
-    Outcome.REFUSED,
-    Outcome.CLOSED,
-    Outcome.SILENT,
-    Outcome.UNSENT,
-    Outcome.NO_DATA,
-)
+_OF_ALL_QUESTIONS: Final = (*(one for one in Outcome if one is not Outcome.NO_DATA), Outcome.NO_DATA)
 _FAILING: Final = frozenset({Outcome.SERVFAIL, Outcome.REFUSED, Outcome.CLOSED, Outcome.SILENT})
 
 # RFC 8914 section 4: 6-10 DNSSEC, 15-18 blocked, censored, filtered, prohibited, 22 and 23 the authorities.
@@ -71,13 +64,12 @@ def _of_query(query: DnsQuery) -> Outcome:
 
 
 def _of_resolver(queries: Iterable[DnsQuery]) -> Outcome:
-    """Return what a resolver's last word on each question adds up to; an answer at any time stands."""
-    last: dict[tuple[str, str], Outcome] = {}
+    """Return what a resolver's answers to all questions about the name add up to."""
+    best: dict[tuple[str, str], Outcome] = {}
     for query in queries:
         asked = (query.question_name, query.question_type)
-        if last.get(asked) is not Outcome.ADDRESSES:
-            last[asked] = _of_query(query)
-    return next(outcome for outcome in _STRONGEST if outcome in last.values())
+        best[asked] = min(best.get(asked, Outcome.UNSENT), _of_query(query), key=_OF_ONE_QUESTION.index)
+    return min(best.values(), key=_OF_ALL_QUESTIONS.index)
 
 
 def outcomes(check: DnsCheck) -> dict[str, Outcome]:

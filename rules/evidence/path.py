@@ -6,12 +6,15 @@ from probes.facts import EndReason, Prober, Role
 from probes.failure import Failure
 from rules.evidence.answers import Asked
 from rules.evidence.scene import Scene
+from rules.evidence.unreachable import prohibits
 from rules.evidence.words import counted, failure_words, some
 from rules.proposition import Finding, false, proposition, true, unknown
 
 # Silence that was asked for once may be one lost packet; the retry inside the sample makes it evidence.
 _RETRIED: Final = 2
 _WITNESSES: Final = 2
+# A site's gateway, its modem and the provider's first router: routers that may answer though the provider is gone.
+_NEAR_TTL: Final = 3
 
 _INTERFACE_LOST: Final = frozenset({Failure.NETWORK_DOWN, Failure.NO_SUCH_INTERFACE, Failure.ADDRESS_NOT_AVAILABLE})
 
@@ -96,6 +99,29 @@ def _witnesses(asked: dict[str, Asked], where: str) -> Finding:
 @proposition("upstream.two_silent", "Two or more addresses behind the gateway were asked, and none of them answered.")
 def _upstream_two_silent(scene: Scene) -> Finding:
     return _witnesses(scene.answers.endpoints(beyond_gateway=True), "behind the gateway")
+
+
+@proposition(
+    "upstream.others_silent", "Two or more addresses behind the gateway besides the target were asked, in vain."
+)
+def _upstream_others_silent(scene: Scene) -> Finding:
+    asked = scene.answers.endpoints(beyond_gateway=True)
+    others = {address: entry for address, entry in asked.items() if address not in scene.target_addresses}
+    return _witnesses(others, "behind the gateway")
+
+
+@proposition(
+    "upstream.only_near_routers_answer", "Behind the gateway only the nearest routers answer, and no end point."
+)
+def _only_near_routers_answer(scene: Scene) -> Finding:
+    heard = scene.answers.heard_beyond_gateway()
+    if not heard:
+        return false("no answer from behind the gateway was seen")
+    others = [entry for entry in heard if entry.probe_ttl is None or entry.probe_ttl > _NEAR_TTL or prohibits(entry)]
+    if others:
+        return false(f"{others[0].address} answers", others[0].fact)
+    last = max(heard, key=lambda entry: entry.probe_ttl or 0)
+    return true(f"the last router that answers is {last.address} at TTL {last.probe_ttl}", last.fact)
 
 
 @proposition("path.two_silent", "Two or more addresses besides the gateway were asked, and none of them answered.")
