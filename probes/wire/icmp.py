@@ -8,7 +8,6 @@ from probes.wire.checksum import compensation, internet_checksum, ones_complemen
 from probes.wire.malformed import MalformedDatagram
 
 HEADER_LENGTH: Final = 8
-TOKEN_LENGTH: Final = 8
 PROTOCOL: Final = {Family.IPV4: 1, Family.IPV6: 58}
 ECHO_REQUEST: Final = {Family.IPV4: 8, Family.IPV6: 128}
 ECHO_REPLY: Final = {Family.IPV4: 0, Family.IPV6: 129}
