@@ -10,6 +10,9 @@ from rules.yaml_marks import Marked, Path, Place, Problem, YamlValue, dotted
 # Aliases can make a short text a huge tree; nobody's rule or configuration file has this many values.
 MOST_VALUES: Final = 50_000
 
+# Nor is any nested like this; deeper, and walking it would exhaust the interpreter's stack.
+MOST_LEVELS: Final = 40
+
 _STRING_TAG: Final = "tag:yaml.org,2002:str"
 _KNOWN_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
@@ -19,8 +22,9 @@ _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-# The YAML 1.2 core schema (section 10.3.2) without octal numbers.
-_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+# The YAML 1.2 core schema (section 10.3.2) without octal numbers. What is longer than any number that is meant stays
+# text, for int() refuses more than 4,300 digits.
+_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
 _FLOAT: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]+)?")
 
 # libyaml reads the shipped files eight times as fast as pure Python; not every build of PyYAML has it.
@@ -35,6 +39,9 @@ def read_nodes(text: str, marked: Marked) -> None:
         marked.problems.append(_syntax_problem(error, marked.source))
     except yaml.reader.ReaderError as error:
         marked.problems.append(_character_problem(error, text, marked.source))
+    except RecursionError:
+        # The Python reader's way to say it; libyaml has a limit of its own.
+        marked.problems.append(Problem(marked.source, 1, 1, "", f"nested more than {MOST_LEVELS} levels deep"))
     else:
         if node is not None:
             marked.value = _Walk(marked).value(node, ())
@@ -77,6 +84,9 @@ class _Walk:
             return None
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
+        if len(self._above) >= MOST_LEVELS:
+            self._problem(path, f"nested more than {MOST_LEVELS} levels deep")
+            return None
         self._above.append(node)
         value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path)
         self._above.pop()
