@@ -4,7 +4,7 @@ Nothing is computed here. The document is a walk over the fields of the dataclas
 (`agent.record_reader`) gives the same facts. `docs/output.md` explains every key.
 """
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -19,6 +19,7 @@ from probes.facts import (
     Sample,
     Target,
 )
+from probes.frozen import frozen
 from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Rejected, Status
 
 SCHEMA: Final = "cloudpath.sample/1"
@@ -28,7 +29,7 @@ DISCARDED_REASON: Final = "discarded: the network changed during the sample"
 Document = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AgentIdentity:
     """Who made a record: an agent, at a version, in one boot of one host."""
 
@@ -38,7 +39,7 @@ class AgentIdentity:
     boot_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecordHeader:
     """What a record needs beside facts and diagnosis: an identity of its own, and its place in the agent's sequence."""
 
@@ -47,7 +48,7 @@ class RecordHeader:
     agent: AgentIdentity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Record:
     """The whole document, key by key in the order it is written; the JSON Schema is made from this class.
 
