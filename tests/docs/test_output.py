@@ -1,0 +1,80 @@
+"""docs/output.md knows every key, every value, every exit code and every format; and nothing that is not there."""
+
+import json
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.exit_codes import ExitCode
+from probes import facts, failure
+from rules import diagnosis
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/output.md").read_text(encoding="utf-8")
+SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/schema/cloudpath.sample-1.schema.json").read_text(encoding="utf-8"))
+
+OBJECTS = {name: list(shape["properties"]) for name, shape in SCHEMA["$defs"].items() if "properties" in shape}
+ENUMS = {
+    kind.__name__: [str(member.value) for member in kind]
+    for module in (facts, failure, diagnosis)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Enum) and kind.__module__ == module.__name__
+}
+# What is being done when something fails is not written into records.
+del ENUMS["Operation"]
+
+
+def first_cells(section: str) -> list[str]:
+    """Return what is in backticks in the first column of a section's table."""
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return [name for cell in rows for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def section(title: str) -> str:
+    found = re.search(rf"^(##+) {re.escape(title)}\n(.*?)(?=^##|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
+    assert found is not None, f"docs/output.md has no section {title}"
+    return found.group(2)
+
+
+def test_every_key_of_the_record_is_explained_in_its_order() -> None:
+    assert first_cells(section("The record")) == list(SCHEMA["properties"])
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_every_key_of_an_object_is_explained_and_no_other(name: str) -> None:
+    assert sorted(first_cells(section(name))) == sorted(OBJECTS[name])
+
+
+@pytest.mark.parametrize("name", ENUMS)
+def test_every_value_of_a_closed_set_is_explained_and_no_other(name: str) -> None:
+    assert sorted(first_cells(section(name))) == sorted(ENUMS[name])
+
+
+def test_every_closed_set_of_the_schema_is_one_of_ours() -> None:
+    assert {name for name, shape in SCHEMA["$defs"].items() if "enum" in shape} <= set(ENUMS)
+
+
+def test_every_section_belongs_to_something() -> None:
+    assert set(re.findall(r"^### (\w+)$", PAGE, flags=re.MULTILINE)) == {*OBJECTS, *ENUMS}
+
+
+def test_every_link_in_the_page_leads_somewhere() -> None:
+    titles = {title.lower() for title in re.findall(r"^##+ (.+)$", PAGE, flags=re.MULTILINE)}
+    assert [link for link in re.findall(r"\]\(#([^)]+)\)", PAGE) if link not in titles] == []
+    files = re.findall(r"\]\(([a-z0-9./-]+\.(?:md|json))", PAGE)
+    assert [file for file in files if not (ROOT / "docs" / file).exists()] == []
+
+
+def test_every_exit_code_is_explained() -> None:
+    codes = re.findall(r"^\| ([0-9]+) \|", section("Formats of `cloudpath trace`"), flags=re.MULTILINE)
+    assert [int(code) for code in codes] == [code.value for code in ExitCode]
+
+
+def test_every_format_is_explained() -> None:
+    from agent.commands.trace import command  # noqa: PLC0415 - a command's module, for its options only
+
+    (option,) = [parameter for parameter in command.params if parameter.name == "form"]
+    assert first_cells(section("Formats of `cloudpath trace`")) == list(option.type.choices)  # type: ignore[attr-defined]
