@@ -10,7 +10,8 @@ from functools import partial
 from typing import TypeVar
 
 from agent.world import ProxyCheck, Sending, World
-from probes.facts import DnsCheck, Network, Proxy, Reachability, Role
+from probes.facts import AgentFailure, DnsCheck, Network, Proxy, Reachability, Role
+from probes.failure import Failure
 from probes.frozen import frozen
 from probes.target import TargetError, parse_target
 
@@ -32,6 +33,7 @@ class Results:
     reachability: tuple[Reachability, ...]
     dns: tuple[DnsCheck, ...]
     proxy: Proxy | None
+    agent_failures: tuple[AgentFailure, ...]
 
 
 class Comparisons:
@@ -48,6 +50,7 @@ class Comparisons:
         self._network = Network(epoch="")
         self._reachability: list[Reachability] = []
         self._dns: list[DnsCheck] = []
+        self._failures: list[AgentFailure] = []
         self._proxy: Proxy | None = None
         self._proxy_worker = self._spawned(partial(self._check_proxy, proxy)) if proxy is not None else None
 
@@ -71,6 +74,7 @@ class Comparisons:
                 reachability=tuple(sorted(self._reachability, key=_order)),
                 dns=tuple(sorted(self._dns, key=lambda check: (check.role, check.name))),
                 proxy=self._proxy,
+                agent_failures=tuple(self._failures),
             )
 
     def _wait_then_launch(self) -> None:
@@ -121,14 +125,27 @@ class Comparisons:
         self._keep(self._reachability, self._world.connect(role, address, port, self._sending))
 
     def _spawned(self, work: Callable[[], None]) -> threading.Thread:
-        worker = threading.Thread(target=work, daemon=True)
+        worker = threading.Thread(target=self._guarded, args=(work,), daemon=True)
         self._workers.append(worker)
         worker.start()
         return worker
 
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the agent's own mistake: it becomes a fact, here as in the cycle
+            with self._lock:
+                self._failures.append(own_failure("comparison", error))
+
     def _keep(self, facts: list[_Fact], fact: _Fact) -> None:
         with self._lock:
             facts.append(fact)
+
+
+def own_failure(operation: str, error: Exception) -> AgentFailure:
+    """Return an exception of the agent's as a fact."""
+    detail = f"{type(error).__name__}: {str(error)[:200]}"
+    return AgentFailure(operation=operation, failure=Failure.INTERNAL_ERROR, detail=detail)
 
 
 def _order(fact: Reachability) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.comparisons import Comparisons
+from agent.comparisons import Comparisons, own_failure
 from agent.world import Sending, Watch, World
 from probes.clock import utc_text
 from probes.facts import (
@@ -29,7 +29,6 @@ from probes.facts import (
     Sample,
     Target,
 )
-from probes.failure import Failure
 from probes.frozen import frozen
 from probes.seam import Driver
 from probes.trace.run import trace
@@ -97,7 +96,7 @@ def collect(
     try:
         _Collection(request, world, findings, on_progress, interrupted).run()
     except Exception as error:  # noqa: BLE001 - the boundary of the agent's own mistakes: whatever it is becomes a fact
-        findings.agent_failures.append(_own_failure("sample", error))
+        findings.agent_failures.append(own_failure("sample", error))
     return Sample(
         started_at=started_at,
         duration_us=round((world.clock.monotonic() - started) * 1e6),
@@ -109,12 +108,6 @@ def collect(
         reachability=tuple(findings.reachability),
         legs=tuple(findings.legs),
         agent_failures=tuple(findings.agent_failures),
-    )
-
-
-def _own_failure(operation: str, error: Exception) -> AgentFailure:
-    return AgentFailure(
-        operation=operation, failure=Failure.INTERNAL_ERROR, detail=f"{type(error).__name__}: {str(error)[:200]}"
     )
 
 
@@ -233,6 +226,7 @@ class _Collection:
         findings.reachability.extend(results.reachability)
         findings.dns.extend(results.dns)
         findings.proxy = results.proxy
+        findings.agent_failures.extend(results.agent_failures)
         self._name_hops()
         looked_up = tuple(route.destination for route in findings.network.routes)
         end = self._world.network(looked_up, self._request.sending)
