@@ -44,10 +44,25 @@ def _query_failures(scene: Scene, wanted: frozenset[Failure]) -> list[tuple[str,
     return found if found and len(found) == len(queries) else []
 
 
+def _check_failures(scene: Scene, wanted: frozenset[Failure]) -> list[tuple[str, Failure]]:
+    """Return the target's plain checks that failed so, where nothing at all came back on the leg.
+
+    connect() does not tell of a SYN that the host's own firewall drops [lab]: without rights, silence by TCP beside
+    refusals by the other protocols is all there is to see.
+    """
+    if scene.leg is None or scene.leg.reached or any(hop.responders for hop in scene.leg.hops):
+        return []
+    return [
+        (f"/reachability/{number}", check.failure)
+        for number, check in enumerate(scene.sample.reachability)
+        if check.address in scene.target_addresses and check.failure is not None and check.failure in wanted
+    ]
+
+
 @proposition("send.blocked_locally", "A firewall on this host refuses to let probes or name queries out.")
 def _blocked_locally(scene: Scene) -> Finding:
     wanted = frozenset({Failure.BLOCKED_LOCALLY})
-    found = _send_failures(scene, wanted) or _query_failures(scene, wanted)
+    found = _send_failures(scene, wanted) or _query_failures(scene, wanted) or _check_failures(scene, wanted)
     if not found:
         return false("the host refused to send nothing")
     return true(f"sending fails: {failure_words(found[0][1])}", *(fact for fact, _ in found[:4]))
