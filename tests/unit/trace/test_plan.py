@@ -145,3 +145,15 @@ def test_stopping_keeps_what_was_seen() -> None:
     assert facts.hops[0].responders[0].address == "10.0.0.1"
     assert facts.end_to_end is not None
     assert facts.end_to_end.loss_ratio is None
+
+
+def test_an_answer_to_a_closed_row_is_late_in_its_own_row() -> None:
+    one = plan(series_count=1, scouts=0, max_ttl=2, queries=1)
+    near = turn(one, 10.0)[0]
+    far = next(probe for probe in turn(one, 10.0005) if probe.probe_ttl == 2)
+    answer(one, far, 10.002, sender="192.0.2.1", kind=0)
+    turn(one, 10.1)
+    assert one.facts().end_reason is EndReason.REACHED
+    answer(one, near, 10.1001)
+    rows = [(row.probe_ttl, row.received, row.late) for row in one.facts().hops]
+    assert rows == [(1, 0, 1), (2, 1, 0)]

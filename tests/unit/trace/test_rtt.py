@@ -17,6 +17,7 @@ _SENT = Stamp(100.0, 1_000_000_000, StampSource.USER)
         (0.0399, 40_000, 40_000, "two readings are not one instant"),
         (0.040, 3_600_040_000, 40_000, "the wall clock was set forward"),
         (0.040, -3_599_960_000, 40_000, "the wall clock was set back"),
+        (0.010, -10_000, 10_000, "the wall clock was set back a little"),
         (0.200, 40_000, 200_000, "further apart than the tolerance"),
         (0.0, -10, 0, "never negative"),
         (-0.00001, -10, 0, "never negative, by any clock"),
