@@ -44,8 +44,9 @@ def _filter(hook: str, verdict: str) -> str:
 
 
 _DEAF: Final = rules(KERNEL_SETTINGS[Behaviour.DEAF].nftables)
-_NO_DNS: Final = _filter("input", "udp dport 53 drop; tcp dport 53 drop;")
-_NO_DNS_REFUSED: Final = _filter("input", "udp dport 53 reject; tcp dport 53 reject;")
+NO_DNS: Final = _filter("input", "udp dport 53 drop; tcp dport 53 drop;")
+_NO_DNS_REFUSED: Final = _filter("input", "udp dport 53 reject; tcp dport 53 reject with tcp reset;")
+ONLY_TCP_LEAVES: Final = _filter("output", f"ip daddr {APP_ADDRESS} meta l4proto != tcp drop;")
 _NOTHING_IN: Final = _filter("input", "policy drop; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept;")
 _NOTHING_THROUGH: Final = rules(KERNEL_SETTINGS[Behaviour.SWALLOWS].nftables)
 _NO_ROUTE_BUT_TO_THE_PROXY: Final = "ip route del default\nip route add 203.0.113.48/29 via 192.0.2.2"
@@ -60,17 +61,17 @@ NAME_FAULTS: Final = (
     ),
     Fault(
         title="the resolvers are silent",
-        steps=(("resolver1", _NO_DNS), ("resolver2", _NO_DNS)),
+        steps=(("resolver1", NO_DNS), ("resolver2", NO_DNS)),
         healthy=BY_NAME,
         code="CP-03",
-        reason="timed_out",
+        reason="silence",
     ),
     Fault(
         title="the resolvers refuse",
         steps=(("resolver1", _NO_DNS_REFUSED), ("resolver2", _NO_DNS_REFUSED)),
         healthy=BY_NAME,
         code="CP-03",
-        reason="connection_refused",
+        reason="refused",
     ),
 )
 

@@ -15,7 +15,7 @@ from tests.lab.builder import Lab, User
 
 pytestmark = pytest.mark.lab
 
-RUNS: Final = 7
+RUNS: Final = 5
 NEAR_S: Final = 0.25
 DEAD_TARGET_S: Final = 1.2
 START_S: Final = 0.12

@@ -15,6 +15,8 @@ from tests.lab.faults import (
     HOST_FAULTS,
     NAME_FAULTS,
     NO_DEFAULT_ROUTE_FAULTS,
+    NO_DNS,
+    ONLY_TCP_LEAVES,
     PATH_FAULTS,
     PROXY,
     Fault,
@@ -62,6 +64,29 @@ def test_a_probe_by_tcp_is_no_eligibility_error_where_there_is_no_default_route(
             lab.tell(node, line)
         traced = ours.trace(lab, ("-p", "tcp", "--proxy", PROXY, APP_ADDRESS))
     assert not {"CP-02", "CP-12"} & traced.codes.keys()
+
+
+@pytest.mark.parametrize("user", User)
+def test_a_firewall_that_drops_another_protocol_is_no_error(user: User) -> None:
+    with Lab(read_map("office")) as lab:
+        lab.tell("client", ONLY_TCP_LEAVES)
+        assert_healthy(ours.trace(lab, ("-P", "443", APP_ADDRESS), user=user))
+
+
+@pytest.mark.parametrize("user", User)
+def test_a_dead_target_is_not_a_dead_network(user: User) -> None:
+    with Lab(read_map("office")) as lab:
+        lab.tell("core", f"ip route add blackhole {APP_ADDRESS}")
+        traced = ours.trace(lab, ("-P", "443", APP_ADDRESS), user=user)
+    assert traced.leg["reached"] is False
+    assert not {"CP-01", "CP-02", "CP-03", "CP-06", "CP-12"} & traced.codes.keys()
+
+
+@pytest.mark.parametrize("user", User)
+def test_one_dead_resolver_of_two_is_no_error(user: User) -> None:
+    with Lab(read_map("office")) as lab:
+        lab.tell("resolver1", NO_DNS)
+        assert_healthy(ours.trace(lab, ("app.example.test",), user=user))
 
 
 # --- a change in flight -----------------------------------------------------------------------------------------------
