@@ -105,12 +105,6 @@ def _everywhere(scene: Scene, allowed: frozenset[Outcome], *needed: Outcome) -> 
     return true(f"{check.name} at every resolver: {_words(found)}", fact)
 
 
-@proposition("name.checked", "The target's name was looked up from this host.")
-def _checked(scene: Scene) -> Finding:
-    entry = _check(scene)
-    return unknown(_NOT_CHECKED) if entry is None else true(f"{entry[1].name} was looked up", entry[0])
-
-
 @proposition("name.resolved", "The target's name has at least one address for this host, from whatever source.")
 def _resolved(scene: Scene) -> Finding:
     if scene.sample.target.literal:

@@ -1,15 +1,18 @@
 """Golden cases: facts in, diagnosis out. The cases are the YAML files beside this one, one file an error."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
 import yaml
 
+from rules.condition import All
 from rules.diagnosis import Diagnosis
-from rules.engine import diagnose
+from rules.engine import decide, diagnose
+from rules.evidence.vocabulary import Evidence
 from rules.load import load_rules
-from rules.ruleset import RuleSet
+from rules.ruleset import Rule, RuleSet
 from tests.cases.facts_text import HERE, sample_of
 
 
@@ -66,3 +69,47 @@ def test_every_code_with_a_rule_has_near_misses() -> None:
     for code in rules().rules:
         near = [case for case in cases() if case.id and case.id.startswith(f"{code.lower()}: near miss")]
         assert near, code
+
+
+# --- does every part of every rule matter? ----------------------------------------------------------------------------
+
+
+def weaker(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    """Yield the rule without one of the parts that it demands, each part in turn, with a name for it."""
+    for index, part in enumerate(rule.given.parts if isinstance(rule.given, All) else ()):
+        yield f"given without {part}", rule._replace(given=without(rule.given, index))
+    for number, reason in enumerate(rule.reasons):
+        for index, part in enumerate(reason.when.parts if isinstance(reason.when, All) else ()):
+            changed = reason._replace(when=without(reason.when, index))
+            reasons = (*rule.reasons[:number], changed, *rule.reasons[number + 1 :])
+            yield f"{reason.name} ({reason.confidence}) without {part}", rule._replace(reasons=reasons)
+
+
+def without(condition: object, index: int) -> All:
+    assert isinstance(condition, All)
+    return All(condition.parts[:index] + condition.parts[index + 1 :])
+
+
+def in_short(diagnosis: Diagnosis) -> object:
+    """Return what a case expects of a diagnosis; the evidence is left out, for it names every part by itself."""
+    errors = [(error.code, error.reason, error.confidence) for error in diagnosis.errors]
+    return errors, [entry.code for entry in diagnosis.rejected], unjudged(diagnosis)
+
+
+@pytest.mark.parametrize("code", sorted(load_rules().rules))
+def test_every_part_that_a_rule_demands_is_missed_by_some_case(code: str) -> None:
+    samples = [sample_of(case.values[0]["facts"]) for case in cases()]
+    evidence = [Evidence(sample).__getitem__ for sample in samples]
+
+    def verdicts(known: RuleSet) -> list[object]:
+        pairs = zip(samples, evidence, strict=True)
+        return [in_short(decide(sample, known, finding, severity_overrides={})) for sample, finding in pairs]
+
+    usual = verdicts(rules())
+    (rule,) = rules().rules[code]
+    unmissed = [
+        name
+        for name, changed in weaker(rule)
+        if verdicts(rules()._replace(rules={**rules().rules, code: (changed,)})) == usual
+    ]
+    assert unmissed == []

@@ -60,8 +60,8 @@ def test_what_is_ruled_out_says_by_what() -> None:
 def test_what_could_not_be_judged_says_what_was_missing() -> None:
     facts: dict[str, list[str]] = {"names": [], "legs": []}
     text = block(explain(sample_of(facts), rules()), "CP-03")
-    assert "  not evaluated, missing name.checked" in text
-    assert "unknown name.checked: the name was not checked" in text
+    assert "  not evaluated, missing name.resolved, name.sinkholed" in text
+    assert "unknown name.resolved: the name was not checked" in text
 
 
 def test_errors_without_a_rule_are_named() -> None:
