@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG001 - every forgery takes the same arguments, whatever it makes of them
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -60,6 +61,7 @@ class Node:
     lost: frozenset[int] = frozenset()
     delays_ms: dict[int, float] = field(default_factory=dict)
     copies: int = 1
+    one_syn_per_port: bool = False
     short_quotes: bool = False
     quotes_source: str | None = None
     expires_with: tuple[int, int] | None = None
@@ -123,6 +125,8 @@ class Sky:
         self._hides_headers = hides_headers
         self._queue: list[tuple[float, int, Event]] = []
         self._order = count()
+        self._turns: Counter[int] = Counter()
+        self._ports_taken: set[str] = set()
         for at, error in world.local_errors:
             self._put(START_S + at, error)
 
@@ -138,6 +142,7 @@ class Sky:
     def carry(self, probe: Probe, now: float, flow_hash: int) -> None:
         """Let one probe travel, and put into the air what answers it."""
         self._forge(probe, now)
+        self._turns[probe.probe_ttl] += 1
         nodes = list(_unfold(self._world.path_at(now), flow_hash))
         for distance, node in enumerate(nodes, start=1):
             last = distance == len(nodes)
@@ -168,10 +173,17 @@ class Sky:
         answer, icmp = said
         if icmp is not None:
             self._error(node, probe, now, answer, icmp)
-        elif not node.silent:
+        elif not node.silent and not (node.one_syn_per_port and self._is_taken(probe)):
             node.answered += 1
             if node.answered not in node.lost:
                 self._deliver(node, probe, now, answer, None)
+
+    def _is_taken(self, probe: Probe) -> bool:
+        """Return whether a SYN came on this source port before: one port for each round, or one of the probe's own."""
+        port = f"own {probe.number}" if probe.own_port else f"round {self._turns[probe.probe_ttl]}"
+        taken = port in self._ports_taken
+        self._ports_taken.add(port)
+        return taken
 
     def _error(self, node: Node, probe: Probe, now: float, answer: Answer, icmp: tuple[int, int]) -> None:
         if node.may_answer(now + node.rtt_ms / 2000):
