@@ -116,9 +116,19 @@ def packets_sent(lab: Lab) -> int:
     return int(line.partition(":")[2].split()[8])
 
 
+def await_quiet(lab: Lab) -> int:
+    """Return how many packets the client has sent once it sends no more: late answers to an earlier run make resets."""
+    longest_s = 1.5 * lab.map.round_trip_ms("client", "server", Family.IPV4) / 1000
+    before = -1
+    while (sent := packets_sent(lab)) != before:
+        before = sent
+        time.sleep(longest_s)
+    return sent
+
+
 def trace_disturbed(lab: Lab, arguments: Sequence[str], disturbance: str) -> ours.Traced:
     """Run our command, and disturb the client as soon as probes are on their way."""
-    before = packets_sent(lab)
+    before = await_quiet(lab)
     started = time.perf_counter()
     running = lab.start("client", (*ours.COMMAND, "trace", "--json", "-n", *arguments))
     while packets_sent(lab) < before + 10:
