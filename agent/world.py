@@ -90,11 +90,11 @@ class World(Interface):
         ...
 
     def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
-        """Return whether an address answers ICMP echo; takes up to two seconds."""
+        """Return whether an address answers ICMP echo; takes up to one and a half seconds."""
         ...
 
     def connect(self, role: Role, address: str, port: int, sending: Sending) -> Reachability:
-        """Return whether a TCP connection opens; takes up to two seconds."""
+        """Return whether a TCP connection opens; takes up to one and a half seconds."""
         ...
 
     def proxy_for(self, target: Target, mode: ProxyMode, url: str | None) -> ProxyCheck | None:

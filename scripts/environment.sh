@@ -1,6 +1,12 @@
 # Shared by the scripts: find a Python, and make an environment that holds exactly what a lock file names.
 # shellcheck shell=sh
 
+# Keep bytecode, but out of the checkout: compiling everything anew at each start would take longer than a trace.
+keep_bytecode() { # keep_bytecode DIRECTORY
+    unset PYTHONDONTWRITEBYTECODE
+    export PYTHONPYCACHEPREFIX="$1/bytecode"
+}
+
 say() { printf '%s\n' "$*" >&2; }
 
 find_python() {

@@ -8,7 +8,7 @@ import click
 
 from agent.commands.group import Subcommand
 from agent.commands.reading import FILE, MistakenFileError, read_configuration, read_rules
-from agent.commands.showing import JSON_OPTION, deliver_json
+from agent.commands.showing import JSON_OPTION, deliver_json, style_of_output
 from agent.exit_codes import ExitCode, exit_code_of
 from agent.output import deliver
 
@@ -38,12 +38,12 @@ def command(file: Path, config: Path | None, rules: tuple[Path, ...], *, as_json
     if as_json:
         deliver_json([_document(*pair) for pair in zip(samples, diagnoses, strict=True)])
     else:
+        from agent.views.explain_view import explain_view  # noqa: PLC0415
         from rules.explain import explain  # noqa: PLC0415
 
-        texts = [
-            "\n".join((_heading(sample), *explain(sample, known, severity_overrides=overrides))) for sample in samples
-        ]
-        deliver("\n\n".join(texts) + "\n")
+        style = style_of_output()
+        chains = [(sample, explain(sample, known, severity_overrides=overrides)) for sample in samples]
+        deliver("\n".join(explain_view(sample, lines, style) for sample, lines in chains))
     return max((exit_code_of(diagnosis.status) for diagnosis in diagnoses), default=ExitCode.CLEAN)
 
 
@@ -63,12 +63,6 @@ def _samples(file: Path) -> "list[Sample]":
         raise MistakenFileError((f"{name}: cannot read it: {(error.strerror or str(error)).lower()}",)) from None
     except RecordError as error:
         raise MistakenFileError(tuple(str(error).splitlines())) from None
-
-
-def _heading(sample: "Sample") -> str:
-    from agent.views.escape import escape  # noqa: PLC0415
-
-    return f"{escape(sample.target.name)}, {escape(sample.started_at)}"
 
 
 def _document(sample: "Sample", diagnosis: "Diagnosis") -> dict[str, object]:

@@ -47,6 +47,10 @@ def read_rules(extra: Sequence[Path] = ()) -> "RuleSet":
     Raises:
         MistakenFileError: A file cannot be read, or is wrong.
     """
+    if not extra:
+        from rules.shipped import shipped_rules  # noqa: PLC0415
+
+        return shipped_rules()
     from rules.load import RuleFileError, load_rules  # noqa: PLC0415 - yaml
 
     try:

@@ -1,6 +1,7 @@
 """The catalogue of documented errors: all of them in a list, or one with what proves it."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Final
 
 from agent.views.listing import listing
@@ -107,7 +108,7 @@ def entry_document(entry: Entry, rules: Sequence[Rule]) -> dict[str, object]:
                 "about": rule.about,
                 "given": None if rule.given is None else condition_words(rule.given),
                 "reasons": [_reason_document(reason) for reason in rule.reasons],
-                "source": rule.source,
+                "source": PurePath(rule.source).name,
             }
             for rule in rules
         ],

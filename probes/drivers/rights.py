@@ -1,7 +1,7 @@
 """What this host lets the agent do: which sockets open, whose interfaces and addresses exist, how its clock is kept."""
 
-import platform
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ def read_rights() -> Rights:
         receive_buffer_bytes=buffer[0] if buffer else None,
         clock_synchronised=synchronised,
         clock_error_us=error_us,
-        python_version=platform.python_version(),
+        python_version=".".join(map(str, sys.version_info[:3])),
     )
 
 

@@ -1,0 +1,66 @@
+"""The shipped rules, checked and compiled once: like Python's own bytecode, kept beside it and made anew when stale.
+
+Reading and checking the YAML takes a third of the time that the command spends before its first packet [measured: 23 of
+70 ms]. What is kept is trusted exactly as far as the bytecode in the same directory.
+"""
+
+import pickle
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from rules.ruleset import RuleSet
+
+_HERE: Final = Path(__file__).parent
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+def shipped_rules() -> RuleSet:
+    """Return the rules that come with the agent; the same that `rules.load.load_rules()` returns."""
+    stamp, kept = _stamp(), _kept_at()
+    found = _read(kept, stamp) if kept is not None else None
+    if found is not None:
+        return found
+    from rules.load import load_rules  # noqa: PLC0415 - YAML is what this file spares us
+
+    rules = load_rules()
+    if kept is not None and not sys.dont_write_bytecode:
+        _write(kept, stamp, rules)
+    return rules
+
+
+def _stamp() -> _Stamp:
+    """Return name, size and time of everything that the compiled rules depend on."""
+    sources = sorted(
+        {*_HERE.glob("*.py"), *_HERE.glob("evidence/*.py"), *_HERE.glob("*.yaml"), *_HERE.glob("rules/*.yaml")}
+    )
+    found = ((path.name, path.stat()) for path in sources)
+    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in found)
+
+
+def _kept_at() -> Path | None:
+    """Return where this module's own bytecode would be, for another name: PYTHONPYCACHEPREFIX holds for both."""
+    cached = __spec__.cached
+    return Path(cached).with_suffix(".rules") if cached else None
+
+
+def _read(path: Path, stamp: _Stamp) -> RuleSet | None:
+    """Return the kept rules, None if there are none, they are stale, or half written."""
+    try:
+        kept, rules = pickle.loads(path.read_bytes())  # noqa: S301 - trusted as the bytecode beside it
+    except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, ValueError, TypeError, IndexError):
+        return None
+    return rules if kept == stamp and isinstance(rules, RuleSet) else None
+
+
+def _write(path: Path, stamp: _Stamp, rules: RuleSet) -> None:
+    """Keep the rules if that is possible; a reader sees the old file or the new one, never half of it."""
+    draft = path.with_name(f"{path.name}.{id(rules):x}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(pickle.dumps((stamp, rules)))
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
