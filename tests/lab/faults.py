@@ -11,6 +11,8 @@ APP_ADDRESS: Final = "198.51.100.2"
 PROXY: Final = "http://203.0.113.50:3128"
 BY_NAME: Final = (APP,)
 BY_ADDRESS: Final = ("-P", "443", APP_ADDRESS)
+APP_ADDRESS_6: Final = "2001:db8:5::2"
+BY_ADDRESS_6: Final = ("-P", "443", APP_ADDRESS_6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,13 @@ HOST_FAULTS: Final = (
         reason="no_route",
     ),
     Fault(
+        title="no default route, IPv6",
+        steps=(("client", "ip -6 route del default"),),
+        healthy=BY_ADDRESS_6,
+        code="CP-02",
+        reason="no_route",
+    ),
+    Fault(
         title="no default route, asked by name",
         steps=(("client", "ip route del default; ip -6 route del default"),),
         healthy=BY_NAME,
@@ -114,6 +123,23 @@ HOST_FAULTS: Final = (
         )
         for kind in ("prohibit", "blackhole", "unreachable")
     ),
+    *(
+        Fault(
+            title=f"the route is of type {kind}, IPv6",
+            steps=(("client", f"ip -6 route add {kind} {APP_ADDRESS_6}"),),
+            healthy=BY_ADDRESS_6,
+            code="CP-02",
+            reason="no_route",
+        )
+        for kind in ("prohibit", "blackhole", "unreachable")
+    ),
+    Fault(
+        title="the host's own firewall drops, IPv6",
+        steps=(("client", _filter("output", f"ip6 daddr {APP_ADDRESS_6} drop;")),),
+        healthy=BY_ADDRESS_6,
+        code="CP-02",
+        reason="local_firewall",
+    ),
     Fault(
         title="the host's own firewall drops",
         steps=(("client", _filter("output", f"ip daddr {APP_ADDRESS} drop;")),),
@@ -124,6 +150,20 @@ HOST_FAULTS: Final = (
 )
 
 PATH_FAULTS: Final = (
+    Fault(
+        title="the gateway is gone, IPv6",
+        steps=(("gateway", _DEAF), ("client", "ip neigh flush all")),
+        healthy=BY_ADDRESS_6,
+        code="CP-02",
+        reason="gateway_down",
+    ),
+    Fault(
+        title="the provider is gone, IPv6",
+        steps=(("provider", _NOTHING_IN), ("provider", _NOTHING_THROUGH)),
+        healthy=BY_ADDRESS_6,
+        code="CP-02",
+        reason="isp_upstream",
+    ),
     Fault(
         title="the gateway is gone",
         steps=(("gateway", _DEAF), ("client", "ip neigh flush all")),

@@ -30,7 +30,7 @@ def run_on(path: str, *arguments: str, debug: str = "") -> Finished:
 
 
 def test_a_mistake_of_ours_is_one_line_and_exit_3(tmp_path: Path) -> None:
-    path = broken(tmp_path, "yaml", "raise RuntimeError('broken\\non two lines')")
+    path = broken(tmp_path, "pickle", "raise RuntimeError('broken\\non two lines')")
     ended = run_on(path, "errors")
     assert ended == Finished(
         3,
@@ -41,7 +41,7 @@ def test_a_mistake_of_ours_is_one_line_and_exit_3(tmp_path: Path) -> None:
 
 
 def test_who_looks_for_the_mistake_sees_where_it_is(tmp_path: Path) -> None:
-    path = broken(tmp_path, "yaml", "raise RuntimeError('broken')")
+    path = broken(tmp_path, "pickle", "raise RuntimeError('broken')")
     ended = run_on(path, "errors", debug="1")
     assert (ended.code, ended.out) == (3, "")
     assert ended.lines[0] == "Traceback (most recent call last):"
