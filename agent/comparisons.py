@@ -104,7 +104,7 @@ class Comparisons:
         control = parse_target(text)
         if isinstance(control, TargetError):
             return  # the configuration's reader has refused it already
-        check = self._world.check_name(Role.CONTROL, control.host, None)
+        (check,) = self._world.check_names([(Role.CONTROL, control.host)], None)
         if not control.literal:
             self._keep(self._dns, check)
         for address in check.addresses[:1]:

@@ -12,7 +12,7 @@ from agent.record import AgentIdentity, Document, RecordHeader, document, uuid7
 from agent.version import VERSION
 from agent.world import ProxyCheck, Sending, Watch
 from probes.clock import Clock, SystemClock, utc_text
-from probes.drivers import dns_socket, ladder
+from probes.drivers import ladder
 from probes.drivers.host import HostReader
 from probes.drivers.netlink import NetlinkError
 from probes.drivers.network_events import NetworkEvents
@@ -39,6 +39,7 @@ from probes.frozen import frozen
 from probes.network_watch import NetworkWatch
 from probes.rights import Rights
 from probes.seam import Driver, Waiter
+from probes.target import is_address
 from rules.diagnosis import Diagnosis, Severity
 from rules.engine import diagnose
 from rules.ruleset import RuleSet
@@ -125,21 +126,31 @@ class LiveWorld:
         """Return the neighbour entries of the next hops that `network` names, as they are now."""
         return self._host.neighbours(network)
 
-    def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:
-        """Return everything that the resolvers said about a name; takes up to 2.3 s."""
-        families = (Family.IPV4, Family.IPV6) if family is None else (family,)
-        return dns_socket.check_name(
-            role,
-            name,
+    def check_names(self, named: Sequence[tuple[Role, str]], family: Family | None) -> tuple[DnsCheck, ...]:
+        """Return everything that the resolvers said about these names, asked all at once; takes up to 2.3 s."""
+        literals = tuple(_literal(role, name) for role, name in named if is_address(name))
+        if len(literals) == len(named):
+            return literals
+        from probes.dns_check import BOTH_FAMILIES, NameAsked  # noqa: PLC0415 - an address needs none of it
+        from probes.drivers import dns_socket  # noqa: PLC0415 - likewise
+
+        families = BOTH_FAMILIES if family is None else (family,)
+        return dns_socket.check_names(
+            [NameAsked(role=role, name=name, families=families) for role, name in named],
             resolv=self._host.resolv(),
             hosts=self._host.hosts(),
             clock=self.clock,
             route_to=self._host.route_to,
-            families=families,
         )
+
+    def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:
+        """Return everything that the resolvers said about one name."""
+        return self.check_names([(role, name)], family)[0]
 
     def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:
         """Return the reverse names known by monotonic time `until`, and none that are late."""
+        from probes.drivers import dns_socket  # noqa: PLC0415 - likewise
+
         return dns_socket.reverse_names(addresses, self._host.resolv().resolvers, until, self.clock)
 
     def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
@@ -220,6 +231,11 @@ class LiveWorld:
         """Return who this agent is."""
         host = self._host.identity()
         return AgentIdentity(id=host.agent_id, version=VERSION, hostname=host.hostname, boot_id=host.boot_id)
+
+
+def _literal(role: Role, address: str) -> DnsCheck:
+    """Return the check of a name that is an address: nobody is asked."""
+    return DnsCheck(role=role, name=address, addresses=(address,), source=NameSource.LITERAL, duration_us=0)
 
 
 def _for(address: str, source: str | None) -> str | None:

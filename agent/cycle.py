@@ -12,8 +12,8 @@ from agent.world import Sending, Watch, World
 from probes.clock import utc_text
 from probes.facts import (
     AgentFailure,
+    Answer,
     DnsCheck,
-    EndReason,
     Family,
     Leg,
     NdrSetting,
@@ -37,8 +37,9 @@ from probes.trace.settings import TraceSettings
 DEFAULT_TCP_PORT = 443
 DEFAULT_UDP_PORT = 33434
 
-# Names of hops are worth a short wait when the resolver is known to be alive, and none when it is not.
-REVERSE_NAMES_GRACE_S = 0.15
+# Names of hops are worth a short wait when a resolver is known to be alive, none when it is known to be dead, and next
+# to none when nobody has asked one yet.
+NAMES_WAIT_S = {True: 0.15, False: 0.0, None: 0.05}
 
 
 @frozen
@@ -140,29 +141,28 @@ class _Collection:
             watch.close()
 
     def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
-        self._findings.network = self._world.network((), self._request.sending)
-        watch.use(self._findings.network)
-        comparisons.start(self._findings.network)
-        checks = self._check_names()
-        addresses = tuple(check.addresses[0] for check in checks if check.addresses)
-        if addresses:
-            self._findings.network = self._world.network(addresses, self._request.sending)
-            watch.use(self._findings.network)
-        for check in checks:
-            self._trace(check, watch)
+        findings, sending = self._findings, self._request.sending
+        findings.network = self._world.network((), sending)
+        watch.use(findings.network)
+        comparisons.start(findings.network)
+        traced = self._check_names()
+        if traced.addresses:
+            findings.network = self._world.network(traced.addresses[:1], sending)
+            watch.use(findings.network)
+        self._trace(traced, watch)
         self._finish(watch, comparisons)
 
     # -- names
 
-    def _check_names(self) -> list[DnsCheck]:
-        """Return the name checks of what will be traced, first the nearest."""
+    def _check_names(self) -> DnsCheck:
+        """Look up every name that the sample needs, all at once; return the check of what will be traced."""
         target = self._request.target
-        named = [(Role.SERVICE_EDGE, target.edge_host)] if target.edge_host else []
-        if target.route is RouteKind.DIRECT:
-            named = [(Role.DESTINATION, target.host)]
-        checks = [self._world.check_name(role, name, target.family) for role, name in named if name]
+        named = [(Role.DESTINATION, target.host)]
+        if target.route is RouteKind.SERVICE_EDGE and target.edge_host:
+            named.insert(0, (Role.SERVICE_EDGE, target.edge_host))
+        checks = self._world.check_names(named, target.family)
         self._findings.dns.extend(checks)
-        return checks
+        return checks[0]
 
     # -- legs
 
@@ -233,17 +233,23 @@ class _Collection:
         findings.network = replace(findings.network, neighbours=self._world.neighbours(end), changes=watch.changes(end))
 
     def _name_hops(self) -> None:
-        """Put reverse names to the hops; a resolver that never answered is not asked."""
+        """Put reverse names to the hops, without a wait where no resolver is alive."""
         findings = self._findings
-        alive = any(query.rcode for check in findings.dns for query in check.queries)
-        if not self._request.names or self._interrupted():
-            return
         addresses = sorted({r.address for leg in findings.legs for hop in leg.hops for r in hop.responders})
-        grace = REVERSE_NAMES_GRACE_S if alive or not findings.dns else 0.0
-        if not addresses or not grace:
+        wait_s = NAMES_WAIT_S[_resolver_alive(findings)]
+        if not self._request.names or self._interrupted() or not addresses or not wait_s:
             return
-        names = self._world.names_of(addresses, self._world.clock.monotonic() + grace)
+        names = self._world.names_of(addresses, self._world.clock.monotonic() + wait_s)
         findings.legs[:] = [_with_names(leg, names) for leg in findings.legs]
+
+
+def _resolver_alive(findings: _Findings) -> bool | None:
+    """Return whether a resolver answered anything during this sample; None where none was asked."""
+    if not findings.network.resolvers:
+        return False
+    asked = [query.rcode is not None for check in findings.dns for query in check.queries]
+    asked += [fact.answer is Answer.SYN_ACK for fact in findings.reachability if fact.role is Role.RESOLVER]
+    return any(asked) if asked else None
 
 
 def _with_names(leg: Leg, names: Mapping[str, str]) -> Leg:
@@ -252,8 +258,3 @@ def _with_names(leg: Leg, names: Mapping[str, str]) -> Leg:
         for hop in leg.hops
     )
     return replace(leg, hops=hops)
-
-
-def aborted(sample: Sample) -> bool:
-    """Return whether the sample ended before its time."""
-    return any(leg.end_reason is EndReason.ABORTED for leg in sample.legs)

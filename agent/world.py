@@ -81,8 +81,8 @@ class World(Interface):
         """Return the neighbour entries of the next hops that `network` names, as they are now."""
         ...
 
-    def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:
-        """Return everything that the resolvers said about a name; takes up to 2.3 s."""
+    def check_names(self, named: Sequence[tuple[Role, str]], family: Family | None) -> tuple[DnsCheck, ...]:
+        """Return everything that the resolvers said about these names, asked all at once; takes up to 2.3 s."""
         ...
 
     def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:

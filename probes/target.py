@@ -67,6 +67,12 @@ def parse_target(text: str, *, port: int | None = None, family: Family | None = 
         return TargetError(str(problem))
 
 
+def is_address(text: str) -> bool:
+    """Return whether `text` is an IP address and nothing else: no name, no port, no URL."""
+    target = parse_target(text)
+    return isinstance(target, Target) and target.literal and target.port is None and target.url is None
+
+
 def _target(text: str, port: int | None, family: Family | None) -> Target:
     _check_text(text)
     if port is not None and not 1 <= port <= _LARGEST_PORT:
