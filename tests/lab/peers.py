@@ -48,8 +48,8 @@ def traceroute_command(source: str, destination: str, protocol: Protocol) -> tup
 
 
 def mtr_command(source: str, destination: str, protocol: Protocol) -> tuple[str, ...]:
-    """Return one round of mtr."""
-    options = ("--json", "-n", "-c", "1", "-i", "0.1", "-G", "0.5", "-Z", "1", "-m", str(MAX_TTL), "-a", source)
+    """Return three rounds of mtr, as many as our own queries: by TCP it misses an answer now and then."""
+    options = ("--json", "-n", "-c", "3", "-i", "0.1", "-G", "0.5", "-Z", "1", "-m", str(MAX_TTL), "-a", source)
     return ("mtr", *options, *_MTR_PROTOCOL[protocol], destination)
 
 
