@@ -6,7 +6,7 @@ from typing import Final
 from agent.views.escape import escape
 from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.table import Row
-from agent.views.words import CLASSES, NODES, leg_words, milliseconds, percent, responder_answer, spread_ms
+from agent.views.words import CLASSES, NODES, leg_words, milliseconds, percent, responder_answer, spread_ms, unanswered
 from probes.facts import Direction, EndToEnd, Hop, Leg, Responder, RttSummary
 from rules.diagnosis import Severity
 
@@ -99,9 +99,9 @@ def _name(responder: Responder | None) -> str:
 
 def _hop_cells(hop: Hop, first: Responder | None) -> dict[str, str]:
     cells = {
-        "loss": percent(hop.sent - hop.received, hop.sent),
+        "loss": percent(unanswered(hop), hop.sent),
         "class": CLASSES[hop.loss_class],
-        "failed": _failed(hop.sent, hop.received),
+        "failed": _failed(hop),
         "late": str(hop.late),
     }
     return cells | _rtt_cells(hop.rtt_us) | (_responder_cells(first) if first else {})
@@ -109,16 +109,17 @@ def _hop_cells(hop: Hop, first: Responder | None) -> dict[str, str]:
 
 def _series_cells(series: EndToEnd) -> dict[str, str]:
     cells = {
-        "loss": percent(series.sent - series.received, series.sent),
-        "failed": _failed(series.sent, series.received),
+        # Missing answers are not loss before the series says so: a target may limit its answers.
+        "loss": "-" if series.loss_ratio is None else percent(unanswered(series), series.sent),
+        "failed": _failed(series),
         "late": str(series.late),
     }
     return cells | _rtt_cells(series.rtt_us)
 
 
-def _failed(sent: int, received: int) -> str:
+def _failed(asked: Hop | EndToEnd) -> str:
     """Return `1/3`: one packet of three failed."""
-    return f"{sent - received}/{sent}" if sent else "-"
+    return f"{unanswered(asked)}/{asked.sent}" if asked.sent else "-"
 
 
 def _responder_cells(responder: Responder) -> dict[str, str]:

@@ -7,8 +7,11 @@ from agent.views.words import (
     CLASS_NOTES,
     END_REASONS,
     FAILURES,
+    LIMITED_END,
+    NODES,
     PROTOCOLS,
     counted,
+    host_words,
     icmp_words,
     listed,
     milliseconds,
@@ -17,7 +20,7 @@ from agent.views.words import (
     series_words,
     target_words,
 )
-from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Protocol, Reachability, Role, Sample
+from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Node, Protocol, Reachability, Role, Sample
 from probes.frozen import frozen_positional
 
 # What a router says when it passes nothing on; from the target itself `port unreachable` means "arrived".
@@ -44,25 +47,40 @@ def outcome(sample: Sample) -> Outcome:
     if leg is None:
         return Outcome(False, f"{target_words(sample.target, None)} was not traced: {_untraced_reason(sample)}.")
     if leg.reached:
-        return _reached(sample, leg)
+        return _with_the_way_on(sample, leg, _reached(sample, leg))
     return Outcome(False, _not_reached(sample, leg))
 
 
 def _untraced_reason(sample: Sample) -> str:
-    reason = next((leg.reason for leg in reversed(sample.legs) if leg.reason), None)
+    """Return why nothing was traced: what the first leg lacked, for the others hang on it."""
+    reason = next((leg.reason for leg in sample.legs if leg.reason), None)
     return escape_text(reason) if reason else "nothing was measured"
+
+
+def _end_words(sample: Sample, leg: Leg) -> str:
+    """Return what a leg ends at: the target, or a service edge that the way to it leads through."""
+    if leg.to is not Node.SERVICE_EDGE:
+        return target_words(sample.target, leg.address)
+    return f"{NODES[leg.to]} {host_words(sample.target.edge_host or '', leg.address)}"
+
+
+def _with_the_way_on(sample: Sample, leg: Leg, reached: Outcome) -> Outcome:
+    """Return the outcome with a word on the target where the leg ends before it."""
+    if leg.to is not Node.SERVICE_EDGE:
+        return reached
+    return Outcome(reached.good, f"{reached.text} The way on to {target_words(sample.target, None)} was not traced.")
 
 
 def _reached(sample: Sample, leg: Leg) -> Outcome:
     hops = leg.reached_by.probe_ttl if leg.reached_by and leg.reached_by.probe_ttl else len(leg.hops)
-    parts = [f"{target_words(sample.target, leg.address)} reached in {counted(hops, 'hop')}"]
+    parts = [f"{_end_words(sample, leg)} reached in {counted(hops, 'hop')}"]
     series = leg.end_to_end
     if series and series.rtt_us:
         parts.append(f"{milliseconds(series.rtt_us.avg)} ms")
     if series:
         parts.append(series_words(series))
     sentence = ", ".join(parts) + "."
-    if series and series.received < series.sent:
+    if series and series.loss_ratio:
         return Outcome(False, f"packets are lost: {sentence}")
     if _port_refused(sample, leg):
         also = f"It is up, but it, or a firewall in its place, refuses connections to TCP port {leg.port}."
@@ -73,11 +91,12 @@ def _reached(sample: Sample, leg: Leg) -> Outcome:
 def _port_refused(sample: Sample, leg: Leg) -> bool:
     """Return whether the port that the person named refuses; that of a bare host was only our guess."""
     refused = leg.reached_by is not None and leg.reached_by.answer is Answer.RST
-    return refused and leg.port == sample.target.port
+    named = sample.target.edge_port if leg.to is Node.SERVICE_EDGE else sample.target.port
+    return refused and leg.port == named
 
 
 def _not_reached(sample: Sample, leg: Leg) -> str:
-    who = target_words(sample.target, leg.address)
+    who = _end_words(sample, leg)
     match leg.end_reason:
         case EndReason.SEND_FAILED | EndReason.NOT_OPENED:
             return f"{who} was not reached: {_own_failure(leg)}."
@@ -144,17 +163,24 @@ def _answers_otherwise(check: Reachability, leg: Leg) -> bool:
 def notes(leg: Leg) -> list[str]:
     """Return what the table's classes of loss and unusual answers mean, a sentence or two each."""
     found = [_class_note(leg, loss_class) for loss_class in CLASS_NOTES]
+    found.extend(LIMITED_END.format(hop=hop.probe_ttl) for hop in leg.hops if _limited_end(hop, leg))
     found.extend(_odd_answers(leg))
     found.extend(_own_refusals(leg))
     return [note for note in found if note]
 
 
 def _class_note(leg: Leg, loss_class: LossClass) -> str:
-    ttls = [hop.probe_ttl for hop in leg.hops if hop.loss_class is loss_class]
+    ttls = [hop.probe_ttl for hop in leg.hops if hop.loss_class is loss_class and not _limited_end(hop, leg)]
     if not ttls:
         return ""
     one, several = CLASS_NOTES[loss_class]
     return one.format(hop=ttls[0]) if len(ttls) == 1 else several.format(hops=listed(ttls), hop=ttls[0])
+
+
+def _limited_end(hop: Hop, leg: Leg) -> bool:
+    """Return whether a hop is the leg's end and misses answers by its own limit."""
+    limited = hop.loss_class is LossClass.RATE_LIMITED
+    return limited and any(_is_arrival(responder.address, leg) for responder in hop.responders)
 
 
 def _odd_answers(leg: Leg) -> list[str]:

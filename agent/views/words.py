@@ -67,6 +67,8 @@ CLASS_NOTES: Final[dict[LossClass, tuple[str, str]]] = {
         "Packets are lost from hop {hop} on (hops {hops}): this loss is real, for it goes on to the end.",
     ),
 }
+# Nothing lies behind the end of a path that could show that nothing is lost: the limiter has to be named.
+LIMITED_END: Final = "Hop {hop} is the end and limits how often it answers: what is missing there shows no loss."
 
 # RFC 792 and RFC 1812 section 5.2.7.1 (ICMP type 3), RFC 4443 section 3.1 (ICMPv6 type 1).
 UNREACHABLE_V4: Final[dict[int, str]] = {
@@ -211,8 +213,13 @@ def protocol_and_port(protocol: Protocol | None, port: int | None) -> str:
 
 def target_words(target: Target, address: str | None) -> str:
     """Return `crm.example.com (192.0.2.80)`, or one of them where they are the same or the address is unknown."""
-    host = escape(target.host)
-    return host if address is None or address == target.host else f"{host} ({escape(address)})"
+    return host_words(target.host, address)
+
+
+def host_words(host: str, address: str | None) -> str:
+    """Return the same of any host."""
+    named = escape(host)
+    return named if address is None or address == host else f"{named} ({escape(address)})"
 
 
 def leg_words(leg: Leg) -> str:
@@ -235,16 +242,19 @@ def responder_answer(responder: Responder) -> str:
     return icmp_words(responder.answer, responder.icmp, ipv6=":" in responder.address)
 
 
+def unanswered(asked: Hop | EndToEnd) -> int:
+    """Return how many packets nobody answered; a late answer is one."""
+    return asked.sent - asked.received - asked.late
+
+
 def series_words(series: EndToEnd) -> str:
     """Return `no loss`, `10% loss (1 of 10 packets)` or why nothing is known."""
-    failed = series.sent - series.received
+    why = escape_text(series.reason) if series.reason else "not measured"
     if not series.sent:
-        return escape_text(series.reason) if series.reason else "not measured"
+        return why
+    if series.loss_ratio is None:
+        return f"loss not known ({why})"
+    failed = unanswered(series)
     if not failed:
         return "no loss"
     return f"{percent(failed, series.sent)} loss ({failed} of {counted(series.sent, 'packet')})"
-
-
-def heard(hop: Hop) -> bool:
-    """Return whether anybody answered at this hop, in time or late."""
-    return bool(hop.responders)

@@ -308,6 +308,64 @@ LOSSY = with_leg(
     ),
 )
 
+# The measurement before emptied the target's limiter: two of three probes got no answer, and nothing is lost.
+LIMITED_END = replace(
+    with_leg(
+        protocol=Protocol.UDP,
+        protocol_reason="udp was asked for",
+        port=33_434,
+        reached_by=ReachedBy(
+            address=DESTINATION, answer=Answer.DESTINATION_UNREACHABLE, icmp=Icmp(type=3, code=3), probe_ttl=2
+        ),
+        loss_ratio=None,
+        end_to_end=EndToEnd(
+            protocol=Protocol.UDP,
+            sent=3,
+            received=1,
+            loss_ratio=None,
+            rtt_us=rtt(12_300),
+            reason="its limiter is known",
+        ),
+        hops=(
+            GATEWAY,
+            replace(
+                end(2, 12_300, answer=Answer.DESTINATION_UNREACHABLE), received=1, loss_class=LossClass.RATE_LIMITED
+            ),
+        ),
+    ),
+    target=replace(TARGET, url=None, port=None),
+)
+
+# Two probes of the series came back when nobody waited for them any more: late is not lost.
+LATE_SERIES = with_leg(end_to_end=replace(SERIES, received=8, late=2))
+
+# The service edge answered; nobody could look farther.
+EDGE_REACHED = replace(
+    with_leg(
+        to=Node.SERVICE_EDGE,
+        address="198.51.100.9",
+        reached_by=ReachedBy(address="198.51.100.9", answer=Answer.SYN_ACK, probe_ttl=1),
+        hops=(end(1, 12_300, 12_350, 12_280, address="198.51.100.9"),),
+    ),
+    target=replace(TARGET, route=RouteKind.SERVICE_EDGE, edge_host="edge.example.com", edge_port=443),
+)
+EDGE_REACHED = replace(
+    EDGE_REACHED,
+    legs=(
+        *EDGE_REACHED.legs,
+        Leg(from_=Node.SERVICE_EDGE, to=Node.DESTINATION, reason="not discoverable: nobody asked"),
+    ),
+)
+
+# Nobody knew the edge's name.
+EDGE_UNRESOLVED = replace(
+    EDGE_REACHED,
+    legs=(
+        Leg(from_=Node.CLIENT, to=Node.SERVICE_EDGE, reason="no address to trace: edge.example.com did not resolve"),
+        EDGE_REACHED.legs[1],
+    ),
+)
+
 # Two routers share hop 3, with labels.
 BALANCED = with_leg(
     hops=(

@@ -101,6 +101,34 @@ def test_a_lost_packet_or_a_closed_port_never_gets_the_mark_of_health() -> None:
     assert "✔" in DRAWINGS["healthy"].draw()
 
 
+def test_what_a_limiter_keeps_back_is_no_loss() -> None:
+    text = DRAWINGS["limited_end"].draw()
+    end_row = next(line for line in text.splitlines() if " end " in line)
+    assert "%" not in end_row
+    assert "packets are lost" not in text
+    assert "✔" in text
+
+
+def test_a_late_answer_is_no_loss() -> None:
+    text = command_line_view(samples.LATE_SERIES, samples.FINE, Style())
+    end_row = next(line for line in text.splitlines() if " end " in line)
+    assert end_row.split()[3:5] == ["0%", "0/10"]
+    assert "✔ No errors" in text
+    assert "no loss." in text
+
+
+def test_an_edge_that_answers_is_not_the_target() -> None:
+    text = " ".join(DRAWINGS["edge_reached"].draw().split())
+    assert "the service edge edge.example.com (198.51.100.9) reached in 1 hop" in text
+    assert "crm.example.com reached" not in text
+    assert "The way on to crm.example.com was not traced." in text
+
+
+def test_an_edge_without_an_address_is_the_reason_why_nothing_was_traced() -> None:
+    text = " ".join(DRAWINGS["edge_not_resolved"].draw().split())
+    assert "crm.example.com was not traced: no address to trace: edge.example.com did not resolve." in text
+
+
 def test_a_bare_host_whose_guessed_port_is_closed_is_healthy() -> None:
     sample = replace(samples.CLOSED_PORT, target=replace(samples.TARGET, url=None, port=None))
     assert "✔ No errors" in command_line_view(sample, samples.FINE, Style())
