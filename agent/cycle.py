@@ -31,6 +31,7 @@ from probes.facts import (
 )
 from probes.frozen import frozen
 from probes.seam import Driver
+from probes.trace.adaptive import Naming
 from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
 
@@ -195,7 +196,7 @@ class _Collection:
                 family=family,
                 address=address,
                 port=wanted,
-                prefer_tcp=wanted is not None,
+                naming=self._naming(role),
                 open_driver=open_driver,
                 waiter=waiter,
                 clock=self._world.clock,
@@ -205,6 +206,14 @@ class _Collection:
             )
         self._findings.legs.append(outcome.leg)
         self._findings.reachability.extend(outcome.reachability)
+
+    def _naming(self, role: Role) -> Naming:
+        target = self._request.target
+        if role is Role.SERVICE_EDGE:
+            return Naming.EDGE
+        if target.url is not None:
+            return Naming.URL
+        return Naming.HOST if target.port is None else Naming.PORT
 
     def _port(self, protocol: Protocol, wanted: int | None) -> int | None:
         """Return the port that probes aim at: a URL's port is a TCP port, and says nothing about UDP."""

@@ -1,6 +1,7 @@
 """Which protocol traces a leg, and why."""
 
 from collections.abc import Iterable, Sequence
+from enum import Enum
 from typing import Final
 
 from probes.facts import Leg, Protocol, ProtocolChoice
@@ -9,6 +10,15 @@ from probes.frozen import frozen
 # An application's own protocol and port say most about the application; a bare host is best known to answer echoes.
 _WITH_PORT: Final = (Protocol.TCP, Protocol.ICMP, Protocol.UDP)
 _BARE: Final = (Protocol.ICMP, Protocol.TCP, Protocol.UDP)
+
+
+class Naming(Enum):
+    """What is known of the application behind an address; the value says it in words."""
+
+    HOST = "the target names no port"
+    PORT = "the target names a port"
+    URL = "the target is a URL"
+    EDGE = "a service edge is reached by TCP"
 
 
 @frozen
@@ -20,9 +30,9 @@ class Standing:
     reached: bool
 
 
-def preference(choice: ProtocolChoice, *, prefer_tcp: bool) -> tuple[Protocol, ...]:
+def preference(choice: ProtocolChoice, naming: Naming) -> tuple[Protocol, ...]:
     """Return all protocols, the one to trace with first; the others are only checked."""
-    order = _WITH_PORT if prefer_tcp else _BARE
+    order = _BARE if naming is Naming.HOST else _WITH_PORT
     if choice is ProtocolChoice.ADAPTIVE:
         return order
     fixed = Protocol(choice.value)
@@ -53,14 +63,13 @@ def _worth(leg: Leg) -> tuple[bool, int]:
     return leg.reached is True, sum(bool(hop.responders) for hop in leg.hops)
 
 
-def first_reason(choice: ProtocolChoice, protocol: Protocol, *, prefer_tcp: bool, dropped: Sequence[Protocol]) -> str:
+def first_reason(choice: ProtocolChoice, protocol: Protocol, naming: Naming, dropped: Sequence[Protocol]) -> str:
     """Return in words why the first trace used this protocol."""
     if choice is not ProtocolChoice.ADAPTIVE:
         return f"{protocol} was asked for"
-    why = "the target names a port" if prefer_tcp else "the target names no port"
     if not dropped:
-        return f"{protocol} comes first, because {why}"
-    return f"{protocol} comes first of what could be opened ({', '.join(dropped)} could not), because {why}"
+        return f"{protocol} comes first, because {naming.value}"
+    return f"{protocol} comes first of what could be opened ({', '.join(dropped)} could not), because {naming.value}"
 
 
 def second_reason(first: Protocol, second: Protocol) -> str:

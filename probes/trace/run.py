@@ -10,7 +10,7 @@ from probes.failure import Failure
 from probes.frozen import frozen
 from probes.seam import Driver, Waiter
 from probes.trace import adaptive
-from probes.trace.adaptive import Standing
+from probes.trace.adaptive import Naming, Standing
 from probes.trace.budget import Budget
 from probes.trace.leg import Stretch, check_of, leg_of, unopened_check, unopened_leg
 from probes.trace.plan import TracePlan, deliver
@@ -92,7 +92,7 @@ def trace(
     family: Family,
     address: str,
     port: int | None,
-    prefer_tcp: bool,
+    naming: Naming,
     open_driver: OpenDriver,
     waiter: Waiter,
     clock: Clock,
@@ -111,7 +111,7 @@ def trace(
         family: The address's family.
         address: Where to, as inet_ntop writes it.
         port: The port to name in a record where no driver could be opened; else the driver's own counts.
-        prefer_tcp: The target names a port or a URL, so TCP comes first.
+        naming: How the target was named; a port, a URL or a service edge makes TCP come first.
         open_driver: Returns a driver for a protocol, or None, and the rungs of its ladder that were refused.
         waiter: Waits for the drivers.
         clock: The time.
@@ -120,7 +120,7 @@ def trace(
         on_progress: Gets the leg so far, ten times a second at most; its `end_reason` is `not_traced` meanwhile.
     """
     stretch = Stretch(role=role, from_=from_, to=to, family=family, address=address, port=port)
-    tracer = _Tracer(stretch, choice, settings, clock, random_bytes, prefer_tcp=prefer_tcp)
+    tracer = _Tracer(stretch, choice, naming, settings, clock, random_bytes)
     try:
         tracer.open(open_driver)
         tracer.watch(interrupted, on_progress)
@@ -138,11 +138,10 @@ class _Tracer:
         self,
         stretch: Stretch,
         choice: ProtocolChoice,
+        naming: Naming,
         settings: TraceSettings,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
-        *,
-        prefer_tcp: bool,
     ) -> None:
         self.lines: dict[Protocol, Line] = {}
         self._stretch = stretch
@@ -150,8 +149,8 @@ class _Tracer:
         self._settings = settings
         self._clock = clock
         self._random_bytes = random_bytes
-        self._prefer_tcp = prefer_tcp
-        self._order = adaptive.preference(choice, prefer_tcp=prefer_tcp)
+        self._naming = naming
+        self._order = adaptive.preference(choice, naming)
         self._budget = Budget(settings.burst_limit, settings.burst_period_s)
         self._started_at = clock.monotonic()
         self._refused: dict[Protocol, tuple[Refusal, ...]] = {}
@@ -254,7 +253,7 @@ class _Tracer:
     def _first_reason(self, protocol: Protocol) -> str:
         before = self._order[: self._order.index(protocol)]
         dropped = [preferred for preferred in before if preferred not in self.lines]
-        return adaptive.first_reason(self._choice, protocol, prefer_tcp=self._prefer_tcp, dropped=dropped)
+        return adaptive.first_reason(self._choice, protocol, self._naming, dropped)
 
     def _leg(self, protocol: Protocol, reason: str) -> Leg:
         line = self.lines[protocol]

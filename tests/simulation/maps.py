@@ -10,6 +10,7 @@ import yaml
 from probes.facts import Family, FlowKind, Hop, Icmp, Leg, MplsLabel, Protocol, ProtocolChoice, Responder
 from probes.failure import Failure
 from probes.seam import LocalError
+from probes.trace.adaptive import Naming
 from probes.trace.settings import TraceSettings
 from tests.simulation.world import START_S, Node, Refusals, World
 
@@ -49,7 +50,7 @@ class Run:
     """One trace over the map."""
 
     choice: ProtocolChoice
-    prefer_tcp: bool
+    naming: Naming
     settings: TraceSettings
     flow_kind: FlowKind
     interrupted_at_ms: float | None
@@ -105,7 +106,7 @@ def _with_error(address: str, icmp: Icmp) -> str:
 
 _MAP_KEYS = {"about", "family", "target", "source", "changes", "refuses", "local_errors", "forgeries", "opens_not"}
 _MAP_KEYS |= {"unprivileged", "clock_step", "plain", "habits", "path", "runs"}
-_RUN_KEYS = {"choices", "prefer_tcp", "settings", "flow", "interrupted_at_ms"}
+_RUN_KEYS = {"choices", "naming", "settings", "flow", "interrupted_at_ms"}
 
 
 def _map(path: Path) -> Map:
@@ -123,7 +124,7 @@ def _runs(entry: dict[str, Any], name: str) -> list[Run]:
     return [
         Run(
             choice=ProtocolChoice(choice),
-            prefer_tcp=entry.get("prefer_tcp", False),
+            naming=Naming[entry.get("naming", "host").upper()],
             settings=_settings(entry.get("settings", {})),
             flow_kind=FlowKind(entry.get("flow", "paris")),
             interrupted_at_ms=entry.get("interrupted_at_ms"),

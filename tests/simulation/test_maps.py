@@ -22,7 +22,7 @@ def traced(one: Map, run: Run) -> tuple[TraceOutcome, Simulation]:
         family=simulation.world.family,
         address=simulation.world.target,
         port=None,
-        prefer_tcp=run.prefer_tcp,
+        naming=run.naming,
         open_driver=simulation.open,
         waiter=simulation.waiter,
         clock=simulation.clock,

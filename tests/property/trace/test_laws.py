@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from probes.facts import Family, Leg, Node, Protocol, ProtocolChoice, RejectReason, Role
 from probes.failure import Failure
+from probes.trace.adaptive import Naming
 from probes.trace.budget import Budget
 from probes.trace.plan import TracePlan
 from probes.trace.run import Line, TraceOutcome, run, trace
@@ -91,7 +92,7 @@ def _traced(world: World, choice: ProtocolChoice, wanted: TraceSettings) -> tupl
         family=Family.IPV4,
         address=world.target,
         port=None,
-        prefer_tcp=False,
+        naming=Naming.HOST,
         open_driver=simulation.open,
         waiter=simulation.waiter,
         clock=simulation.clock,

@@ -3,22 +3,24 @@
 import pytest
 
 from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Node, Protocol, ProtocolChoice, Responder
-from probes.trace.adaptive import Standing, better, first_reason, preference, second_protocol, settled
+from probes.trace.adaptive import Naming, Standing, better, first_reason, preference, second_protocol, settled
 
 _ICMP, _TCP, _UDP = Protocol.ICMP, Protocol.TCP, Protocol.UDP
 
 
 @pytest.mark.parametrize(
-    ("choice", "prefer_tcp", "order"),
+    ("choice", "naming", "order"),
     [
-        (ProtocolChoice.ADAPTIVE, True, (_TCP, _ICMP, _UDP)),
-        (ProtocolChoice.ADAPTIVE, False, (_ICMP, _TCP, _UDP)),
-        (ProtocolChoice.UDP, True, (_UDP, _TCP, _ICMP)),
-        (ProtocolChoice.TCP, False, (_TCP, _ICMP, _UDP)),
+        (ProtocolChoice.ADAPTIVE, Naming.PORT, (_TCP, _ICMP, _UDP)),
+        (ProtocolChoice.ADAPTIVE, Naming.URL, (_TCP, _ICMP, _UDP)),
+        (ProtocolChoice.ADAPTIVE, Naming.EDGE, (_TCP, _ICMP, _UDP)),
+        (ProtocolChoice.ADAPTIVE, Naming.HOST, (_ICMP, _TCP, _UDP)),
+        (ProtocolChoice.UDP, Naming.PORT, (_UDP, _TCP, _ICMP)),
+        (ProtocolChoice.TCP, Naming.HOST, (_TCP, _ICMP, _UDP)),
     ],
 )
-def test_the_order(choice: ProtocolChoice, *, prefer_tcp: bool, order: tuple[Protocol, ...]) -> None:
-    assert preference(choice, prefer_tcp=prefer_tcp) == order
+def test_the_order(choice: ProtocolChoice, naming: Naming, order: tuple[Protocol, ...]) -> None:
+    assert preference(choice, naming) == order
 
 
 def _stands(protocol: Protocol, *, over: bool = True, reached: bool = False) -> Standing:
@@ -63,6 +65,11 @@ def test_reaching_counts_before_hops_and_the_first_of_equals_stays() -> None:
 
 
 def test_reasons_name_what_was_not_opened() -> None:
-    said = first_reason(ProtocolChoice.ADAPTIVE, _TCP, prefer_tcp=False, dropped=[_ICMP])
+    said = first_reason(ProtocolChoice.ADAPTIVE, _TCP, Naming.HOST, [_ICMP])
     assert said == "tcp comes first of what could be opened (icmp could not), because the target names no port"
-    assert first_reason(ProtocolChoice.UDP, _UDP, prefer_tcp=True, dropped=[]) == "udp was asked for"
+    assert first_reason(ProtocolChoice.UDP, _UDP, Naming.URL, []) == "udp was asked for"
+
+
+def test_a_url_is_called_a_url() -> None:
+    said = first_reason(ProtocolChoice.ADAPTIVE, _TCP, Naming.URL, [])
+    assert said == "tcp comes first, because the target is a URL"
