@@ -30,20 +30,38 @@ HTTPS_PORT = 443
 class Results:
     """What the comparisons found, in an order that does not depend on who answered first."""
 
-    reachability: tuple[Reachability, ...]
-    dns: tuple[DnsCheck, ...]
-    proxy: Proxy | None
-    agent_failures: tuple[AgentFailure, ...]
+    reachability: tuple[Reachability, ...] = ()
+    dns: tuple[DnsCheck, ...] = ()
+    proxy: Proxy | None = None
+    agent_failures: tuple[AgentFailure, ...] = ()
 
 
 class Comparisons:
-    """Runs the comparisons of one sample in threads of their own, and gathers what they found in time."""
+    """Runs the comparisons of one sample in threads of their own, and gathers what they found in time.
 
-    def __init__(self, world: World, sending: Sending, controls: tuple[str, ...], proxy: ProxyCheck | None) -> None:
+    Args:
+        world: Who is asked.
+        sending: How the sample's packets leave; these leave likewise.
+        controls: Hosts or URLs to compare with besides gateways and resolvers.
+        proxy: The proxy that applies; it is asked at once.
+        patience_s: How long a sample may take before its comparisons start.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        sending: Sending,
+        controls: tuple[str, ...],
+        proxy: ProxyCheck | None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._world = world
         self._sending = sending
         self._controls = controls
+        self._patience_s = patience_s
         self._lock = threading.Lock()
+        self._launching = threading.Lock()
         self._settled = threading.Event()
         self._workers: list[threading.Thread] = []
         self._launched_at: float | None = None
@@ -51,24 +69,33 @@ class Comparisons:
         self._reachability: list[Reachability] = []
         self._dns: list[DnsCheck] = []
         self._failures: list[AgentFailure] = []
-        self._proxy: Proxy | None = None
+        self._proxy = proxy.known if proxy is not None else None
         self._proxy_worker = self._spawned(partial(self._check_proxy, proxy)) if proxy is not None else None
 
     def start(self, network: Network) -> None:
         """Begin to be patient; `network` says who the gateways and the resolvers are."""
         self._network = network
-        threading.Thread(target=self._wait_then_launch, daemon=True).start()
+        threading.Thread(target=self._guarded, args=(self._wait_then_launch,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Start nothing more; what runs may end, and nobody waits for it."""
+        self._settled.set()
 
     def finish(self, *, needed: bool) -> Results:
         """Return what is known; when `needed`, make sure that the comparisons ran, and wait for them."""
-        self._settled.set()
+        self.stop()
         if needed:
             self._launch()
+        with self._launching:
+            awaited = tuple(self._workers) if needed else (self._proxy_worker,)
         until = (self._launched_at or self._world.clock.monotonic()) + DEADLINE_S
-        awaited = self._workers if needed else [self._proxy_worker]
-        for worker in tuple(awaited):
+        for worker in awaited:
             if worker is not None:
                 worker.join(max(0.0, until - self._world.clock.monotonic()))
+        return self.results()
+
+    def results(self) -> Results:
+        """Return what is known by now."""
         with self._lock:
             return Results(
                 reachability=tuple(sorted(self._reachability, key=_order)),
@@ -78,14 +105,17 @@ class Comparisons:
             )
 
     def _wait_then_launch(self) -> None:
-        if not self._settled.wait(PATIENCE_S):
+        if not self._settled.wait(self._patience_s):
             self._launch()
 
     def _launch(self) -> None:
-        with self._lock:
-            if self._launched_at is not None:
-                return
-            self._launched_at = self._world.clock.monotonic()
+        """Start every comparison, once; who finds it under way waits until all have started, so as to wait for all."""
+        with self._launching:
+            if self._launched_at is None:
+                self._launched_at = self._world.clock.monotonic()
+                self._start_all()
+
+    def _start_all(self) -> None:
         for role, address in self._always():
             self._spawned(partial(self._echo, role, address))
             if role is Role.RESOLVER:
@@ -112,7 +142,7 @@ class Comparisons:
             self._connect(Role.CONTROL, address, control.port or HTTPS_PORT)
 
     def _check_proxy(self, check: ProxyCheck) -> None:
-        proxy, name = check()
+        proxy, name = check.ask()
         if name is not None:
             self._keep(self._dns, name)
         with self._lock:
@@ -148,8 +178,8 @@ def own_failure(operation: str, error: Exception) -> AgentFailure:
     return AgentFailure(operation=operation, failure=Failure.INTERNAL_ERROR, detail=detail)
 
 
-def _order(fact: Reachability) -> tuple[str, ...]:
-    return fact.role, fact.address, fact.protocol
+def _order(fact: Reachability) -> tuple[str, str, str, int]:
+    return fact.role, fact.address, fact.protocol, fact.port or 0
 
 
 def _on_this_host(address: str) -> bool:

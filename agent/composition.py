@@ -191,8 +191,12 @@ class LiveWorld:
         port = target.port or HTTPS_PORT
         choice = choose_proxy(url or mode.value, scheme=scheme, host=target.host, port=port, environment=os.environ)
         if isinstance(choice, ProxyError):
-            return lambda: (Proxy(mode=mode, works=False, failure=Failure.INVALID_SETTING), None)
-        return None if choice == NO_PROXY else partial(self._check_proxy, choice, target.host, port)
+            refused = Proxy(mode=mode, works=False, failure=Failure.INVALID_SETTING)
+            return ProxyCheck(known=refused, ask=lambda: (refused, None))
+        if choice == NO_PROXY:
+            return None
+        known = Proxy(mode=choice.mode, url=choice.url, host=choice.host, port=choice.port)
+        return ProxyCheck(known=known, ask=partial(self._check_proxy, choice, target.host, port))
 
     def _check_proxy(self, choice: "ProxyChoice", host: str, port: int) -> tuple[Proxy, DnsCheck | None]:
         from probes.drivers.http import check_proxy  # noqa: PLC0415 - likewise

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.comparisons import Comparisons, own_failure
+from agent.comparisons import Comparisons, Results, own_failure
 from agent.world import Sending, Watch, World
 from probes.clock import utc_text
 from probes.facts import (
@@ -65,10 +65,10 @@ class _Findings:
 
     network: Network = field(default_factory=lambda: Network(epoch=""))
     dns: list[DnsCheck] = field(default_factory=list)
-    proxy: Proxy | None = None
     reachability: list[Reachability] = field(default_factory=list)
     legs: list[Leg] = field(default_factory=list)
     agent_failures: list[AgentFailure] = field(default_factory=list)
+    compared: Results = field(default_factory=Results)
 
 
 def never() -> bool:
@@ -105,11 +105,11 @@ def collect(
         target=request.target,
         network=findings.network,
         ndr=request.ndr,
-        dns=tuple(findings.dns),
-        proxy=findings.proxy,
-        reachability=tuple(findings.reachability),
+        dns=(*findings.dns, *findings.compared.dns),
+        proxy=findings.compared.proxy,
+        reachability=(*findings.reachability, *findings.compared.reachability),
         legs=tuple(findings.legs),
-        agent_failures=tuple(findings.agent_failures),
+        agent_failures=(*findings.agent_failures, *findings.compared.agent_failures),
     )
 
 
@@ -138,7 +138,12 @@ class _Collection:
         comparisons = Comparisons(self._world, request.sending, request.controls, proxy)
         try:
             self._collect(watch, comparisons)
+        except Exception:
+            # A mistake of the agent's cuts the sample short: what ran beside it is kept as far as it got.
+            self._findings.compared = comparisons.results()
+            raise
         finally:
+            comparisons.stop()
             watch.close()
 
     def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
@@ -229,17 +234,18 @@ class _Collection:
 
     def _finish(self, watch: Watch, comparisons: Comparisons) -> None:
         findings = self._findings
-        healthy = bool(findings.legs) and all(leg.reached is not False for leg in findings.legs if leg.address)
-        healthy = healthy and all(check.failure is None for check in findings.dns)
-        results = comparisons.finish(needed=not healthy and not self._interrupted())
-        findings.reachability.extend(results.reachability)
-        findings.dns.extend(results.dns)
-        findings.proxy = results.proxy
-        findings.agent_failures.extend(results.agent_failures)
+        # Who wants to end has no time for comparisons, and a disturbed sample no use.
+        cut_short = self._interrupted() or watch.disturbed()
+        findings.compared = comparisons.results() if cut_short else comparisons.finish(needed=not self._healthy())
         self._name_hops()
         looked_up = tuple(route.destination for route in findings.network.routes)
         end = self._world.network(looked_up, self._request.sending)
         findings.network = replace(findings.network, neighbours=self._world.neighbours(end), changes=watch.changes(end))
+
+    def _healthy(self) -> bool:
+        """Return whether every name was found and every leg that could be traced reached its end."""
+        traced = [leg for leg in self._findings.legs if leg.address]
+        return all(leg.reached for leg in traced) and all(check.failure is None for check in self._findings.dns)
 
     def _name_hops(self) -> None:
         """Put reverse names to the hops, without a wait where no resolver is alive."""
@@ -256,8 +262,9 @@ def _resolver_alive(findings: _Findings) -> bool | None:
     """Return whether a resolver answered anything during this sample; None where none was asked."""
     if not findings.network.resolvers:
         return False
-    asked = [query.rcode is not None for check in findings.dns for query in check.queries]
-    asked += [fact.answer is Answer.SYN_ACK for fact in findings.reachability if fact.role is Role.RESOLVER]
+    checks = (*findings.dns, *findings.compared.dns)
+    asked = [query.rcode is not None for check in checks for query in check.queries]
+    asked += [fact.answer is Answer.SYN_ACK for fact in findings.compared.reachability if fact.role is Role.RESOLVER]
     return any(asked) if asked else None
 
 

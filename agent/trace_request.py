@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.cycle import SampleRequest
-from agent.proxy_url import proxy_problem
 from agent.world import Sending
 from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind, Target
 from probes.frozen import frozen
@@ -167,6 +166,8 @@ def _proxy(text: str | None, settings: "Settings | None") -> tuple[ProxyMode, st
         return _configured_proxy(settings.proxy) if settings else (ProxyMode.ENVIRONMENT, None)
     if text in {ProxyMode.ENVIRONMENT, ProxyMode.NONE}:
         return ProxyMode(text), None
+    from agent.proxy_url import proxy_problem  # noqa: PLC0415 - urllib, for those who name a proxy
+
     if problem := proxy_problem(text):
         raise UsageProblem(f"--proxy takes a URL, `environment` or `none`; {problem}")
     return ProxyMode.EXPLICIT, text

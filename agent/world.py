@@ -33,8 +33,17 @@ class Sending:
     tos: int = 0
 
 
-# The proxy, and what was asked about its name (None for an address).
-ProxyCheck = Callable[[], tuple[Proxy, DnsCheck | None]]
+@frozen
+class ProxyCheck:
+    """A proxy that applies, not yet asked.
+
+    Attributes:
+        known: What the settings say of it; `works` is None. It stands where asking takes too long.
+        ask: Asks it; returns the proxy, and what was asked about its name (None for an address).
+    """
+
+    known: Proxy
+    ask: Callable[[], tuple[Proxy, DnsCheck | None]]
 
 
 class Watch(Interface):

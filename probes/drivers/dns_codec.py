@@ -1,7 +1,9 @@
 """DNS messages to bytes and back, by dnspython; nothing is sent from here."""
 
 import os
+import sys
 from enum import Enum
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from probes.dns_exchange import Question, Reply
@@ -24,11 +26,32 @@ class Unusable(Enum):
     MALFORMED = "malformed"
 
 
+def load_dnspython() -> None:
+    """Import dnspython in half its time, for those only who ask a resolver: 40 ms instead of 80 [measured].
+
+    The other half goes to `importlib.metadata`, which it loads to learn the version of `idna`. Names come to us in wire
+    form already, so it is told that `idna` is not there, and an empty module stands in while it binds the name.
+    """
+    if "dns" in sys.modules:
+        return
+    heavy = "importlib.metadata"
+    stands_in = heavy not in sys.modules
+    if stands_in:
+        sys.modules[heavy] = ModuleType(heavy)
+    try:
+        import dns._features  # noqa: PLC0415
+    finally:
+        if stands_in:
+            del sys.modules[heavy]
+    # Its own documented workaround for hosts where the metadata is of no use.
+    dns._features.force("idna", False)  # noqa: SLF001
+
+
 def encoded(question: Question) -> bytes:
     """Return the message, with an identifier that cannot be guessed (RFC 5452 section 9)."""
-    # 50 ms, which only those who ask a resolver have to pay.
-    import dns.flags  # noqa: PLC0415
-    import dns.message  # noqa: PLC0415
+    load_dnspython()
+    import dns.flags  # noqa: PLC0415 - see `load_dnspython`
+    import dns.message  # noqa: PLC0415 - likewise
 
     message = dns.message.make_query(
         f"{question.name}.",
@@ -47,7 +70,7 @@ def decoded(sent: bytes, data: bytes) -> Reply | Unusable:
     The identifier, the name, the type and the class must be those of the question (RFC 5452 section 9.1). One whose
     identifier fits and that then cannot be parsed is MALFORMED; a forger would have to guess the identifier for that.
     """
-    import dns.exception  # noqa: PLC0415 - see `encoded`
+    import dns.exception  # noqa: PLC0415 - see `load_dnspython`
     import dns.message  # noqa: PLC0415
 
     if len(data) < _HEADER_BYTES or data[:2] != sent[:2] or not data[2] & _RESPONSE_BIT:
@@ -63,7 +86,7 @@ def decoded(sent: bytes, data: bytes) -> Reply | Unusable:
 
 
 def _reply(message: "Message") -> Reply:
-    import dns.edns  # noqa: PLC0415 - see `encoded`
+    import dns.edns  # noqa: PLC0415 - see `load_dnspython`
     import dns.flags  # noqa: PLC0415
     import dns.message  # noqa: PLC0415
     import dns.rcode  # noqa: PLC0415

@@ -18,7 +18,7 @@ class TraceSettings:
         gap_limit: This many silent hops in a row end a path whose target is silent too.
         retry_delays_s: How long nothing may be heard behind the last answering hop until each retry.
         rtt_factor: A hop may take this many times the RTT of the nearest hop at or behind it that answered ...
-        least_wait_s: ... and never less than this.
+        least_wait_s: ... and never less than this; an answer after that is recorded as late.
         silence_factor: With nothing heard behind, this many times the largest RTT ...
         silence_wait_s: ... and never less than this.
         top_up_delay_s: The wait until a target with too few answers is asked again: its limiter's refill.
@@ -48,7 +48,7 @@ class TraceSettings:
     gap_limit: int = 5
     retry_delays_s: tuple[float, ...] = (0.1, 0.2)
     rtt_factor: float = 3.0
-    least_wait_s: float = 0.1
+    least_wait_s: float = 0.05
     silence_factor: float = 4.0
     silence_wait_s: float = 0.5
     top_up_delay_s: float = 1.0
