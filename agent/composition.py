@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cycle import SampleRequest, collect, never
@@ -41,12 +40,10 @@ from probes.rights import Rights
 from probes.seam import Driver, Waiter
 from probes.target import is_address
 from rules.diagnosis import Diagnosis, Severity
-from rules.engine import diagnose
-from rules.ruleset import RuleSet
-from rules.shipped import shipped_rules
 
 if TYPE_CHECKING:
     from probes.proxy import ProxyChoice
+    from rules.ruleset import RuleSet
 
 # Two echoes, so that one lost packet accuses nobody.
 ECHOES = 2
@@ -259,6 +256,7 @@ class SampleResult:
 def run_sample(
     request: SampleRequest,
     *,
+    rules: "RuleSet | None" = None,
     on_progress: Callable[[Leg], None] | None = None,
     interrupted: Callable[[], bool] = never,
 ) -> SampleResult:
@@ -266,17 +264,18 @@ def run_sample(
 
     Args:
         request: What to look at.
+        rules: Who judges; the shipped rules, unless an operator has some to add.
         on_progress: Told of a leg as it grows, at most ten times a second.
         interrupted: Asked often; once True, the sample ends with what it has.
-
-    Raises:
-        rules.load.RuleFileError: A rule file is wrong; nothing was sent.
     """
-    rules = _rules(request.rule_files)
     world = LiveWorld()
     sample = collect(request, world, on_progress=on_progress, interrupted=interrupted)
+    # Loaded while the probes were under way, if they took their time (`agent.preload`).
+    from rules.engine import diagnose  # noqa: PLC0415
+    from rules.shipped import shipped_rules  # noqa: PLC0415
+
     overrides = {code: Severity(severity) for code, severity in request.severity_overrides.items()}
-    diagnosis = diagnose(sample, rules, severity_overrides=overrides)
+    diagnosis = diagnose(sample, rules or shipped_rules(), severity_overrides=overrides)
     identity = uuid7(world.clock.realtime_ns(), world.random_bytes(10))
     header = RecordHeader(id=identity, seq=1, agent=world.identity())
     return SampleResult(sample=sample, diagnosis=diagnosis, document=document(sample, diagnosis, header))
@@ -311,12 +310,3 @@ def echo_once(address: str, timeout_s: float) -> Reachability:
     from probes.drivers import icmp_echo  # noqa: PLC0415 - only `ping` asks
 
     return icmp_echo.echo(Role.DESTINATION, address, count=1, timeout_s=timeout_s, clock=SystemClock())
-
-
-def _rules(files: Sequence[Path]) -> RuleSet:
-    """Return the shipped rules, with an operator's files on top of them."""
-    if not files:
-        return shipped_rules()
-    from rules.load import load_rules  # noqa: PLC0415 - YAML, for operators' files only
-
-    return load_rules(files)

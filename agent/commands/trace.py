@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from agent.commands.group import Subcommand
-from agent.commands.reading import FILE, MistakenFileError, read_configuration
+from agent.commands.reading import FILE, read_configuration, read_rules
 from agent.commands.showing import progress_of_terminal, style_of_output
 from agent.commands.targets import Seconds
 from agent.exit_codes import ExitCode, exit_code_of
@@ -61,6 +61,10 @@ _OPTIONS: Final = (
     click.option("-o", "--output", type=FILE, help="Write to this file instead of standard output."),
     click.option("--explain", is_flag=True, help="Say also what was considered and dropped, and what was missing."),
 )
+
+
+# What makes the verdict and shows it.
+_NEEDED_LAST: Final = ("rules.engine", "rules.shipped", "agent.views.command_line", "json")
 
 
 @click.command("trace", cls=Subcommand)
@@ -130,14 +134,14 @@ def _trace(request: "SampleRequest", form: str, output: Path | None, *, explain:
     """Measure, show, and return the exit code; Ctrl-C shows what there is."""
     from agent.composition import run_sample  # noqa: PLC0415
     from agent.interrupt import Interrupt  # noqa: PLC0415
-    from rules.load import RuleFileError  # noqa: PLC0415
+    from agent.preload import Preload  # noqa: PLC0415
 
+    rules = read_rules(request.rule_files) if request.rule_files else None
     progress = progress_of_terminal()
     with Interrupt() as interrupted:
         try:
-            result = run_sample(request, on_progress=progress, interrupted=interrupted)
-        except RuleFileError as error:
-            raise MistakenFileError(tuple(problem.text for problem in error.problems)) from None
+            with Preload(_NEEDED_LAST):
+                result = run_sample(request, rules=rules, on_progress=progress, interrupted=interrupted)
         finally:
             if progress is not None:
                 progress.clear()
