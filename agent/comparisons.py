@@ -45,6 +45,7 @@ class Comparisons:
         controls: Hosts or URLs to compare with besides gateways and resolvers.
         proxy: The proxy that applies; it is asked at once.
         patience_s: How long a sample may take before its comparisons start.
+        deadline_s: How long after their start they are waited for.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Comparisons:
         proxy: ProxyCheck | None,
         *,
         patience_s: float = PATIENCE_S,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._world = world
         self._sending = sending
         self._controls = controls
         self._patience_s = patience_s
+        self._deadline_s = deadline_s
         self._lock = threading.Lock()
         self._launching = threading.Lock()
         self._settled = threading.Event()
@@ -88,7 +91,7 @@ class Comparisons:
             self._launch()
         with self._launching:
             awaited = tuple(self._workers) if needed else (self._proxy_worker,)
-        until = (self._launched_at or self._world.clock.monotonic()) + DEADLINE_S
+        until = (self._launched_at or self._world.clock.monotonic()) + self._deadline_s
         for worker in awaited:
             if worker is not None:
                 worker.join(max(0.0, until - self._world.clock.monotonic()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.comparisons import Comparisons, Results, own_failure
+from agent.comparisons import PATIENCE_S, Comparisons, Results, own_failure
 from agent.world import Sending, Watch, World
 from probes.clock import utc_text
 from probes.facts import (
@@ -20,7 +20,6 @@ from probes.facts import (
     Network,
     Node,
     Protocol,
-    Proxy,
     ProxyMode,
     Reachability,
     Refusal,
@@ -31,8 +30,9 @@ from probes.facts import (
 )
 from probes.frozen import frozen
 from probes.seam import Driver
+from probes.target import parse_target
 from probes.trace.adaptive import Naming
-from probes.trace.run import trace
+from probes.trace.run import TraceOutcome, trace
 from probes.trace.settings import TraceSettings
 
 DEFAULT_TCP_PORT = 443
@@ -42,10 +42,13 @@ DEFAULT_UDP_PORT = 33434
 # to none when nobody has asked one yet.
 NAMES_WAIT_S = {True: 0.15, False: 0.0, None: 0.05}
 
+# Why a leg is there without hops where the agent's own code failed; the failure itself is among the facts.
+_OWN_MISTAKE = "the agent itself failed before the path was traced"
+
 
 @frozen
 class SampleRequest:
-    """What one sample is asked to look at, and how."""
+    """What one sample is asked to look at, and how; `patience_s`: how long it may take before it compares."""
 
     target: Target
     settings: TraceSettings = field(default_factory=TraceSettings)
@@ -57,6 +60,7 @@ class SampleRequest:
     names: bool = True
     severity_overrides: Mapping[str, str] = field(default_factory=dict)
     rule_files: tuple[Path, ...] = ()
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(slots=True)
@@ -99,6 +103,8 @@ def collect(
         _Collection(request, world, findings, on_progress, interrupted).run()
     except Exception as error:  # noqa: BLE001 - the boundary of the agent's own mistakes: whatever it is becomes a fact
         findings.agent_failures.append(own_failure("sample", error))
+        if not findings.legs:
+            findings.legs.append(Leg(from_=Node.CLIENT, to=_first_end(request.target), reason=_OWN_MISTAKE))
     return Sample(
         started_at=started_at,
         duration_us=round((world.clock.monotonic() - started) * 1e6),
@@ -133,9 +139,16 @@ class _Collection:
     def run(self) -> None:
         """Collect everything; the network is watched from before the first question to after the last answer."""
         watch = self._world.watch(self._request.sending)
-        request = self._request
-        proxy = self._world.proxy_for(request.target, request.proxy_mode, request.proxy_url)
-        comparisons = Comparisons(self._world, request.sending, request.controls, proxy)
+        try:
+            self._compare(watch)
+        finally:
+            watch.close()
+
+    def _compare(self, watch: Watch) -> None:
+        """Collect everything, and run the comparisons beside it."""
+        world, request = self._world, self._request
+        proxy = world.proxy_for(request.target, request.proxy_mode, request.proxy_url)
+        comparisons = Comparisons(world, request.sending, request.controls, proxy, patience_s=request.patience_s)
         try:
             self._collect(watch, comparisons)
         except Exception:
@@ -144,7 +157,6 @@ class _Collection:
             raise
         finally:
             comparisons.stop()
-            watch.close()
 
     def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
         findings, sending = self._findings, self._request.sending
@@ -173,26 +185,38 @@ class _Collection:
     # -- legs
 
     def _trace(self, check: DnsCheck, watch: Watch) -> None:
-        node = Node.SERVICE_EDGE if check.role is Role.SERVICE_EDGE else Node.DESTINATION
+        node = _first_end(self._request.target)
         if not check.addresses:
             reason = f"no address to trace: {check.name} did not resolve"
             self._findings.legs.append(Leg(from_=Node.CLIENT, to=node, reason=reason))
         else:
-            self._trace_address(check.role, node, check.addresses[0], watch)
+            self._add_traced(check.role, node, check.addresses[0], watch)
         if node is Node.SERVICE_EDGE:
             reason = "not discoverable: only the service edge can trace on from there, and none was asked"
             self._findings.legs.append(Leg(from_=node, to=Node.DESTINATION, reason=reason))
 
-    def _trace_address(self, role: Role, node: Node, address: str, watch: Watch) -> None:
+    def _add_traced(self, role: Role, node: Node, address: str, watch: Watch) -> None:
+        """Add the traced leg; where the agent itself fails, the leg without hops, and everything else goes on."""
+        findings = self._findings
+        try:
+            outcome = self._trace_address(role, node, address, watch)
+        except Exception as error:  # noqa: BLE001 - the agent's own mistake: it becomes a fact, here as in `collect`
+            findings.agent_failures.append(own_failure("trace", error))
+            findings.legs.append(Leg(from_=Node.CLIENT, to=node, address=address, reason=_OWN_MISTAKE))
+        else:
+            findings.legs.append(outcome.leg)
+            findings.reachability.extend(outcome.reachability)
+
+    def _trace_address(self, role: Role, node: Node, address: str, watch: Watch) -> TraceOutcome:
         target, sending = self._request.target, self._request.sending
         family = Family.IPV6 if ":" in address else Family.IPV4
         wanted = target.edge_port if role is Role.SERVICE_EDGE else target.port
 
         def open_driver(protocol: Protocol) -> tuple[Driver | None, tuple[Refusal, ...]]:
-            return self._world.open_driver(protocol, family, address, self._port(protocol, wanted), sending)
+            return self._world.open_driver(protocol, family, address, self._port(protocol, role, wanted), sending)
 
         with self._world.waiter(watch) as waiter:
-            outcome = trace(
+            return trace(
                 choice=target.protocol,
                 settings=self._request.settings,
                 role=role,
@@ -209,8 +233,6 @@ class _Collection:
                 interrupted=lambda: self._interrupted() or watch.disturbed(),
                 on_progress=self._on_progress,
             )
-        self._findings.legs.append(outcome.leg)
-        self._findings.reachability.extend(outcome.reachability)
 
     def _naming(self, role: Role) -> Naming:
         target = self._request.target
@@ -220,13 +242,13 @@ class _Collection:
             return Naming.URL
         return Naming.HOST if target.port is None else Naming.PORT
 
-    def _port(self, protocol: Protocol, wanted: int | None) -> int | None:
-        """Return the port that probes aim at: a URL's port is a TCP port, and says nothing about UDP."""
+    def _port(self, protocol: Protocol, role: Role, wanted: int | None) -> int | None:
+        """Return the port that probes aim at: that of a URL or of an edge is a TCP port, and says nothing of UDP."""
         match protocol:
             case Protocol.TCP:
                 return wanted or DEFAULT_TCP_PORT
             case Protocol.UDP:
-                return wanted if wanted and self._request.target.url is None else DEFAULT_UDP_PORT
+                return (None if role is Role.SERVICE_EDGE else _port_apart(self._request.target)) or DEFAULT_UDP_PORT
             case Protocol.ICMP:
                 return None
 
@@ -256,6 +278,17 @@ class _Collection:
             return
         names = self._world.names_of(addresses, self._world.clock.monotonic() + wait_s)
         findings.legs[:] = [_with_names(leg, names) for leg in findings.legs]
+
+
+def _first_end(target: Target) -> Node:
+    """Return what the first leg leads to."""
+    return Node.SERVICE_EDGE if target.route is RouteKind.SERVICE_EDGE else Node.DESTINATION
+
+
+def _port_apart(target: Target) -> int | None:
+    """Return the port that a person named apart from a URL, which has one of its own."""
+    own = None if target.url is None else parse_target(target.url)
+    return None if isinstance(own, Target) and own.port == target.port else target.port
 
 
 def _resolver_alive(findings: _Findings) -> bool | None:
