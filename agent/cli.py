@@ -20,6 +20,11 @@ def main() -> None:
     collection and no teardown of the interpreter save 35 ms of its 200 [measured].
     """
     gc.disable()
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        # Few callers close a stream, and agent.output is loaded only when there is something to print.
+        from agent.output import open_closed_streams  # noqa: PLC0415
+
+        open_closed_streams()
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """Delivers what was written: to standard output or a file, whole or not at all, and complaints to standard error."""
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -16,6 +17,20 @@ class OutputError(Exception):
 
 class OutputClosedError(Exception):
     """Whoever read the output has gone; nobody wants to hear of it."""
+
+
+def open_closed_streams() -> None:
+    """Open the standard streams that the caller closed, before a socket gets one of their numbers.
+
+    What is written to a closed standard output must fail as it would have, so it is opened for reading; nobody wants to
+    hear of a closed standard error.
+    """
+    if sys.stdin is None:
+        os.open(os.devnull, os.O_RDONLY)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8", closefd=False)
 
 
 def deliver(text: str) -> None:
@@ -34,6 +49,8 @@ def deliver(text: str) -> None:
     except BrokenPipeError as error:
         raise OutputClosedError from error
     except OSError as error:
+        if error.errno == errno.EBADF:
+            raise OutputError("cannot write to standard output: it is closed; leave it open, or redirect it") from error
         raise OutputError(f"cannot write to standard output: {_reason(error)}; {_FULL}") from error
 
 

@@ -1,7 +1,9 @@
 """The last boundary: Ctrl-C while loading, our own mistakes, and what a thread does wrong."""
 
+import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from agent.exit_codes import ExitCode, exit_code_of
 from agent.interrupt import Interrupt
 from rules.diagnosis import Status
-from tests.unit.cli.command import Finished, cloudpath
+from tests.unit.cli.command import COMMAND, Finished, cloudpath, environment_of
 
 
 def broken(directory: Path, module: str, source: str) -> str:
@@ -77,3 +79,28 @@ def test_every_status_has_its_exit_code() -> None:
         Status.CRITICAL: ExitCode.FOUND,
         Status.FAILED: ExitCode.NOT_MEASURED,
     }
+
+
+def without_streams(closing: str, *arguments: str) -> tuple[int, str, str]:
+    """Run the command with streams closed as a shell does (`>&-`)."""
+    shell = ("sh", "-c", f'exec "$@" {closing}', "sh", *COMMAND, *arguments)
+    ended = subprocess.run(shell, capture_output=True, text=True, env=environment_of({}), timeout=30, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("errors", "CP-12"), ("trace", "-nj", "127.0.0.1")])
+def test_a_closed_standard_output_is_one_line(arguments: tuple[str, ...]) -> None:
+    said = "cloudpath: cannot write to standard output: it is closed; leave it open, or redirect it\n"
+    assert without_streams(">&-", *arguments) == (3, "", said)
+
+
+def test_a_closed_standard_output_is_no_matter_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "sample.json"
+    assert without_streams(">&- <&-", "trace", "-nj", "-o", str(file), "127.0.0.1") == (0, "", "")
+    assert json.loads(file.read_text(encoding="utf-8"))["status"] == "ok"
+
+
+def test_a_closed_standard_error_or_input_changes_nothing() -> None:
+    code, out, _ = without_streams("2>&- <&-", "trace", "-nj", "127.0.0.1")
+    assert (code, json.loads(out)["status"]) == (0, "ok")
+    assert without_streams("2>&-", "trace", "-4", "::1") == (2, "", "")
