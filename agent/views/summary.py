@@ -149,6 +149,11 @@ def _alive(sample: Sample, leg: Leg) -> str:
         return f"It does answer {protocol_and_port(other.protocol, other.port)}: the machine can be reached."
     if leg.protocol is None:
         return ""
+    silent = [check for check in sample.reachability if _is_of_the_end(check, leg) and check.answered is False]
+    others = [check for check in silent if check.protocol is not leg.protocol]
+    if len(others) == len(_OTHER_OPTIONS) - 1:
+        named = " or ".join(protocol_and_port(check.protocol, check.port) for check in others)
+        return f"It does not answer {named} either: it is off, or a firewall drops everything for it."
     return (
         f"Many machines and firewalls ignore {PROTOCOLS[leg.protocol]} probes although applications work; "
         f"another protocol may show more: try {_OTHER_OPTIONS[leg.protocol]}."
@@ -156,8 +161,11 @@ def _alive(sample: Sample, leg: Leg) -> str:
 
 
 def _answers_otherwise(check: Reachability, leg: Leg) -> bool:
-    same_end = check.role in {Role.DESTINATION, Role.SERVICE_EDGE} and check.address == leg.address
-    return same_end and check.answered is True
+    return _is_of_the_end(check, leg) and check.answered is True
+
+
+def _is_of_the_end(check: Reachability, leg: Leg) -> bool:
+    return check.role in {Role.DESTINATION, Role.SERVICE_EDGE} and check.address == leg.address
 
 
 def notes(leg: Leg) -> list[str]:

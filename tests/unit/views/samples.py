@@ -270,6 +270,15 @@ DEAD_END_BUT_ALIVE = replace(
     ),
 )
 
+# The same, and it answers nothing else either.
+DEAD_IN_EVERY_WAY = replace(
+    DEAD_END,
+    reachability=tuple(
+        Reachability(role=Role.DESTINATION, address=DESTINATION, protocol=protocol, port=port, sent=3, answered=False)
+        for protocol, port in ((Protocol.TCP, 443), (Protocol.ICMP, None), (Protocol.UDP, 33_434))
+    ),
+)
+
 # A firewall at hop 3 says so.
 PROHIBITED = with_leg(
     reached=False,
