@@ -1,0 +1,31 @@
+"""The README: its two commands are there, its links lead somewhere, and its examples are what the command accepts."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from agent.commands.group import SUBCOMMANDS
+
+_ROOT = Path(__file__).parents[2]
+_README = (_ROOT / "README.md").read_text(encoding="utf-8")
+_PAGES = [_ROOT / "README.md", *_ROOT.glob("docs/**/*.md")]
+
+
+@pytest.mark.parametrize("command", ["scripts/cloudpath", "scripts/test"])
+def test_the_two_commands_are_there(command: str) -> None:
+    assert f"\n{command} " in _README
+    assert os.access(_ROOT / command, os.X_OK)
+
+
+def test_every_subcommand_is_shown_and_no_other() -> None:
+    shown = set(re.findall(r"`cloudpath ([a-z-]+)", _README))
+    assert shown == set(SUBCOMMANDS)
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
