@@ -10,8 +10,17 @@ from agent.views.prose import labelled, wrapped
 from agent.views.style import Paint, Style
 from agent.views.summary import notes, outcome
 from agent.views.table import Row, render
-from agent.views.words import FAILURES, PROTOCOLS, ROUTES, leg_words, protocol_and_port, target_words
-from probes.facts import Leg, Sample
+from agent.views.words import (
+    FAILURES,
+    PROTOCOLS,
+    PROXY_MODES,
+    ROUTES,
+    leg_words,
+    protocol_and_port,
+    proxy_words,
+    target_words,
+)
+from probes.facts import Leg, ProxyMode, Sample
 from rules.diagnosis import Diagnosis, FiredError, Severity, Status
 
 
@@ -51,6 +60,9 @@ def _header(sample: Sample, style: Style, *, wide: bool) -> list[str]:
     lines = labelled("Target", target, style)
     if sample.target.url:
         lines += labelled("URL", escape_text(sample.target.url), style)
+    if sample.proxy and sample.proxy.mode is not ProxyMode.NONE:
+        said = proxy_words(sample.proxy).removeprefix("the proxy ")
+        lines += labelled("Proxy", f"{said} ({PROXY_MODES[sample.proxy.mode]})", style)
     if traced is None:
         return lines
     lines += labelled("Protocol", _protocol(traced), style)

@@ -16,11 +16,12 @@ from agent.views.words import (
     listed,
     milliseconds,
     protocol_and_port,
+    proxy_words,
     responder_answer,
     series_words,
     target_words,
 )
-from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Node, Protocol, Reachability, Role, Sample
+from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Node, Protocol, ProxyMode, Reachability, Role, Sample
 from probes.frozen import frozen_positional
 
 # What a router says when it passes nothing on; from the target itself `port unreachable` means "arrived".
@@ -42,7 +43,15 @@ class Outcome:
 
 
 def outcome(sample: Sample) -> Outcome:
-    """Return the outcome of the last traced leg, for somebody who is no network engineer."""
+    """Return the outcome of the last traced leg, and of the proxy, for somebody who is no network engineer."""
+    path = _path_outcome(sample)
+    if sample.proxy is None or sample.proxy.mode is ProxyMode.NONE or sample.proxy.works:
+        return path
+    # What the path shows, the application does not see: its packets go to the proxy.
+    return Outcome(False, f"{proxy_words(sample.proxy)}. Without it: {path.text}")
+
+
+def _path_outcome(sample: Sample) -> Outcome:
     leg = next((leg for leg in reversed(sample.legs) if leg.address is not None), None)
     if leg is None:
         return Outcome(False, f"{target_words(sample.target, None)} was not traced: {_untraced_reason(sample)}.")

@@ -13,6 +13,8 @@ from probes.facts import (
     LossClass,
     Node,
     Protocol,
+    Proxy,
+    ProxyMode,
     Responder,
     RouteKind,
     Target,
@@ -35,6 +37,12 @@ ROUTES: Final[dict[RouteKind, str]] = {
     RouteKind.DIRECT: "direct",
     RouteKind.SERVICE_EDGE: "through the service edge",
     RouteKind.PRIVATE_ACCESS: "through private access",
+}
+
+PROXY_MODES: Final[dict[ProxyMode, str]] = {
+    ProxyMode.NONE: "none",
+    ProxyMode.EXPLICIT: "as asked for",
+    ProxyMode.ENVIRONMENT: "set by the environment",
 }
 
 PROTOCOLS: Final[dict[Protocol, str]] = {Protocol.ICMP: "ICMP", Protocol.UDP: "UDP", Protocol.TCP: "TCP"}
@@ -220,6 +228,18 @@ def host_words(host: str, address: str | None) -> str:
     """Return the same of any host."""
     named = escape(host)
     return named if address is None or address == host else f"{named} ({escape(address)})"
+
+
+def proxy_words(proxy: Proxy) -> str:
+    """Return `the proxy proxy.example.com:3128 does not carry traffic: the connection was refused`."""
+    named = "" if proxy.host is None else f" {escape(proxy.host)}" + ("" if proxy.port is None else f":{proxy.port}")
+    if proxy.works:
+        return f"the proxy{named} carries traffic"
+    if proxy.works is None:
+        return f"the proxy{named} did not say in time whether it carries traffic"
+    status = f"it answered with status {proxy.connect_status}" if proxy.connect_status else None
+    why = status or (FAILURES[proxy.failure] if proxy.failure else "no reason known")
+    return f"the proxy{named} does not carry traffic: {why}"
 
 
 def leg_words(leg: Leg) -> str:

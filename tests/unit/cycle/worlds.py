@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agent.record import AgentIdentity
 from agent.world import ProxyCheck, Sending, Watch
 from probes.facts import (
+    AgentFailure,
     Answer,
     ChangeKind,
     DnsCheck,
@@ -118,6 +119,7 @@ class ToldWorld:
         self.clock = self.simulation.clock
         self.the_watch = ToldWatch(self.clock.monotonic)
         self.told_network = NETWORK
+        self.half_read: AgentFailure | None = None
         self.checks: dict[str, DnsCheck] = {NAME: looked_up(NAME, ADDRESS), ADDRESS: literal(ADDRESS)}
         self.reverse_names: dict[str, str] = {}
         self.proxy: ProxyCheck | None = None
@@ -176,6 +178,9 @@ class ToldWorld:
             default_routes=self.told_network.default_routes,
             resolvers=self.told_network.resolvers,
         )
+
+    def reading_failure(self) -> AgentFailure | None:
+        return self.half_read
 
     def neighbours(self, network: Network) -> tuple[Neighbour, ...]:
         self._note("neighbours", network)

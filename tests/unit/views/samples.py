@@ -28,6 +28,8 @@ from probes.facts import (
     Node,
     Prober,
     Protocol,
+    Proxy,
+    ProxyMode,
     Reachability,
     ReachedBy,
     Refusal,
@@ -373,6 +375,13 @@ EDGE_UNRESOLVED = replace(
         Leg(from_=Node.CLIENT, to=Node.SERVICE_EDGE, reason="no address to trace: edge.example.com did not resolve"),
         EDGE_REACHED.legs[1],
     ),
+)
+
+# The path is fine, and the application cannot use it: its proxy refuses.
+PROXY = Proxy(mode=ProxyMode.ENVIRONMENT, host="proxy.example.com", port=3_128, works=True, connect_status=200)
+DEAD_PROXY = replace(
+    HEALTHY,
+    proxy=replace(PROXY, works=False, connect_status=None, failure=Failure.CONNECTION_REFUSED),
 )
 
 # Two routers share hop 3, with labels.

@@ -52,6 +52,7 @@ DRAWINGS: dict[str, Drawing] = {
     "dead_end": Drawing(samples.DEAD_END, samples.FINE),
     "dead_end_but_alive": Drawing(samples.DEAD_END_BUT_ALIVE, samples.FINE),
     "dead_in_every_way": Drawing(samples.DEAD_IN_EVERY_WAY, samples.FINE),
+    "dead_proxy": Drawing(samples.DEAD_PROXY, samples.FINE),
     "closed_port": Drawing(samples.CLOSED_PORT, samples.FINE),
     "loss": Drawing(samples.LOSSY, samples.FINE),
     "limited_end": Drawing(samples.LIMITED_END, samples.FINE),

@@ -7,6 +7,8 @@ import pytest
 
 from agent.views.command_line import command_line_view
 from agent.views.style import Style
+from probes.facts import Proxy, ProxyMode
+from probes.failure import Failure
 from tests.unit.views import samples
 from tests.unit.views.snapshots import DRAWINGS, EXPECTED, OTHER_VIEWS, Drawing
 
@@ -96,7 +98,7 @@ def test_rejected_and_not_evaluated_are_shown_only_when_asked_for() -> None:
 
 
 def test_a_lost_packet_or_a_closed_port_never_gets_the_mark_of_health() -> None:
-    for name in ("loss", "closed_port", "dead_end", "dead_end_but_alive", "name_not_resolved"):
+    for name in ("loss", "closed_port", "dead_proxy", "dead_end", "dead_end_but_alive", "name_not_resolved"):
         assert "✔" not in DRAWINGS[name].draw()
     assert "✔" in DRAWINGS["healthy"].draw()
 
@@ -127,6 +129,31 @@ def test_an_edge_that_answers_is_not_the_target() -> None:
 def test_an_edge_without_an_address_is_the_reason_why_nothing_was_traced() -> None:
     text = " ".join(DRAWINGS["edge_not_resolved"].draw().split())
     assert "crm.example.com was not traced: no address to trace: edge.example.com did not resolve." in text
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        (samples.PROXY, "proxy.example.com:3128 carries traffic"),
+        (
+            replace(samples.PROXY, works=None, connect_status=None),
+            "proxy.example.com:3128 did not say in time whether it carries traffic",
+        ),
+        (
+            replace(samples.PROXY, works=False, connect_status=407, failure=Failure.UNEXPECTED_STATUS),
+            "proxy.example.com:3128 does not carry traffic: it answered with status 407",
+        ),
+        (
+            Proxy(mode=ProxyMode.ENVIRONMENT, works=False, failure=Failure.INVALID_SETTING),
+            "does not carry traffic: its setting is wrong",
+        ),
+    ],
+    ids=["works", "late", "status", "setting"],
+)
+def test_a_proxy_is_named_and_only_a_working_one_is_healthy(proxy: Proxy, said: str) -> None:
+    text = command_line_view(replace(samples.HEALTHY, proxy=proxy), samples.FINE, Style())
+    assert f"Proxy {said} (set by the environment)" in " ".join(text.split())
+    assert ("✔" in text) is bool(proxy.works)
 
 
 def test_a_bare_host_whose_guessed_port_is_closed_is_healthy() -> None:
