@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from agent.world import ProxyCheck, Sending, World
 from probes.facts import AgentFailure, DnsCheck, Network, Proxy, Reachability, Role
-from probes.failure import Failure
+from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen
 from probes.target import TargetError, parse_target
 
@@ -176,9 +176,12 @@ class Comparisons:
 
 
 def own_failure(operation: str, error: Exception) -> AgentFailure:
-    """Return an exception of the agent's as a fact."""
+    """Return an exception of the agent's as a fact; only a host that is out of something is not our own mistake."""
+    failure = failure_of(error, Operation.OPEN) if isinstance(error, OSError) else Failure.INTERNAL_ERROR
+    if failure not in {Failure.TOO_MANY_FILES, Failure.OUT_OF_MEMORY}:
+        failure = Failure.INTERNAL_ERROR
     detail = f"{type(error).__name__}: {str(error)[:200]}"
-    return AgentFailure(operation=operation, failure=Failure.INTERNAL_ERROR, detail=detail)
+    return AgentFailure(operation=operation, failure=failure, detail=detail)
 
 
 def _order(fact: Reachability) -> tuple[str, str, str, int]:

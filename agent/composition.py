@@ -17,6 +17,7 @@ from probes.drivers.netlink import NetlinkError
 from probes.drivers.network_events import NetworkEvents
 from probes.drivers.waiter import PollWaiter
 from probes.facts import (
+    AgentFailure,
     DnsCheck,
     Family,
     Leg,
@@ -118,6 +119,10 @@ class LiveWorld:
     def network(self, addresses: Sequence[str], sending: Sending) -> Network:
         """Return the network as it is, with a route look-up for each address."""
         return self._host.network(addresses, source=sending.source, interface=sending.interface)
+
+    def reading_failure(self) -> AgentFailure | None:
+        """Return why the last `network` had to do with half a view, None if it saw everything."""
+        return self._host.netlink_failure
 
     def neighbours(self, network: Network) -> tuple[Neighbour, ...]:
         """Return the neighbour entries of the next hops that `network` names, as they are now."""

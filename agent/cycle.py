@@ -3,7 +3,7 @@
 Nothing here touches the world: a `World` answers. The one-shot command is this cycle, once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -159,13 +159,13 @@ class _Collection:
             comparisons.stop()
 
     def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
-        findings, sending = self._findings, self._request.sending
-        findings.network = self._world.network((), sending)
+        findings = self._findings
+        findings.network, _ = self._read_network(())
         watch.use(findings.network)
         comparisons.start(findings.network)
         traced = self._check_names()
         if traced.addresses:
-            findings.network = self._world.network(traced.addresses[:1], sending)
+            findings.network, _ = self._read_network(traced.addresses[:1])
             watch.use(findings.network)
         self._trace(traced, watch)
         self._finish(watch, comparisons)
@@ -261,8 +261,20 @@ class _Collection:
         findings.compared = comparisons.results() if cut_short else comparisons.finish(needed=not self._healthy())
         self._name_hops()
         looked_up = tuple(route.destination for route in findings.network.routes)
-        end = self._world.network(looked_up, self._request.sending)
-        findings.network = replace(findings.network, neighbours=self._world.neighbours(end), changes=watch.changes(end))
+        neighbours = self._world.neighbours(findings.network)
+        end, whole = self._read_network(looked_up)
+        # What could not be read as well as at the start has not changed, as far as anybody can tell.
+        changes = watch.changes(end if whole else findings.network)
+        findings.network = replace(findings.network, neighbours=neighbours, changes=changes)
+
+    def _read_network(self, addresses: Sequence[str]) -> tuple[Network, bool]:
+        """Return the network as it is now, and whether it was seen as wholly as before; note what was in the way."""
+        network = self._world.network(addresses, self._request.sending)
+        failure = self._world.reading_failure()
+        whole = failure is None or failure in self._findings.agent_failures
+        if failure is not None and not whole:
+            self._findings.agent_failures.append(failure)
+        return network, whole
 
     def _healthy(self) -> bool:
         """Return whether every name was found and every leg that could be traced reached its end."""

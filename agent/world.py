@@ -7,6 +7,7 @@ from typing import Protocol as Interface
 from agent.record import AgentIdentity
 from probes.clock import Clock
 from probes.facts import (
+    AgentFailure,
     DnsCheck,
     Family,
     Neighbour,
@@ -84,6 +85,10 @@ class World(Interface):
 
     def network(self, addresses: Sequence[str], sending: Sending) -> Network:
         """Return the network as it is, with a route look-up for each address."""
+        ...
+
+    def reading_failure(self) -> AgentFailure | None:
+        """Return why the last `network` had to do with half a view, None if it saw everything."""
         ...
 
     def neighbours(self, network: Network) -> tuple[Neighbour, ...]:

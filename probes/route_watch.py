@@ -55,7 +55,7 @@ class WatchedRoute:
         self.route, self._lost = after, False
         if lookup.entry is not None:
             self._entry = lookup.entry
-        if _way(before) != _way(after):
+        if not _same_look_up(before, after):
             return _moved(ChangeKind.ROUTE, "route changed", before, after)
         if before.source != after.source and not source_was_unknown:
             return _moved(ChangeKind.ADDRESS, "source address changed", before, after)
@@ -120,6 +120,15 @@ class WatchedRoute:
             return False
         network = ip_network(f"{event.prefix}/{event.prefix_length}", strict=False)
         return network.version == self._destination.version and self._destination in network
+
+
+def _same_look_up(before: Route, after: Route) -> bool:
+    """Return whether two look-ups lead the same way, as far as both could tell."""
+    half_seen = any(route.table is None and route.failure is None for route in (before, after))
+    if half_seen:
+        # Without netlink a look-up knows neither gateway nor table (`drivers.host_fallback`).
+        return (before.interface, before.failure) == (after.interface, after.failure)
+    return _way(before) == _way(after)
 
 
 def _way(route: Route) -> tuple[object, ...]:

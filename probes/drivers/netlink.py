@@ -221,10 +221,17 @@ class Netlink:
 
 
 def interface_name(index: int | None) -> str | None:
-    """Return the name of the interface with this index, None when there is none any more."""
+    """Return the name of the interface with this index, None when there is none any more.
+
+    Raises:
+        NetlinkError: The host could not look; the look-up opens a socket of its own.
+    """
     try:
         return None if index is None else socket.if_indextoname(index)
-    except OSError:
+    except OSError as error:
+        failure = failure_of(error, Operation.OPEN)
+        if failure is not Failure.NO_SUCH_INTERFACE:
+            raise NetlinkError(failure, f"look up an interface's name: {error}") from error
         return None
 
 
@@ -233,8 +240,9 @@ def _index_of(interface: str | None) -> int | Failure | None:
         return None
     try:
         return socket.if_nametoindex(interface)
-    except OSError:
-        return Failure.NO_SUCH_INTERFACE
+    except OSError as error:
+        # Python itself says that there is none, without an errno.
+        return Failure.NO_SUCH_INTERFACE if error.errno is None else failure_of(error, Operation.OPEN)
 
 
 def _os_error(message: wire.Message) -> OSError:

@@ -55,6 +55,13 @@ def test_nothing_happened() -> None:
     assert watch.changes(START, "t") == ()
 
 
+def test_half_a_look_up_is_no_change() -> None:
+    half = Route(destination=TARGET, family=Family.IPV4, interface="eth0", source="10.0.0.2")
+    assert not watch_of(RouteLookup(route=half), RouteLookup(route=WAY, entry=default())).disturbed()
+    elsewhere = Route(destination=TARGET, family=Family.IPV4, interface="eth1", source="10.0.0.2")
+    assert watch_of(RouteLookup(route=elsewhere)).disturbed()
+
+
 def test_sleep_is_a_change() -> None:
     watch = watch_of(Slept(seconds=12.34))
     assert watch.disturbed()
