@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from agent.world import ProxyCheck, Sending, World
+from agent.zone import with_zone
 from probes.facts import AgentFailure, DnsCheck, Network, Proxy, Reachability, Role
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen
@@ -129,7 +130,7 @@ class Comparisons:
     def _always(self) -> list[tuple[Role, str]]:
         """Return who is asked in any case; a resolver on this host proves nothing about the network."""
         routes = (*self._network.default_routes, *self._network.routes)
-        gateways = {(Role.GATEWAY, _scoped(route.gateway, route.interface)) for route in routes if route.gateway}
+        gateways = {(Role.GATEWAY, with_zone(route.gateway, route.interface)) for route in routes if route.gateway}
         resolvers = {(Role.RESOLVER, r.address) for r in self._network.resolvers if not _on_this_host(r.address)}
         return sorted(gateways | resolvers)
 
@@ -190,8 +191,3 @@ def _order(fact: Reachability) -> tuple[str, str, str, int]:
 
 def _on_this_host(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
-
-
-def _scoped(address: str, interface: str | None) -> str:
-    """Return a link-local gateway with its zone, without which nothing can be sent to it (RFC 4007 section 11)."""
-    return f"{address}%{interface}" if address.lower().startswith("fe80:") and interface else address

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.cycle import SampleRequest
 from agent.world import Sending
+from agent.zone import is_link_local
 from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind, Target
 from probes.frozen import frozen
 from probes.target import parse_target
@@ -109,16 +110,11 @@ def _target(options: TraceOptions, section: "TargetSection | None", family: Fami
 
 def _with_zone(target: Target, interface: str | None) -> Target:
     """Return the target with the zone that a link-local address needs (RFC 4007 section 6)."""
-    if not target.literal or not _is_link_local(target.host) or "%" in target.host:
+    if not target.literal or not is_link_local(target.host) or "%" in target.host:
         return target
     if interface is None:
         raise UsageProblem(f"{target.host} is on every link; say which one: {target.host}%INTERFACE, or --interface")
     return replace(target, host=f"{target.host}%{interface}")
-
-
-def _is_link_local(host: str) -> bool:
-    # fe80::/10 (RFC 4291 section 2.5.6), in canonical text.
-    return host[:3] in {"fe8", "fe9", "fea", "feb"} and host[4:5] == ":"
 
 
 def _with_route(

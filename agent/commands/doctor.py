@@ -44,6 +44,7 @@ def _observations() -> "Observations":
     from agent.composition import LiveWorld, read_rights  # noqa: PLC0415
     from agent.doctor import Observations  # noqa: PLC0415
     from agent.world import Sending  # noqa: PLC0415
+    from agent.zone import with_zone  # noqa: PLC0415
     from probes.facts import Role  # noqa: PLC0415
 
     world = LiveWorld()
@@ -54,8 +55,3 @@ def _observations() -> "Observations":
     # After the echoes: a dead gateway's entry turns `failed` only when somebody sends to it.
     network = replace(network, neighbours=world.neighbours(network))
     return Observations(rights=read_rights(), network=network, resolver_check=check, gateways=gateways)
-
-
-def with_zone(address: str, interface: str | None) -> str:
-    """Return a link-local address with its zone, without which nothing can be sent to it (RFC 4007 section 11)."""
-    return f"{address}%{interface}" if address.startswith("fe80:") and interface else address
