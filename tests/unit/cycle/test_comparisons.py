@@ -146,6 +146,19 @@ def test_the_proxy_is_asked_at_once_and_waited_for_in_a_healthy_sample_too() -> 
     assert world.asked == [("proxy", None)]
 
 
+def test_a_healthy_sample_waits_for_a_slow_proxy() -> None:
+    go = threading.Event()
+
+    def ask() -> tuple[Proxy, None]:
+        assert go.wait(30)
+        return replace(EXPLICIT, works=True), None
+
+    running = comparisons(ToldWorld(), proxy=ProxyCheck(known=EXPLICIT, ask=ask))
+    running.start(NETWORK)
+    threading.Timer(0.05, go.set).start()
+    assert running.finish(needed=False).proxy == replace(EXPLICIT, works=True)
+
+
 def test_a_proxy_that_takes_too_long_applies_all_the_same() -> None:
     go = threading.Event()
 

@@ -1,5 +1,6 @@
 """One sample from the first question to the last fact, in a world without a network."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -289,6 +290,18 @@ def test_a_mistake_in_a_thread_is_a_fact_and_an_error() -> None:
     assert {fact.operation for fact in sample.agent_failures} == {"comparison"}
     assert "CP-01" in codes(sample)
     assert sample.legs[0].hops != ()
+
+
+def test_a_mistake_leaves_nobody_waiting_to_compare() -> None:
+    world = ToldWorld()
+    world.fails["check_names"] = ValueError("no such thing")
+    before = set(threading.enumerate())
+    collect(asked_for(HOST), world)
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in left)
+    assert world.calls("echo", "connect") == []
 
 
 def test_a_mistake_keeps_what_ran_beside_the_trace() -> None:
