@@ -22,12 +22,21 @@ def shipped_rules() -> RuleSet:
     found = _read(kept, stamp) if kept is not None else None
     if found is not None:
         return found
+    return _loaded() if sys.dont_write_bytecode else compile_rules()
+
+
+def compile_rules() -> RuleSet:
+    """Return the rules from their files and keep them compiled: for an installer, as compileall is for modules."""
+    rules, kept = _loaded(), _kept_at()
+    if kept is not None:
+        _write(kept, _stamp(), rules)
+    return rules
+
+
+def _loaded() -> RuleSet:
     from rules.load import load_rules  # noqa: PLC0415 - YAML is what this file spares us
 
-    rules = load_rules()
-    if kept is not None and not sys.dont_write_bytecode:
-        _write(kept, stamp, rules)
-    return rules
+    return load_rules()
 
 
 def _stamp() -> _Stamp:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from rules.shipped import compile_rules
 from tests.lab.builder import Lab, remove_leftovers
 from tests.lab.network_map import read_map
 from tests.lab.open_way import REPOSITORY
@@ -15,6 +16,7 @@ def compile_packages() -> None:
     """Compile our packages, as installing them does: in a checkout, nobody cannot, and would do it at every start."""
     for package in ("agent", "probes", "rules"):
         assert compile_dir(REPOSITORY / package, quiet=1), package
+    compile_rules()
 
 
 @pytest.fixture(scope="session")
