@@ -27,9 +27,10 @@ def shipped_rules() -> RuleSet:
 
 def compile_rules() -> RuleSet:
     """Return the rules from their files and keep them compiled: for an installer, as compileall is for modules."""
-    rules, kept = _loaded(), _kept_at()
+    # Stamped before they are read: what changes meanwhile is then read again.
+    stamp, kept, rules = _stamp(), _kept_at(), _loaded()
     if kept is not None:
-        _write(kept, _stamp(), rules)
+        _write(kept, stamp, rules)
     return rules
 
 
