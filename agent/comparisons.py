@@ -64,10 +64,11 @@ class Comparisons:
         self._controls = controls
         self._patience_s = patience_s
         self._deadline_s = deadline_s
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._launching = threading.Lock()
         self._settled = threading.Event()
-        self._workers: list[threading.Thread] = []
+        # What is under way, and about which address, where that says all.
+        self._pending: dict[threading.Thread, str | None] = {}
         self._launched_at: float | None = None
         self._network = Network(epoch="")
         self._reachability: list[Reachability] = []
@@ -85,18 +86,28 @@ class Comparisons:
         """Start nothing more; what runs may end, and nobody waits for it."""
         self._settled.set()
 
-    def finish(self, *, needed: bool) -> Results:
-        """Return what is known; when `needed`, make sure that the comparisons ran, and wait for them."""
+    def finish(self, *, needed: bool, heard: frozenset[str] = frozenset()) -> Results:
+        """Return what is known; when `needed`, make sure that the comparisons ran, and wait for them.
+
+        Args:
+            needed: Whether there is anybody to blame.
+            heard: Who has answered the sample in some way: a gateway that routes need not answer an echo as well.
+        """
         self.stop()
         if needed:
             self._launch()
         with self._launching:
-            awaited = tuple(self._workers) if needed else (self._proxy_worker,)
-        until = (self._launched_at or self._world.clock.monotonic()) + self._deadline_s
-        for worker in awaited:
-            if worker is not None:
-                worker.join(max(0.0, until - self._world.clock.monotonic()))
+            until = (self._launched_at or self._world.clock.monotonic()) + self._deadline_s
+        with self._lock:
+            left_s = max(0.0, until - self._world.clock.monotonic())
+            self._lock.wait_for(lambda: not self._awaited(needed, heard), timeout=left_s)
         return self.results()
+
+    def _awaited(self, needed: bool, heard: frozenset[str]) -> bool:  # noqa: FBT001 - handed through
+        """Return whether something is under way that may still say something new."""
+        if not needed:
+            return self._proxy_worker in self._pending
+        return any(about not in heard for about in self._pending.values())
 
     def results(self) -> Results:
         """Return what is known by now."""
@@ -121,9 +132,9 @@ class Comparisons:
 
     def _start_all(self) -> None:
         for role, address in self._always():
-            self._spawned(partial(self._echo, role, address))
+            self._spawned(partial(self._echo, role, address), about=address)
             if role is Role.RESOLVER:
-                self._spawned(partial(self._connect, role, address, DNS_PORT))
+                self._spawned(partial(self._connect, role, address, DNS_PORT), about=address)
         for control in self._controls:
             self._spawned(partial(self._check_control, control))
 
@@ -142,8 +153,8 @@ class Comparisons:
         if not control.literal:
             self._keep(self._dns, check)
         for address in check.addresses[:1]:
-            self._echo(Role.CONTROL, address)
-            self._connect(Role.CONTROL, address, control.port or HTTPS_PORT)
+            self._spawned(partial(self._echo, Role.CONTROL, address), about=address)
+            self._spawned(partial(self._connect, Role.CONTROL, address, control.port or HTTPS_PORT), about=address)
 
     def _check_proxy(self, check: ProxyCheck) -> None:
         proxy, name = check.ask()
@@ -158,11 +169,24 @@ class Comparisons:
     def _connect(self, role: Role, address: str, port: int) -> None:
         self._keep(self._reachability, self._world.connect(role, address, port, self._sending))
 
-    def _spawned(self, work: Callable[[], None]) -> threading.Thread:
-        worker = threading.Thread(target=self._guarded, args=(work,), daemon=True)
-        self._workers.append(worker)
-        worker.start()
+    def _spawned(self, work: Callable[[], None], *, about: str | None = None) -> threading.Thread:
+        worker = threading.Thread(target=self._work, args=(work,), daemon=True)
+        with self._lock:
+            self._pending[worker] = about
+        try:
+            worker.start()
+        except RuntimeError as error:
+            # The host allows no further thread; what was to be asked stays unknown.
+            with self._lock:
+                del self._pending[worker]
+                self._failures.append(own_failure("comparison", error))
         return worker
+
+    def _work(self, work: Callable[[], None]) -> None:
+        self._guarded(work)
+        with self._lock:
+            del self._pending[threading.current_thread()]
+            self._lock.notify_all()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

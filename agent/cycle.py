@@ -258,7 +258,9 @@ class _Collection:
         findings = self._findings
         # Who wants to end has no time for comparisons, and a disturbed sample no use.
         cut_short = self._interrupted() or watch.disturbed()
-        findings.compared = comparisons.results() if cut_short else comparisons.finish(needed=not self._healthy())
+        findings.compared = (
+            comparisons.results() if cut_short else comparisons.finish(needed=not self._healthy(), heard=self._heard())
+        )
         self._name_hops()
         looked_up = tuple(route.destination for route in findings.network.routes)
         neighbours = self._world.neighbours(findings.network)
@@ -280,6 +282,13 @@ class _Collection:
         """Return whether every name was found and every leg that could be traced reached its end."""
         traced = [leg for leg in self._findings.legs if leg.address]
         return all(leg.reached for leg in traced) and all(check.failure is None for check in self._findings.dns)
+
+    def _heard(self) -> frozenset[str]:
+        """Return who has answered anything so far."""
+        findings = self._findings
+        hops = {responder.address for leg in findings.legs for hop in leg.hops for responder in hop.responders}
+        resolvers = {query.resolver for check in findings.dns for query in check.queries if query.rcode is not None}
+        return frozenset(hops | resolvers)
 
     def _name_hops(self) -> None:
         """Put reverse names to the hops, without a wait where no resolver is alive."""

@@ -81,6 +81,16 @@ def test_the_order_does_not_depend_on_who_answers_first() -> None:
     assert all(order == orders[0] for order in orders)
 
 
+def test_nobody_waits_for_the_echo_of_who_was_heard_already() -> None:
+    world = ToldWorld()
+    running = comparisons(world, patience_s=0.0)
+    with world.held(GATEWAY):
+        running.start(NETWORK)
+        world.await_answers(2)
+        results = running.finish(needed=True, heard=frozenset({GATEWAY}))
+    assert {fact.address for fact in results.reachability} == {RESOLVER}
+
+
 def test_who_does_not_answer_in_time_is_left_out() -> None:
     world = ToldWorld()
     running = Comparisons(world, Sending(), (), None, patience_s=FOREVER_S, deadline_s=0.2)
