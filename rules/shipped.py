@@ -4,15 +4,17 @@ Reading and checking the YAML takes a third of the time that the command spends 
 70 ms]. What is kept is trusted exactly as far as the bytecode in the same directory.
 """
 
+import os
 import pickle
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from rules.ruleset import RuleSet
 
-_HERE: Final = Path(__file__).parent
+_HERE: Final = os.path.dirname(__file__)  # noqa: PTH120 - see `_stamp`
 _Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -42,11 +44,16 @@ def _loaded() -> RuleSet:
 
 def _stamp() -> _Stamp:
     """Return name, size and time of everything that the compiled rules depend on."""
-    sources = sorted(
-        {*_HERE.glob("*.py"), *_HERE.glob("evidence/*.py"), *_HERE.glob("*.yaml"), *_HERE.glob("rules/*.yaml")}
-    )
-    found = ((path.name, path.stat()) for path in sources)
-    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in found)
+    # os.scandir: pathlib takes 5 ms for the same.
+    return tuple(sorted(_files(_HERE)) + sorted(_files(f"{_HERE}/evidence")) + sorted(_files(f"{_HERE}/rules")))
+
+
+def _files(directory: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".yaml")):
+                status = entry.stat()
+                yield entry.name, status.st_size, status.st_mtime_ns
 
 
 def _kept_at() -> Path | None:
