@@ -1,7 +1,7 @@
 """How long the complete command takes: whole processes, start-up and verdict included, medians of interleaved runs.
 
 The bars are seconds on an idle machine. The machines that run this are shared, and up to twice as slow from one minute
-to the next; so a reference, which has nothing of ours in it, runs before each run of ours, and what takes processor time
+to the next; so a reference that has nothing of ours in it runs before each run of ours, and what takes processor time
 may take longer by as much as the reference did. Waiting for packets is never stretched.
 """
 
