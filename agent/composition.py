@@ -128,8 +128,13 @@ class LiveWorld:
         """Return the neighbour entries of the next hops that `network` names, as they are now."""
         return self._host.neighbours(network)
 
-    def check_names(self, named: Sequence[tuple[Role, str]], family: Family | None) -> tuple[DnsCheck, ...]:
-        """Return everything that the resolvers said about these names, asked all at once; takes up to 2.3 s."""
+    def check_names(
+        self, named: Sequence[tuple[Role, str]], family: Family | None, stop: Callable[[], bool] = never
+    ) -> tuple[DnsCheck, ...]:
+        """Return everything that the resolvers said about these names, asked all at once.
+
+        Takes up to 2.3 s, and ends early once `stop` says so.
+        """
         literals = tuple(_literal(role, name) for role, name in named if is_address(name))
         if len(literals) == len(named):
             return literals
@@ -143,6 +148,7 @@ class LiveWorld:
             hosts=self._host.hosts(),
             clock=self.clock,
             route_to=self._host.route_to,
+            stop=stop,
         )
 
     def check_name(self, role: Role, name: str, family: Family | None) -> DnsCheck:

@@ -163,7 +163,7 @@ class _Collection:
         findings.network, _ = self._read_network(())
         watch.use(findings.network)
         comparisons.start(findings.network)
-        traced = self._check_names()
+        traced = self._check_names(watch)
         if traced.addresses:
             findings.network, _ = self._read_network(traced.addresses[:1])
             watch.use(findings.network)
@@ -172,15 +172,19 @@ class _Collection:
 
     # -- names
 
-    def _check_names(self) -> DnsCheck:
+    def _check_names(self, watch: Watch) -> DnsCheck:
         """Look up every name that the sample needs, all at once; return the check of what will be traced."""
         target = self._request.target
         named = [(Role.DESTINATION, target.host)]
         if target.route is RouteKind.SERVICE_EDGE and target.edge_host:
             named.insert(0, (Role.SERVICE_EDGE, target.edge_host))
-        checks = self._world.check_names(named, target.family)
+        checks = self._world.check_names(named, target.family, self._stopped(watch))
         self._findings.dns.extend(checks)
         return checks[0]
+
+    def _stopped(self, watch: Watch) -> Callable[[], bool]:
+        """Return who says that the sample is at its end: a person, or the network."""
+        return lambda: self._interrupted() or watch.disturbed()
 
     # -- legs
 
@@ -230,7 +234,7 @@ class _Collection:
                 waiter=waiter,
                 clock=self._world.clock,
                 random_bytes=self._world.random_bytes,
-                interrupted=lambda: self._interrupted() or watch.disturbed(),
+                interrupted=self._stopped(watch),
                 on_progress=self._on_progress,
             )
 
@@ -257,7 +261,7 @@ class _Collection:
     def _finish(self, watch: Watch, comparisons: Comparisons) -> None:
         findings = self._findings
         # Who wants to end has no time for comparisons, and a disturbed sample no use.
-        cut_short = self._interrupted() or watch.disturbed()
+        cut_short = self._stopped(watch)()
         findings.compared = (
             comparisons.results() if cut_short else comparisons.finish(needed=not self._healthy(), heard=self._heard())
         )

@@ -95,8 +95,13 @@ class World(Interface):
         """Return the neighbour entries of the next hops that `network` names, as they are now."""
         ...
 
-    def check_names(self, named: Sequence[tuple[Role, str]], family: Family | None) -> tuple[DnsCheck, ...]:
-        """Return everything that the resolvers said about these names, asked all at once; takes up to 2.3 s."""
+    def check_names(
+        self, named: Sequence[tuple[Role, str]], family: Family | None, stop: Callable[[], bool]
+    ) -> tuple[DnsCheck, ...]:
+        """Return everything that the resolvers said about these names, asked all at once.
+
+        Takes up to 2.3 s, and ends early once `stop` says so.
+        """
         ...
 
     def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:

@@ -235,7 +235,7 @@ class NameCheck:
             return Failure.NO_RESOLVER
         # The name as it was typed is what the verdict is about; what the search list made of it failed as well.
         typed = [one for one in self._exchanges if one.name == self._typed()] or self._exchanges
-        said = [one.failure or Failure.TIMED_OUT for one in typed]
+        said = [one.failure or (Failure.TIMED_OUT if one.settled else Failure.ABORTED) for one in typed]
         return next((failure for failure in _TELLING if failure in said), said[0])
 
     def _typed(self) -> str:

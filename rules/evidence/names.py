@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     SERVFAIL = "SERVFAIL"
     REFUSED = "REFUSED"
     CLOSED = "port closed"
+    CUT_SHORT = "not awaited"
     SILENT = "silent"
     UNSENT = "not sent"
 
@@ -34,6 +35,7 @@ _WITHOUT_REPLY: Final[dict[Failure, Outcome]] = {
     Failure.NETWORK_DOWN: Outcome.UNSENT,
     Failure.NO_SUCH_INTERFACE: Outcome.UNSENT,
     Failure.ADDRESS_NOT_AVAILABLE: Outcome.UNSENT,
+    Failure.ABORTED: Outcome.CUT_SHORT,
     Failure.CONNECTION_REFUSED: Outcome.CLOSED,
     Failure.CONNECTION_RESET: Outcome.CLOSED,
 }
@@ -96,9 +98,12 @@ def _everywhere(scene: Scene, allowed: frozenset[Outcome], *needed: Outcome) -> 
     found = outcomes(check)
     if not found:
         return false("no resolver was asked", fact)
-    others = [outcome for outcome in found.values() if outcome not in allowed]
-    if others or not set(needed) & set(found.values()):
+    cut_short = [resolver for resolver, outcome in found.items() if outcome is Outcome.CUT_SHORT]
+    others = set(found.values()) - allowed - {Outcome.CUT_SHORT}
+    if others or not (cut_short or set(needed) & set(found.values())):
         return false(f"not every resolver: {_words(found)}", fact)
+    if cut_short:
+        return unknown(f"not awaited: {some(cut_short)}", fact)
     missing = _unasked(scene, found)
     if missing:
         return unknown(f"not asked: {some(missing)}", fact)

@@ -15,6 +15,8 @@ import pytest
 
 from probes.facts import Family
 from tests.lab.builder import Lab, User
+from tests.lab.faults import APP, NO_DNS
+from tests.lab.network_map import read_map
 from tests.lab.ours import COMMAND
 
 pytestmark = pytest.mark.lab
@@ -81,6 +83,17 @@ def test_ctrl_c_leaves_a_whole_record(network: Network, tmp_path: Path) -> None:
     record = json.loads(file.read_text(encoding="utf-8"))
     assert record["legs"][0]["end_reason"] == "aborted"
     assert [path.name for path in tmp_path.iterdir()] == ["sample.json"]
+
+
+def test_ctrl_c_waits_for_no_resolver() -> None:
+    with Lab(read_map("office")) as lab:
+        for resolver in ("resolver1", "resolver2"):
+            lab.tell(resolver, NO_DNS)
+        code, out, err, took_s = interrupt(lab, (*COMMAND, "trace", APP))
+    assert (code, err) == (130, "")
+    assert APP in out
+    assert "CP-03" not in out
+    assert took_s < 0.5
 
 
 def test_a_second_ctrl_c_ends_it_at_once(network: Network) -> None:
