@@ -1,4 +1,4 @@
-"""What all tiers share: a lab test fails, rather than disappears, where it has to run and cannot."""
+"""What all tiers share: how laws are tried, and that a lab test fails, rather than disappears, where it cannot run."""
 
 import os
 import shutil
@@ -6,6 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import pytest
+from hypothesis import settings
+
+# Examples are drawn anew on a developer's machine, and always the same ones in CI, so that a change is judged by what it
+# changed. No example has a deadline: the machines are shared.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 LAB_TOOLS: Final = (
     "ip",
