@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from agent.world import ProxyCheck, Sending, World
+from agent.world import ProxyCheck, Sending, World, never
 from agent.zone import with_zone
 from probes.facts import AgentFailure, DnsCheck, Network, Proxy, Reachability, Role
 from probes.failure import Failure, Operation, failure_of
@@ -149,7 +149,7 @@ class Comparisons:
         control = parse_target(text)
         if isinstance(control, TargetError):
             return  # the configuration's reader has refused it already
-        (check,) = self._world.check_names([(Role.CONTROL, control.host)], None, _never)
+        (check,) = self._world.check_names([(Role.CONTROL, control.host)], None, never)
         if not control.literal:
             self._keep(self._dns, check)
         for address in check.addresses[:1]:
@@ -207,10 +207,6 @@ def own_failure(operation: str, error: Exception) -> AgentFailure:
         failure = Failure.INTERNAL_ERROR
     detail = f"{type(error).__name__}: {str(error)[:200]}"
     return AgentFailure(operation=operation, failure=failure, detail=detail)
-
-
-def _never() -> bool:
-    return False
 
 
 def _order(fact: Reachability) -> tuple[str, str, str, int]:

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.cycle import SampleRequest, collect, never
+from agent.cycle import SampleRequest, collect
 from agent.record import AgentIdentity, Document, RecordHeader, document, uuid7
 from agent.version import VERSION
-from agent.world import ProxyCheck, Sending, Watch
+from agent.world import ProxyCheck, Sending, Watch, never
 from probes.clock import Clock, SystemClock, utc_text
 from probes.drivers import ladder
 from probes.drivers.host import HostReader

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.comparisons import PATIENCE_S, Comparisons, Results, own_failure
-from agent.world import Sending, Watch, World
+from agent.world import Sending, Watch, World, never
 from probes.clock import utc_text
 from probes.facts import (
     AgentFailure,
@@ -73,11 +73,6 @@ class _Findings:
     legs: list[Leg] = field(default_factory=list)
     agent_failures: list[AgentFailure] = field(default_factory=list)
     compared: Results = field(default_factory=Results)
-
-
-def never() -> bool:
-    """Return False: nobody interrupts."""
-    return False
 
 
 def collect(

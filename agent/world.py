@@ -47,6 +47,11 @@ class ProxyCheck:
     ask: Callable[[], tuple[Proxy, DnsCheck | None]]
 
 
+def never() -> bool:
+    """Return False: nobody interrupts."""
+    return False
+
+
 class Watch(Interface):
     """The network watched from the start of a sample to its end."""
 

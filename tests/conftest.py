@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-# Examples are drawn anew on a developer's machine, and always the same ones in CI, so that a change is judged by what it
-# changed. No example has a deadline: the machines are shared.
+# Examples are drawn anew in each run, but in CI always the same ones, so that a change is judged by what it changed. No
+# example has a deadline: the machines are shared.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
