@@ -87,11 +87,6 @@ class NameCheck:
             self.system_name = parsed.host
             self._stages = _stages(parsed.host, self._resolv)
 
-    @property
-    def asks_the_system(self) -> bool:
-        """Return whether the system's own look-up is worth making."""
-        return self.system_name is not None
-
     def queries_to_send(self, now: float) -> tuple[Question, ...]:
         """Return the messages to send now."""
         if self._started_at is None:

@@ -35,7 +35,7 @@ class World:
     def run(self, check: NameCheck, *, system: tuple[tuple[str, ...], float] | None = ((), 0.001)) -> DnsCheck:
         now = 100.0
         due: list[tuple[float, int, Outcome]] = []
-        system_at = None if system is None or not check.asks_the_system else now + system[1]
+        system_at = None if system is None or check.system_name is None else now + system[1]
         for _ in range(1000):
             for question in check.queries_to_send(now):
                 self.asked.append(question)
@@ -258,7 +258,7 @@ def test_without_a_resolver_the_system_alone_is_asked() -> None:
 @pytest.mark.parametrize("name", ["bad..name", "a" * 64 + ".example", "-x.example", "10.0.0.300", "a b", "x:80", ""])
 def test_a_name_that_cannot_exist_is_not_asked_for(name: str) -> None:
     check = plan(name)
-    assert (check.queries_to_send(0.0), check.done(0.0), check.asks_the_system) == ((), True, False)
+    assert (check.queries_to_send(0.0), check.done(0.0), check.system_name) == ((), True, None)
     assert check.facts(0.0).failure is Failure.NAME_SYNTAX
 
 
