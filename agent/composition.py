@@ -46,9 +46,8 @@ if TYPE_CHECKING:
     from probes.proxy import ProxyChoice
     from rules.ruleset import RuleSet
 
-# Two echoes, so that one lost packet accuses nobody.
-ECHOES = 2
 COMPARISON_TIMEOUT_S = 0.7
+SECOND_ECHO_S = 0.2
 PROXY_TIMEOUT_S = 2.0
 HTTPS_PORT = 443
 
@@ -162,18 +161,32 @@ class LiveWorld:
         return dns_socket.reverse_names(addresses, self._host.resolv().resolvers, until, self.clock)
 
     def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
-        """Return whether an address answers ICMP echo; takes up to one and a half seconds."""
-        from probes.drivers import icmp_echo  # noqa: PLC0415 - a healthy sample needs no comparison
+        """Return whether an address answers ICMP echo; takes up to 0.7 s.
 
-        return icmp_echo.echo(
+        A second request follows the first before that is given up, so that one lost packet accuses nobody and a dead
+        target is told in little more than a second.
+        """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a healthy sample needs no comparison
+
+        from agent.ping import summed  # noqa: PLC0415 - likewise
+        from probes.drivers import icmp_echo  # noqa: PLC0415 - likewise
+
+        ask = partial(
+            icmp_echo.echo,
             role,
             address,
-            count=ECHOES,
-            timeout_s=COMPARISON_TIMEOUT_S,
+            count=1,
             clock=self.clock,
             source=_for(address, sending.source),
             interface=sending.interface,
         )
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(ask, timeout_s=COMPARISON_TIMEOUT_S)
+            try:
+                return first.result(SECOND_ECHO_S)
+            except TimeoutError:
+                second = pool.submit(ask, timeout_s=COMPARISON_TIMEOUT_S - SECOND_ECHO_S)
+            return summed((first.result(), second.result()))
 
     def connect(self, role: Role, address: str, port: int, sending: Sending) -> Reachability:
         """Return whether a TCP connection opens; takes up to a second."""

@@ -114,7 +114,7 @@ class World(Interface):
         ...
 
     def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
-        """Return whether an address answers ICMP echo; takes up to one and a half seconds."""
+        """Return whether an address answers ICMP echo; takes up to 0.7 s."""
         ...
 
     def connect(self, role: Role, address: str, port: int, sending: Sending) -> Reachability:
