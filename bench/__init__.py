@@ -1,0 +1,1 @@
+"""Measures the engine beside its peers; nothing here is shipped."""
