@@ -1,0 +1,302 @@
+"""Who runs: their command lines as a person would type them, and how their answers are read."""
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.figures import Situation
+from probes.facts import Family, Protocol
+from tests.lab import ours, peers
+from tests.lab.builder import User
+from tests.lab.network_map import HopList, without_silent_tail
+
+HERE: Final = Path(__file__).parent
+ALL_PROTOCOLS: Final = (Protocol.ICMP, Protocol.UDP, Protocol.TCP)
+BOTH_USERS: Final = (User.ROOT, User.NOBODY)
+ROOT_ONLY: Final = (User.ROOT,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a contestant is asked: to trace from a source to a destination in a situation."""
+
+    source: str
+    destination: str
+    situation: Situation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What it told: the path, the target's round trip, and how long it says that it took."""
+
+    hops: HopList
+    target_rtt_ms: float | None = None
+    in_process_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """One way to trace.
+
+    Attributes:
+        name: As tables show it.
+        needs: The program, or `python:MODULE`, without which it cannot run.
+        command: Its command line.
+        read: What its output tells.
+        protocols: By which it can.
+        users: As whom; `unprivileged` narrows it further where that depends on the protocol.
+        unprivileged: By which protocols it can without any privilege.
+        patient: The networks on which it mostly waits (for seconds): these runs go side by side, after the others.
+        own_source: Whether it takes the address to send from.
+        main: Whether it runs in every situation; the others run in the first of their protocols' on most networks.
+    """
+
+    name: str
+    needs: str
+    command: Callable[[Ask], tuple[str, ...]]
+    read: Callable[[str], Answer]
+    protocols: tuple[Protocol, ...] = ALL_PROTOCOLS
+    unprivileged: tuple[Protocol, ...] = ()
+    patient: frozenset[str] = frozenset()
+    own_source: bool = True
+    main: bool = False
+
+    def takes_part(self, situation: Situation) -> bool:
+        """Return whether it can run in a situation at all."""
+        able = self.protocols if situation.user is User.ROOT else self.unprivileged
+        return situation.protocol in able
+
+    @property
+    def available(self) -> bool:
+        """Return whether what it needs is installed."""
+        kind, _, module = self.needs.rpartition(":")
+        return importlib.util.find_spec(module) is not None if kind else shutil.which(self.needs) is not None
+
+
+# --- us ---------------------------------------------------------------------------------------------------------------
+
+
+def _engine(*options: str) -> Callable[[Ask], tuple[str, ...]]:
+    # -S and -I: without the environment's site-packages and its .pth files; the engine needs the standard library only.
+    def command(ask: Ask) -> tuple[str, ...]:
+        how = (ours.FLAG[ask.situation.family], "-p", ask.situation.protocol.value, "--source", ask.source)
+        return (sys.executable, "-I", "-S", str(HERE / "engine.py"), *how, *options, ask.destination)
+
+    return command
+
+
+def _complete_command(ask: Ask) -> tuple[str, ...]:
+    how = (ours.FLAG[ask.situation.family], "-p", ask.situation.protocol.value, "--source", ask.source)
+    return (*ours.COMMAND, "trace", "-n", "--json", *how, ask.destination)
+
+
+def read_engine(text: str) -> Answer:
+    """Return what `bench/engine.py` tells."""
+    told: dict[str, Any] = json.loads(text)
+    return Answer(hops=without_silent_tail(told["hops"]), in_process_ms=told["duration_us"] / 1000)
+
+
+def read_record(text: str) -> Answer:
+    """Return what `cloudpath trace --json` tells."""
+    leg = json.loads(text)["legs"][0]
+    return Answer(hops=ours.hop_list(leg), in_process_ms=leg["duration_us"] / 1000)
+
+
+# --- peers ------------------------------------------------------------------------------------------------------------
+
+_TRACEROUTE_PROTOCOL: Final = {Protocol.ICMP: ("-I",), Protocol.UDP: ("-U",), Protocol.TCP: ("-T", "-p", "443")}
+_MTR_PROTOCOL: Final = {Protocol.ICMP: (), Protocol.UDP: ("--udp",), Protocol.TCP: ("--tcp", "--port", "443")}
+# Not `udp-paris`: over IPv6 it heard no answer at all (scamper 20211212), and nothing here balances load.
+_SCAMPER_PROTOCOL: Final = {Protocol.ICMP: "-P icmp-paris", Protocol.UDP: "-P udp", Protocol.TCP: "-P tcp -d 443"}
+
+
+def _traceroute(*options: str) -> Callable[[Ask], tuple[str, ...]]:
+    def command(ask: Ask) -> tuple[str, ...]:
+        how = _TRACEROUTE_PROTOCOL[ask.situation.protocol]
+        return ("traceroute", "-n", *how, *options, "-s", ask.source, ask.destination)
+
+    return command
+
+
+def _mtr(*options: str) -> Callable[[Ask], tuple[str, ...]]:
+    def command(ask: Ask) -> tuple[str, ...]:
+        how = _MTR_PROTOCOL[ask.situation.protocol]
+        return ("mtr", "--json", "-n", "-c", "3", *options, *how, "-a", ask.source, ask.destination)
+
+    return command
+
+
+def _scamper(rate: tuple[str, ...], tries: str) -> Callable[[Ask], tuple[str, ...]]:
+    # It wants a resolver named, though it asks nothing.
+    def command(ask: Ask) -> tuple[str, ...]:
+        trace = f"trace {_SCAMPER_PROTOCOL[ask.situation.protocol]} {tries} -S {ask.source}"
+        return ("scamper", "-O", "json", *rate, "-n", "127.0.0.1", "-c", trace, "-i", ask.destination)
+
+    return command
+
+
+def _tracepath(ask: Ask) -> tuple[str, ...]:
+    return ("tracepath", "-n", ours.FLAG[ask.situation.family], ask.destination)
+
+
+def _script(name: str, *options: str) -> Callable[[Ask], tuple[str, ...]]:
+    def command(ask: Ask) -> tuple[str, ...]:
+        path = str(HERE / "peers" / f"{name}.py")
+        return (sys.executable, path, *options, ask.situation.protocol.value, ask.source, ask.destination)
+
+    return command
+
+
+def _hops_of(parse: Callable[[str], HopList]) -> Callable[[str], Answer]:
+    return lambda text: Answer(hops=parse(text))
+
+
+def read_tracepath(text: str) -> Answer:
+    """Return what `tracepath -n` tells: ` 3:  10.0.0.2   0.5ms`, `no reply` for silence, a first line for itself."""
+    found: dict[int, str | None] = {}
+    for line in text.splitlines():
+        number, separator, rest = line.strip().partition(":")
+        word = rest.split()[0] if rest.split() else ""
+        if separator and number.isdigit():
+            found[int(number)] = found.get(int(number)) or (None if word == "no" else word)
+    return Answer(hops=without_silent_tail([found.get(ttl) for ttl in range(1, max(found, default=0) + 1)]))
+
+
+def read_hops(text: str) -> Answer:
+    """Return what the scripts in `bench/peers` tell: a JSON list of addresses, null for silence."""
+    return Answer(hops=without_silent_tail(json.loads(text)))
+
+
+_SILENCE: Final = frozenset({"three_silent", "dead"})
+_EVERYWHERE: Final = frozenset({"ten", "twenty", "near", "three_silent", "dead", "narrow"})
+_FAMILIES: Final = (Family.IPV4, Family.IPV6)
+
+REFERENCE: Final = "traceroute"
+ENGINE: Final = "engine"
+FAST: Final = "engine --fast"
+COMMAND: Final = "cloudpath trace"
+
+CONTESTANTS: Final = (
+    Contestant(
+        name=ENGINE,
+        needs=sys.executable,
+        command=_engine(),
+        read=read_engine,
+        unprivileged=ALL_PROTOCOLS,
+        main=True,
+    ),
+    Contestant(
+        name=FAST,
+        needs=sys.executable,
+        command=_engine("--fast"),
+        read=read_engine,
+        unprivileged=ALL_PROTOCOLS,
+        main=True,
+    ),
+    Contestant(
+        name=COMMAND,
+        needs=sys.executable,
+        command=_complete_command,
+        read=read_record,
+        unprivileged=ALL_PROTOCOLS,
+        main=True,
+    ),
+    Contestant(
+        name=REFERENCE,
+        needs="traceroute",
+        command=_traceroute(),
+        read=_hops_of(peers.parse_traceroute),
+        unprivileged=(Protocol.ICMP, Protocol.UDP),
+        patient=frozenset({"dead"}),
+        main=True,
+    ),
+    Contestant(
+        name="traceroute -N 30",
+        needs="traceroute",
+        command=_traceroute("-N", "30"),
+        read=_hops_of(peers.parse_traceroute),
+        unprivileged=(Protocol.ICMP, Protocol.UDP),
+        patient=frozenset({"dead"}),
+        main=True,
+    ),
+    Contestant(
+        name="traceroute -N 90 -w 1",
+        needs="traceroute",
+        command=_traceroute("-N", "90", "-w", "1"),
+        read=_hops_of(peers.parse_traceroute),
+        unprivileged=(Protocol.ICMP, Protocol.UDP),
+        main=True,
+    ),
+    Contestant(
+        name="mtr -c 3",
+        needs="mtr",
+        command=_mtr(),
+        read=_hops_of(peers.parse_mtr),
+        patient=_EVERYWHERE,
+    ),
+    Contestant(
+        name="mtr -c 3 -i .1 -G 1",
+        needs="mtr",
+        command=_mtr("-i", ".1", "-G", "1"),
+        read=_hops_of(peers.parse_mtr),
+        patient=_SILENCE,
+    ),
+    Contestant(
+        name="scamper",
+        needs="scamper",
+        command=_scamper((), ""),
+        read=_hops_of(peers.parse_scamper),
+        patient=_SILENCE,
+    ),
+    Contestant(
+        name="scamper -p 1000 q1",
+        needs="scamper",
+        command=_scamper(("-p", "1000"), "-q 1 -w 1"),
+        read=_hops_of(peers.parse_scamper),
+        patient=_SILENCE,
+    ),
+    Contestant(
+        name="scamper -p 1000 q3",
+        needs="scamper",
+        command=_scamper(("-p", "1000"), "-q 3 -Q -w 1"),
+        read=_hops_of(peers.parse_scamper),
+        patient=_SILENCE,
+    ),
+    Contestant(
+        name="tracepath",
+        needs="tracepath",
+        command=_tracepath,
+        read=read_tracepath,
+        protocols=(Protocol.UDP,),
+        unprivileged=(Protocol.UDP,),
+        patient=_SILENCE,
+        own_source=False,
+    ),
+    Contestant(
+        name="icmplib",
+        needs="python:icmplib",
+        command=_script("icmplib_trace"),
+        read=read_hops,
+        protocols=(Protocol.ICMP,),
+        patient=_SILENCE,
+    ),
+    Contestant(
+        name="icmplib fast",
+        needs="python:icmplib",
+        command=_script("icmplib_trace", "--fast"),
+        read=read_hops,
+        protocols=(Protocol.ICMP,),
+        patient=_SILENCE,
+    ),
+    Contestant(
+        name="scapy sr()",
+        needs="python:scapy",
+        command=_script("scapy_trace"),
+        read=read_hops,
+    ),
+)

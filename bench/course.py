@@ -1,0 +1,223 @@
+"""One network of the bench, up and ready: addresses to probe from, counters of what leaves, and who starts commands."""
+
+import itertools
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from bench.contestants import Answer, Ask, Contestant
+from bench.figures import Sample, Situation
+from probes.facts import Family
+from tests.lab.builder import Lab, User
+from tests.lab.network_map import NetworkMap, interface, parse_map
+
+NETWORKS: Final = Path(__file__).parent / "networks"
+STARTER: Final = (sys.executable, "-I", "-S", str(Path(__file__).parent / "starter.py"))
+CLIENT: Final = "client"
+TARGET: Final = "server"
+TIMEOUT_S: Final = 90.0
+# A clean environment: PYTHON* variables of the caller would tell our contestants how to start.
+ENVIRONMENT: Final = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/nonexistent")
+
+# At the device, behind every socket (scapy's are AF_PACKET); neighbour discovery is no probe. By address, so that runs
+# side by side are counted apart.
+_COUNTERS: Final = """
+table netdev bench {{
+    set sent4 {{ type ipv4_addr; flags dynamic; size 65535; counter; }}
+    set sent6 {{ type ipv6_addr; flags dynamic; size 65535; counter; }}
+    chain egress {{
+        type filter hook egress device "{device}" priority 0;
+        icmpv6 type {{ 133-137 }} return
+        add @sent4 {{ ip saddr }}
+        add @sent6 {{ ip6 saddr }}
+    }}
+}}
+"""
+
+# What a map cannot say: the narrow uplink's queue holds 200 ms, about 70 probes.
+_PREPARATIONS: Final = {
+    "narrow": {"r1": "tc qdisc add dev to-r2 root tbf rate 256kbit burst 1600 latency 200ms"},
+}
+
+
+class CourseError(RuntimeError):
+    """A preparation failed; the message holds what the tool said."""
+
+
+class Starter:
+    """`bench/starter.py` in a namespace, as one user: runs one command at a time."""
+
+    def __init__(self, lab: Lab, node: str, user: User) -> None:
+        self._process = subprocess.Popen(
+            lab.command(node, (*ENVIRONMENT, *STARTER), user=user),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, command: tuple[str, ...], timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+        """Run a command to its end and return what it took and said (`bench/starter.py`)."""
+        asking, answering = self._process.stdin, self._process.stdout
+        if asking is None or answering is None:
+            raise CourseError("the starter has no pipes")
+        asking.write(json.dumps({"argv": command, "timeout_s": timeout_s}) + "\n")
+        asking.flush()
+        line = answering.readline()
+        if not line:
+            raise CourseError(f"the starter is gone; it was asked for {' '.join(command)}")
+        figures: dict[str, Any] = json.loads(line)
+        return figures
+
+    def close(self) -> None:
+        """End it, and what it runs."""
+        with self._process as process:
+            process.terminate()
+
+
+class Course:
+    """One network, built. Use it as a context manager."""
+
+    def __init__(self, map_: NetworkMap) -> None:
+        self.map = map_
+        self.lab = Lab(map_)
+        self._cleanup = ExitStack()
+        self._here = threading.local()
+        self._starters: list[Starter] = []
+        self._numbers = {family: itertools.count(10) for family in Family}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Build the network, start counting."""
+        with ExitStack() as undo:
+            undo.enter_context(self.lab)
+            undo.callback(self._close_starters)
+            # Opened here and now: two threads must not.
+            self.lab.shell(CLIENT)
+            for node, line in _PREPARATIONS.get(self.map.name, {}).items():
+                self.lab.tell(node, line)
+            self.lab.tell(CLIENT, f"nft -f - <<'END'\n{_COUNTERS.format(device=self._device)}\nEND")
+            self._cleanup = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Take everything down."""
+        self._cleanup.close()
+
+    def run(self, contestant: Contestant, situation: Situation, round_: int) -> Sample:
+        """Let a contestant trace to the target and return what it took and told.
+
+        It probes from an address that nobody has probed from yet, because a Linux router counts the ICMP errors that
+        it sends by the prober's address. The host has no other addresses meanwhile but its first: hundreds would slow
+        down whoever lists them.
+        """
+        destination = self.lab.address(TARGET, situation.family)
+        with self._source(situation.family) as source:
+            ask = Ask(source=source, destination=destination, situation=situation)
+            figures = self.starter(situation.user).run(contestant.command(ask))
+        if not contestant.own_source:
+            source = self.lab.address(CLIENT, situation.family)
+        return self._sample(contestant, situation, round_, figures, source)
+
+    def sent(self) -> Counter[str]:
+        """Return the packets that left the client so far, by address."""
+        text = self._tool("nft", "-j", "list", "sets", "netdev")
+        sets = (each["set"] for each in json.loads(text)["nftables"] if "set" in each)
+        elements = (element["elem"] for each in sets for element in each.get("elem", ()))
+        return Counter({element["val"]: element["counter"]["packets"] for element in elements})
+
+    def starter(self, user: User) -> Starter:
+        """Return this thread's starter for a user."""
+        mine: dict[User, Starter] = self._here.__dict__.setdefault("starters", {})
+        if user not in mine:
+            mine[user] = Starter(self.lab, CLIENT, user)
+            self._starters.append(mine[user])
+        return mine[user]
+
+    @property
+    def _device(self) -> str:
+        return interface(self.map.links_of(CLIENT)[0].other(CLIENT))
+
+    @contextmanager
+    def _source(self, family: Family) -> Iterator[str]:
+        prefix = self.map.links_of(CLIENT)[0].prefix(family)
+        if prefix is None:
+            raise CourseError(f"{self.map.name}: the client has no {family.value} prefix")
+        with self._lock:
+            address = str(prefix[next(self._numbers[family])])
+        no_detection = ("nodad",) if family is Family.IPV6 else ()
+        where = (f"{address}/{prefix.prefixlen}", "dev", self._device)
+        self._tool("ip", "addr", "add", *where, *no_detection)
+        try:
+            yield address
+        finally:
+            self._tool("ip", "addr", "del", *where)
+
+    def _tool(self, *command: str) -> str:
+        figures = self.starter(User.ROOT).run(command)
+        if figures["exit_code"] != 0:
+            raise CourseError(f"{' '.join(command)}: {figures['complaints']}")
+        output: str = figures["output"]
+        return output
+
+    def _sample(
+        self, contestant: Contestant, situation: Situation, round_: int, figures: dict[str, Any], source: str
+    ) -> Sample:
+        answer, complaint = _read(contestant, figures)
+        expected = self.map.expected(CLIENT, TARGET, situation.family).hops
+        right = answer.hops == expected
+        return Sample(
+            network=self.map.name,
+            contestant=contestant.name,
+            situation=situation,
+            round=round_,
+            source=source,
+            wall_ms=figures["wall_us"] / 1000,
+            cpu_ms=figures["cpu_us"] / 1000,
+            peak_mb=figures["peak_kb"] / 1024,
+            in_process_ms=answer.in_process_ms,
+            target_rtt_ms=answer.target_rtt_ms,
+            hops_found=sum(hop is not None for hop in answer.hops),
+            hops_there=sum(hop is not None for hop in expected),
+            right=right,
+            complaint="" if right else complaint or f"told {' '.join(hop or '*' for hop in answer.hops)}",
+        )
+
+    def _close_starters(self) -> None:
+        for starter in self._starters:
+            starter.close()
+
+
+def _read(contestant: Contestant, figures: dict[str, Any]) -> tuple[Answer, str]:
+    """Return a run's answer, or an empty one and what the run complained of: a contestant may fail, and that shows."""
+    if figures["timed_out"]:
+        return Answer(hops=()), f"ended after {TIMEOUT_S:.0f} s"
+    try:
+        return contestant.read(figures["output"]), ""
+    except (ValueError, LookupError, TypeError, StopIteration, AssertionError) as error:
+        said = figures["complaints"].strip().splitlines()
+        return Answer(hops=()), said[-1] if said else f"unreadable output: {error!r}"
+
+
+def read_network(name: str) -> NetworkMap:
+    """Return a map of `bench/networks` by its name."""
+    return parse_map(name, (NETWORKS / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def network_title(name: str) -> str:
+    """Return what a network is, in words: its map's first line."""
+    with (NETWORKS / f"{name}.yaml").open(encoding="utf-8") as file:
+        return file.readline().removeprefix("#").strip()
+
+
+def network_names() -> tuple[str, ...]:
+    """Return the names of all networks."""
+    return tuple(sorted(path.stem for path in NETWORKS.glob("*.yaml")))

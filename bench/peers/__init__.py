@@ -1,0 +1,1 @@
+"""Peers that are libraries: each as the small program that a person would write with it."""

@@ -1,0 +1,234 @@
+"""The race: who runs where in which order, beside whom, and what is written at the end."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bench import report
+from bench.contestants import CONTESTANTS, Contestant
+from bench.course import CLIENT, TARGET, Course, network_names, network_title, read_network
+from bench.figures import Sample, Situation
+from bench.report import Network, Results
+from probes.facts import Family, Protocol
+from tests.lab.builder import User, remove_leftovers
+from tests.lab.open_way import REPOSITORY
+
+RUNS: Final = 5
+QUICK_RUNS: Final = 3
+NETWORKS: Final = ("ten", "twenty", "near", "three_silent", "dead", "narrow")
+QUICK_NETWORKS: Final = ("ten", "twenty", "three_silent", "dead")
+# The peers besides traceroute run in every situation here, elsewhere in their first one.
+THOROUGH: Final = "ten"
+OUTPUT: Final = REPOSITORY / "docs" / "performance"
+# Runs that only wait go side by side, so many at once.
+PATIENT_AT_ONCE: Final = 24
+
+SITUATIONS: Final = tuple(
+    Situation(protocol=protocol, family=family, user=user)
+    for user in (User.ROOT, User.NOBODY)
+    for family in (Family.IPV4, Family.IPV6)
+    for protocol in (Protocol.ICMP, Protocol.UDP, Protocol.TCP)
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run: networks, who, in which situations, how often."""
+
+    networks: tuple[str, ...]
+    contestants: tuple[Contestant, ...]
+    situations: tuple[Situation, ...]
+    runs: int
+
+    def heat(self, network: str) -> Iterator[tuple[Contestant, Situation]]:
+        """Yield one round of a network: the contestants of each situation beside each other."""
+        for situation in self.situations:
+            for contestant in self.contestants:
+                if self._takes_part(contestant, situation, network):
+                    yield contestant, situation
+
+    def _takes_part(self, contestant: Contestant, situation: Situation, network: str) -> bool:
+        if not contestant.takes_part(situation):
+            return False
+        first = next(each for each in self.situations if contestant.takes_part(each))
+        return contestant.main or network == THOROUGH or situation == first
+
+
+def race(plan: Plan, say: Say) -> tuple[Sample, ...]:
+    """Run everything and return the samples."""
+    samples: list[Sample] = []
+    for name in plan.networks:
+        say(f"{name}: building the network")
+        with Course(read_network(name)) as course:
+            run = _Run(course=course, plan=plan, say=say)
+            samples += run.quick_ones()
+            samples += run.patient_ones()
+            samples[:] = with_sent(samples, course.sent(), name)
+    return tuple(samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One network's runs."""
+
+    course: Course
+    plan: Plan
+    say: Say
+
+    def quick_ones(self) -> list[Sample]:
+        """Run all that do not wait for seconds, round by round, after a round that is not counted."""
+        network = self.course.map.name
+        heat = [pair for pair in self.plan.heat(network) if network not in pair[0].patient]
+        samples = []
+        for round_ in range(-1, self.plan.runs):
+            self.say(f"{network}: round {round_ + 1} of {self.plan.runs}")
+            for contestant, situation in heat:
+                sample = self.course.run(contestant, situation, round_)
+                if round_ >= 0:
+                    samples.append(sample)
+        return samples
+
+    def patient_ones(self) -> list[Sample]:
+        """Run those that wait for seconds side by side: each sleeps nearly all of its time."""
+        network = self.course.map.name
+        heat = [pair for pair in self.plan.heat(network) if network in pair[0].patient]
+        rounds = [(*pair, round_) for round_ in range(self.plan.runs) for pair in heat]
+        if not rounds:
+            return []
+        self.say(f"{network}: {len(rounds)} runs that mostly wait, {PATIENT_AT_ONCE} at once")
+        with ThreadPoolExecutor(max_workers=PATIENT_AT_ONCE) as pool:
+            return list(pool.map(lambda each: self.course.run(*each), rounds))
+
+
+def with_sent(samples: Sequence[Sample], sent: Counter[str], network: str) -> list[Sample]:
+    """Return a network's samples with the packets that left from their addresses: shared ones share them alike."""
+    users = Counter(each.source for each in samples if each.network == network)
+    return [
+        replace(each, sent=sent[each.source] / users[each.source]) if each.network == network else each
+        for each in samples
+    ]
+
+
+def compile_ours() -> None:
+    """Compile our packages to where a clean interpreter looks: what is measured is no first start."""
+    packages = ("agent", "probes", "rules", "bench")
+    subprocess.run(
+        (sys.executable, "-I", "-m", "compileall", "-q", *packages),
+        cwd=REPOSITORY,
+        env={"PATH": "/usr/bin"},
+        check=True,
+    )
+    program = "import sys; sys.path.insert(0, '.'); from rules.shipped import compile_rules; compile_rules()"
+    subprocess.run((sys.executable, "-I", "-c", program), cwd=REPOSITORY, env={"PATH": "/usr/bin"}, check=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what the command line may say."""
+    said = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    said.add_argument("--quick", action="store_true", help="few runs, the main rows: less than two minutes")
+    said.add_argument("--network", action="append", choices=network_names(), help="only this network (repeatable)")
+    said.add_argument(
+        "--contestant", action="append", choices=[each.name for each in CONTESTANTS], help="only this one (repeatable)"
+    )
+    said.add_argument("--runs", type=_runs, help=f"counted runs of each (default {RUNS}; --quick {QUICK_RUNS})")
+    said.add_argument("--output", type=Path, metavar="DIR", help=f"where results go (a full run: {_shown(OUTPUT)})")
+    said.add_argument("--list", action="store_true", help="name networks and contestants, and run nothing")
+    return said
+
+
+def _runs(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def plan_of(arguments: argparse.Namespace) -> Plan:
+    """Return the plan that the arguments ask for."""
+    named = arguments.contestant
+    quick = arguments.quick
+    return Plan(
+        networks=tuple(arguments.network or (QUICK_NETWORKS if quick else NETWORKS)),
+        contestants=tuple(
+            each for each in CONTESTANTS if each.available and (each.name in named if named else each.main or not quick)
+        ),
+        situations=SITUATIONS[:1] if quick else SITUATIONS,
+        runs=arguments.runs or (QUICK_RUNS if quick else RUNS),
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the race and return the exit code."""
+    arguments = parser().parse_args(argv)
+    if arguments.list:
+        sys.stdout.write(listing())
+        return 0
+    if os.geteuid() != 0:
+        say("The bench builds networks out of namespaces and needs root: sudo .venv/bin/python -m bench")
+        return 2
+    for each in missing(arguments.contestant):
+        say(f"left out: {each}")
+    remove_leftovers()
+    compile_ours()
+    plan = plan_of(arguments)
+    started = time.monotonic()
+    samples = race(plan, say)
+    results = Results(
+        date=datetime.now(UTC).date().isoformat(),
+        command=" ".join(("python -m bench", *argv)),
+        machine=report.machine(),
+        runs=plan.runs,
+        took_s=round(time.monotonic() - started, 1),
+        networks={name: network_facts(name) for name in plan.networks},
+        missing=missing(arguments.contestant),
+        samples=samples,
+    )
+    sys.stdout.write(report.markdown(results))
+    full = not (arguments.quick or arguments.network or arguments.contestant)
+    if directory := arguments.output or (OUTPUT if full else None):
+        report.write(directory, results)
+        say(f"written to {_shown(directory)}")
+    return 0
+
+
+def missing(named: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the contestants that cannot run here, and what they need, in words."""
+    return tuple(
+        f"{each.name} ({each.needs.rpartition(':')[2]} is not installed)"
+        for each in CONTESTANTS
+        if not each.available and (not named or each.name in named)
+    )
+
+
+def network_facts(name: str) -> Network:
+    """Return what the report says of a network."""
+    map_ = read_network(name)
+    return Network(title=network_title(name), round_trip_ms=map_.round_trip_ms(CLIENT, TARGET, Family.IPV4))
+
+
+def listing() -> str:
+    """Return the networks and contestants, in words."""
+    networks = "".join(f"  {name:14} {network_title(name)}\n" for name in NETWORKS)
+    contestants = "".join(f"  {each.name}\n" for each in CONTESTANTS)
+    return f"Networks:\n{networks}Contestants:\n{contestants}"
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

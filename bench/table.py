@@ -1,0 +1,109 @@
+"""The race's results as Markdown tables. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from bench.bars import Measure, Verdict
+from bench.contestants import CONTESTANTS, REFERENCE
+from bench.figures import Sample, Situation, choose, median, ratio, wall_ms
+
+NONE: Final = "–"
+WRONG: Final = "✗"
+_MAIN_HEAD: Final = (
+    "contestant",
+    "median ms",
+    "min–max",
+    "× traceroute",
+    "in process ms",
+    "target RTT told",
+    "sent",
+    "CPU ms",
+    "peak MB",
+    "right path",
+)
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table: the first column is text, the others are numbers."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def network_table(samples: Sequence[Sample], network: str) -> str:
+    """Return one network's table: each contestant in its first situation, as root over IPv4 where it ran there."""
+    return markdown(_MAIN_HEAD, _main_rows(samples, network))
+
+
+def _main_rows(samples: Sequence[Sample], network: str) -> Iterator[tuple[str, ...]]:
+    reference = choose(samples, network=network, contestant=REFERENCE)
+    for contestant in CONTESTANTS:
+        runs = choose(samples, network=network, contestant=contestant.name)
+        if runs:
+            first = runs[0].situation
+            yield _main_row(
+                contestant.name, choose(runs, network=network, contestant=contestant.name, situation=first), reference
+            )
+
+
+def _main_row(name: str, runs: Sequence[Sample], reference: Sequence[Sample]) -> tuple[str, ...]:
+    walls = [each.wall_ms for each in runs]
+    right = sum(each.right for each in runs)
+    return (
+        f"{name} ({runs[0].situation.protocol.value})",
+        number(median(runs, wall_ms)),
+        f"{number(min(walls))}–{number(max(walls))}",
+        number(ratio(runs, reference), digits=2),
+        number(median(runs, lambda each: each.in_process_ms)),
+        number(median(runs, lambda each: each.target_rtt_ms)),
+        number(median(runs, lambda each: each.sent), digits=0),
+        number(median(runs, lambda each: each.cpu_ms)),
+        number(median(runs, lambda each: each.peak_mb)),
+        f"{right}/{len(runs)}" if right == len(runs) else f"**{right}/{len(runs)}** {WRONG}",
+    )
+
+
+def grid(samples: Sequence[Sample], network: str) -> str:
+    """Return one network's medians in every situation, with the number of wrong paths where there were any."""
+    here = [each for each in samples if each.network == network]
+    situations = tuple(dict.fromkeys(each.situation for each in here))
+    names = [each.name for each in CONTESTANTS if any(run.contestant == each.name for run in here)]
+    rows = ((name, *(_cell(here, network, name, situation) for situation in situations)) for name in names)
+    return markdown(("median ms", *(each.title for each in situations)), rows)
+
+
+def _cell(samples: Sequence[Sample], network: str, name: str, situation: Situation) -> str:
+    runs = choose(samples, network=network, contestant=name, situation=situation)
+    if not runs:
+        return NONE
+    wrong = sum(not each.right for each in runs)
+    return number(median(runs, wall_ms)) + (f" {WRONG}{wrong}" if wrong else "")
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> str:
+    """Return every bar with the worst situation's figure and the verdict."""
+    head = ("who", "against", "network", "bar", "median", "worst", "met in", "verdict")
+    return markdown(head, (_verdict_row(each) for each in verdicts))
+
+
+def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
+    bar, count = verdict.bar, len(verdict.situations)
+    digits = 0 if bar.measure is Measure.MORE_MS else 2
+    missed = verdict.missed
+    unit = bar.measure.value if bar.measure is Measure.MORE_MS else f"{bar.measure.value}"
+    return (
+        f"{bar.contestant} ({', '.join(each.value for each in bar.protocols)})",
+        bar.against or "the network",
+        bar.network,
+        f"≤ {bar.limit:.{digits}f} {unit}",
+        number(verdict.middle, digits=digits),
+        number(verdict.worst, digits=digits),
+        f"{count - len(missed)}/{count}",
+        "met" if not missed else f"**missed**: {', '.join(each.title for each in missed)}",
+    )
+
+
+def number(value: float | None, *, digits: int = 1) -> str:
+    """Return a number for a table: no decimals from a hundred on, thousands apart."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}f}"  # noqa: PLR2004 - three digits are enough
