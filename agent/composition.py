@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.cycle import SampleRequest, collect
-from agent.record import AgentIdentity, Document, RecordHeader, document, uuid7
+from agent.record import AgentIdentity, Document, Record, RecordHeader, document_of, record_of, uuid7
 from agent.version import VERSION
 from agent.world import ProxyCheck, Sending, Watch, never
 from probes.clock import Clock, SystemClock, utc_text
@@ -274,7 +274,12 @@ class SampleResult:
 
     sample: Sample
     diagnosis: Diagnosis
-    document: Document
+    record: Record
+
+    @property
+    def document(self) -> Document:
+        """Return the record as JSON has it."""
+        return document_of(self.record)
 
 
 def run_sample(
@@ -302,7 +307,7 @@ def run_sample(
     diagnosis = diagnose(sample, rules or shipped_rules(), severity_overrides=overrides)
     identity = uuid7(world.clock.realtime_ns(), world.random_bytes(10))
     header = RecordHeader(id=identity, seq=1, agent=world.identity())
-    return SampleResult(sample=sample, diagnosis=diagnosis, document=document(sample, diagnosis, header))
+    return SampleResult(sample=sample, diagnosis=diagnosis, record=record_of(sample, diagnosis, header))
 
 
 # --- what the command asks beside samples -----------------------------------------------------------------------------

@@ -79,12 +79,22 @@ class Record:
 
 
 def document(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Document:
-    """Return the record of one sample as plain dictionaries, lists, texts and numbers, ready for any JSON encoder.
+    """Return the record of one sample as plain dictionaries, lists, texts and numbers, ready for any JSON encoder."""
+    return document_of(record_of(sample, diagnosis, header))
+
+
+def document_of(record: Record) -> Document:
+    """Return the same of a record that is there already."""
+    return _dataclass(record)
+
+
+def record_of(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Record:
+    """Return the record of one sample, ready for any format.
 
     A discarded sample keeps everything but what the path would be scored by: see `without_scores`.
     """
     kept = without_scores(sample) if diagnosis.status is Status.DISCARDED else sample
-    record = Record(
+    return Record(
         schema=SCHEMA,
         id=header.id,
         seq=header.seq,
@@ -107,7 +117,6 @@ def document(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Docu
         legs=kept.legs,
         agent_failures=kept.agent_failures,
     )
-    return _dataclass(record)
 
 
 def without_scores(sample: Sample) -> Sample:

@@ -177,6 +177,14 @@ class MplsLabel:
 
 
 @frozen
+class Place:
+    """Where an address is, by an operator's database: an ISO 3166-1 code, and a city's name in English."""
+
+    country: str | None = None
+    city: str | None = None
+
+
+@frozen
 class Responder:
     """One address that answered at one hop with one kind of message."""
 
@@ -185,6 +193,8 @@ class Responder:
     icmp: Icmp | None = None
     name: str | None = None
     asn: int | None = None
+    as_name: str | None = None
+    place: Place | None = None
     reply_ttl: int | None = None
     quoted_ttl: int | None = None
     mpls: tuple[MplsLabel, ...] = ()

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _PROTOCOLS: Final = ("adaptive", "icmp", "udp", "tcp")
 _ROUTES: Final = ("direct", "service_edge")
-_FORMATS: Final = ("text", "wide", "json", "ndjson")
+_FORMATS: Final = ("text", "wide", "json", "ndjson", "csv", "ripe-atlas")
+# Those that have the whole record in them, and those that a sentence could stand in.
+_WHOLE: Final = frozenset({"json", "ndjson"})
+_VIEWS: Final = frozenset({"text", "wide"})
 _PORT: Final = click.IntRange(1, 65_535)
 _TTL: Final = click.IntRange(1, 255)
 
@@ -97,8 +100,9 @@ def _form(form: str | None, *, as_json: bool, explain: bool) -> str:
     if as_json and form not in {None, "json"}:
         raise click.UsageError(f"--json and --format {form} exclude each other; give one")
     form = "json" if as_json else form or "text"
-    if explain and form not in {"text", "wide"}:
-        raise click.UsageError(f"--explain is for text; a record in {form} has everything in it, leave --explain out")
+    if explain and form not in _VIEWS:
+        why = f"a record in {form} has everything in it" if form in _WHOLE else f"{form} has no room for reasons"
+        raise click.UsageError(f"--explain is for text; {why}, leave --explain out")
     return form
 
 
@@ -163,10 +167,23 @@ def _style(output: Path | None) -> "Style":
 
 def _text(result: "SampleResult", form: str, style: "Style", *, explain: bool) -> str:
     """Return the sample in one of the forms."""
-    if form in {"json", "ndjson"}:
-        from agent.formats.json_text import json_text, ndjson_line  # noqa: PLC0415
-
-        return json_text(result.document) if form == "json" else ndjson_line(result.document)
+    if form not in _VIEWS:
+        return _formatted(result, form)
     from agent.views.command_line import command_line_view  # noqa: PLC0415
 
     return command_line_view(result.sample, result.diagnosis, style, wide=form == "wide", explain=explain)
+
+
+def _formatted(result: "SampleResult", form: str) -> str:
+    """Return the sample for a program; each format is loaded only when it is asked for."""
+    if form == "csv":
+        from agent.formats.csv_text import csv_text  # noqa: PLC0415
+
+        return csv_text(result.record)
+    if form == "ripe-atlas":
+        from agent.formats.ripe_atlas import ripe_atlas_lines  # noqa: PLC0415
+
+        return ripe_atlas_lines(result.record)
+    from agent.formats.json_text import json_text, ndjson_line  # noqa: PLC0415
+
+    return json_text(result.document) if form == "json" else ndjson_line(result.document)

@@ -135,6 +135,14 @@ SEE = "(see cloudpath trace --help)"
             f"cloudpath trace: --explain is for text; a record in json has everything in it, leave --explain out {SEE}",
         ),
         (
+            ("trace", "--format", "ripe-atlas", "--explain", "192.0.2.1"),
+            (f"cloudpath trace: --explain is for text; ripe-atlas has no room for reasons, leave --explain out {SEE}"),
+        ),
+        (
+            ("trace", "-j", "--format", "csv", "192.0.2.1"),
+            f"cloudpath trace: --json and --format csv exclude each other; give one {SEE}",
+        ),
+        (
             ("trace", "--source", "192.0.2.254", "192.0.2.1"),
             f"cloudpath trace: 192.0.2.254 is no address of this host; `ip address` shows those that are {SEE}",
         ),

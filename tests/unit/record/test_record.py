@@ -75,6 +75,8 @@ def test_hop_is_written_as_the_contract_shows_it() -> None:
                 "icmp": {"type": 11, "code": 0},
                 "name": "gateway.office.example",
                 "asn": None,
+                "as_name": None,
+                "place": None,
                 "reply_ttl": 255,
                 "quoted_ttl": 1,
                 "mpls": [],

@@ -1,0 +1,79 @@
+"""What RIPE's own parser makes of our RIPE Atlas results, and whether that is what our record says."""
+
+import json
+from typing import Any, Final
+
+from ripe.atlas.sagan import Result
+
+from probes.facts import Family, Hop, Leg, Node
+
+_AF: Final = {Family.IPV4: 4, Family.IPV6: 6}
+MOST_TIMEOUTS: Final = 1000
+
+
+def parsed(line: str) -> Any:
+    """Return sagan's result of one line; anything that it finds malformed raises."""
+    result = Result.get(line, on_malformation=Result.ACTION_FAIL, on_error=Result.ACTION_IGNORE)
+    assert result.type == "traceroute"
+    assert result.is_malformed is False
+    return result
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a whole output: each complete, in ASCII, and JSON of its own."""
+    assert text.isascii()
+    assert text == "" or text.endswith("\n")
+    lines = text.splitlines()
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+    return lines
+
+
+def measured(legs: tuple[Leg, ...]) -> list[Leg]:
+    """Return the legs that have a result."""
+    return [leg for leg in legs if leg.hops or leg.from_ is Node.CLIENT]
+
+
+def assert_agrees(result: Any, leg: Leg) -> None:
+    """Compare everything that sagan understands of a result with the leg that it was made of."""
+    assert result.protocol == (leg.protocol.value.upper() if leg.protocol else None)
+    assert result.af == (_AF[leg.family] if leg.family else None)
+    assert result.destination_address == leg.address
+    assert result.source_address == leg.source_address
+    assert (result.measurement_id, result.probe_id, result.origin, result.seconds_since_sync) == (None,) * 4
+    if not leg.hops:
+        assert [hop.packets for hop in result.hops] == [[]]
+        assert result.hops[0].is_error
+        return
+    assert [hop.index for hop in result.hops] == [hop.probe_ttl for hop in leg.hops]
+    for theirs, ours in zip(result.hops, leg.hops, strict=True):
+        if not theirs.is_error:
+            _assert_hop_agrees(theirs, ours)
+    last = leg.hops[-1]
+    at_the_end = {responder.address for responder in last.responders if responder.rtt_us}
+    assert result.total_hops == len(leg.hops)
+    assert result.destination_ip_responded is (bool(leg.address) and leg.address in at_the_end)
+    assert result.last_hop_responded is any(us > 0 for responder in last.responders for us in responder.rtt_us)
+
+
+def _assert_hop_agrees(theirs: Any, ours: Hop) -> None:
+    answers = [(responder, us) for responder in ours.responders for us in responder.rtt_us]
+    heard = [packet for packet in theirs.packets if packet.origin is not None]
+    assert [(packet.origin, packet.rtt, packet.ttl) for packet in heard] == [
+        (responder.address, round(us / 1000, 3), responder.reply_ttl) for responder, us in answers
+    ]
+    silent = len(theirs.packets) - len(heard)
+    assert silent == min(max(ours.sent - len(answers), 0), MOST_TIMEOUTS)
+    for packet, (responder, _) in zip(heard, answers, strict=True):
+        assert packet.internal_ttl == (1 if responder.quoted_ttl is None else responder.quoted_ttl)
+        assert _labels(packet) == [
+            (entry.label, entry.traffic_class, int(entry.bottom), entry.mpls_ttl) for entry in responder.mpls
+        ]
+
+
+def _labels(packet: Any) -> list[tuple[int, int, int, int]]:
+    if packet.icmp_header is None:
+        return []
+    assert packet.icmp_header.version == 2
+    (stack,) = packet.icmp_header.objects
+    assert (stack["class"], stack["type"]) == (1, 1)
+    return [(entry["label"], entry["exp"], entry["s"], entry["ttl"]) for entry in stack["mpls"]]
