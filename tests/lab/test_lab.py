@@ -21,6 +21,27 @@ nodes: {client: , far: }
 links:
   client -- far: {ipv4: 192.0.2.0/24, ipv6: "2001:db8:c::/64", delay_ms: 20}
 """
+_SEND = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 5000)) as connection:
+    connection.sendall(bytes(1_000_000))
+"""
+_RECEIVE = """
+import socket, sys
+with socket.create_server((sys.argv[1], 5000)) as server:
+    print("ready", flush=True)
+    connection, _ = server.accept()
+    received = 0
+    while data := connection.recv(65536):
+        received += len(data)
+    print(received)
+"""
+_TWICE_DELAYED = """
+nodes: {client: , middle: , far: }
+links:
+  client -- middle: {ipv4: 192.0.2.0/24, ipv6: "2001:db8:c::/64", delay_ms: 8}
+  middle -- far: {ipv4: 198.51.100.0/24, ipv6: "2001:db8:5::/64", delay_ms: 12}
+"""
 _LOSSY = """
 nodes: {client: , far: }
 links:
@@ -108,6 +129,32 @@ def test_the_delay_line_is_exact_within_a_millisecond(family: Family) -> None:
     assert min(times_ms) >= 40
     assert statistics.median(times_ms) < 41
     assert all("ttl=64" in line for line in done.stdout.splitlines() if "time=" in line), "the wire is no hop"
+
+
+@pytest.mark.parametrize("family", Family)
+def test_a_burst_is_delayed_as_exactly_as_a_single_frame(family: Family) -> None:
+    with Lab(parse_map("delayed", _TWICE_DELAYED)) as lab:
+        # The first one pays for the look-up of the neighbour.
+        lab.run("client", ("ping", "-n", "-c", "1", lab.address("far", family)))
+        done = lab.run("client", ("ping", "-n", "-c", "100", "-l", "100", lab.address("far", family)))
+    times_ms = sorted(
+        float(line.partition("time=")[2].split()[0]) for line in done.stdout.splitlines() if "time=" in line
+    )
+    assert len(times_ms) == 100
+    assert times_ms[0] >= 40
+    assert times_ms[89] < 40.5
+
+
+def test_segments_left_to_the_device_pass_the_delay_line() -> None:
+    with Lab(parse_map("delayed", _DELAYED)) as lab:
+        address = lab.address("far", Family.IPV4)
+        receiver = lab.start("far", (sys.executable, "-c", _RECEIVE, address))
+        assert receiver.stdout is not None
+        assert receiver.stdout.readline() == "ready\n"
+        done = lab.run("client", (sys.executable, "-c", _SEND, address))
+        received, _ = receiver.communicate(timeout=10)
+    assert done.returncode == 0, done.stderr
+    assert int(received) == 1_000_000
 
 
 def test_the_delay_line_loses_and_duplicates() -> None:
