@@ -4,7 +4,6 @@ Nothing here touches the world: a `World` answers. The one-shot command is this 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.comparisons import PATIENCE_S, Comparisons, Results, own_failure
@@ -16,6 +15,7 @@ from probes.facts import (
     DnsCheck,
     Family,
     Leg,
+    Middlebox,
     NdrSetting,
     Network,
     Node,
@@ -28,7 +28,7 @@ from probes.facts import (
     Sample,
     Target,
 )
-from probes.frozen import frozen
+from probes.frozen import field, frozen, mutable, replace
 from probes.seam import Driver
 from probes.target import parse_target
 from probes.trace.adaptive import Naming
@@ -63,7 +63,7 @@ class SampleRequest:
     patience_s: float = PATIENCE_S
 
 
-@dataclass(slots=True)
+@mutable
 class _Findings:
     """What a sample has found so far; it becomes the frozen Sample in the end."""
 
@@ -73,6 +73,7 @@ class _Findings:
     legs: list[Leg] = field(default_factory=list)
     agent_failures: list[AgentFailure] = field(default_factory=list)
     compared: Results = field(default_factory=Results)
+    middlebox: Middlebox | None = None
 
 
 def collect(
@@ -108,6 +109,7 @@ def collect(
         ndr=request.ndr,
         dns=(*findings.dns, *findings.compared.dns),
         proxy=findings.compared.proxy,
+        middlebox=findings.middlebox,
         reachability=(*findings.reachability, *findings.compared.reachability),
         legs=tuple(findings.legs),
         agent_failures=(*findings.agent_failures, *findings.compared.agent_failures),
@@ -204,6 +206,7 @@ class _Collection:
             findings.legs.append(Leg(from_=Node.CLIENT, to=node, address=address, reason=_OWN_MISTAKE))
         else:
             findings.legs.append(outcome.leg)
+            findings.middlebox = outcome.middlebox
             findings.reachability.extend(outcome.reachability)
 
     def _trace_address(self, role: Role, node: Node, address: str, watch: Watch) -> TraceOutcome:

@@ -1,9 +1,9 @@
 """A series of echo requests at an interval: one request at a time, put together to one fact."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from probes.facts import Reachability
+from probes.frozen import replace
 
 
 def ping(

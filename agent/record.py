@@ -5,13 +5,13 @@ Nothing is computed here. The document is a walk over the fields of the dataclas
 """
 
 from dataclasses import fields, is_dataclass, replace
-from enum import Enum
 from typing import Final
 
 from probes.facts import (
     AgentFailure,
     DnsCheck,
     Leg,
+    Middlebox,
     NdrSetting,
     Network,
     Proxy,
@@ -52,7 +52,7 @@ class RecordHeader:
 class Record:
     """The whole document, key by key in the order it is written; the JSON Schema is made from this class.
 
-    Every key is always there. `web`, `egress` and `middlebox` are not measured by this version and therefore null.
+    Every key is always there. `web` and `egress` are not measured by this version and therefore null.
     """
 
     schema: str
@@ -72,7 +72,7 @@ class Record:
     proxy: Proxy | None
     web: None
     egress: None
-    middlebox: None
+    middlebox: Middlebox | None
     reachability: tuple[Reachability, ...]
     legs: tuple[Leg, ...]
     agent_failures: tuple[AgentFailure, ...]
@@ -112,7 +112,7 @@ def record_of(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Rec
         proxy=kept.proxy,
         web=None,
         egress=None,
-        middlebox=None,
+        middlebox=kept.middlebox,
         reachability=kept.reachability,
         legs=kept.legs,
         agent_failures=kept.agent_failures,
@@ -120,15 +120,16 @@ def record_of(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Rec
 
 
 def without_scores(sample: Sample) -> Sample:
-    """Return the sample without hops, loss, delay and path MTU on its legs: two networks were measured as one.
+    """Return the sample without hops, signs, loss, delay and path MTU on its legs: two networks were measured as one.
 
     Addresses, protocol and end of each leg stay, and so do the network's changes, on which the verdict rests.
     """
-    return replace(sample, legs=tuple(_without_scores(leg) for leg in sample.legs))
+    return replace(sample, legs=tuple(_without_scores(leg) for leg in sample.legs), middlebox=None)
 
 
 def _without_scores(leg: Leg) -> Leg:
-    return replace(leg, hops=(), loss_ratio=None, end_to_end=None, path_mtu=None, reason=DISCARDED_REASON)
+    scores = {"loss_ratio": None, "end_to_end": None, "path_mtu": None}
+    return replace(leg, hops=(), signs=None, signs_not_observable=(), reason=DISCARDED_REASON, **scores)
 
 
 def uuid7(realtime_ns: int, random: bytes) -> str:
@@ -156,7 +157,7 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return _text(value.value if isinstance(value, Enum) else value)
+        return _text(str(value))
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, dict):

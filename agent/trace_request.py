@@ -1,14 +1,13 @@
 """What `cloudpath trace` was asked for: options over the configuration over defaults, checked against each other."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.cycle import SampleRequest
-from agent.world import Sending
+from agent.world import Engine, Sending
 from agent.zone import is_link_local
 from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind, Target
-from probes.frozen import frozen
+from probes.frozen import frozen, replace
 from probes.target import parse_target
 from probes.trace.settings import TraceSettings
 
@@ -45,6 +44,7 @@ class TraceOptions:
     interface: str | None = None
     source: str | None = None
     tos: int = 0
+    engine: str = "linux"
     rules: tuple[Path, ...] = ()
 
 
@@ -63,7 +63,7 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
     return SampleRequest(
         target=target,
         settings=_trace_settings(options, section),
-        sending=Sending(source=_source(options.source, target), interface=options.interface, tos=options.tos),
+        sending=_sending(options, target),
         proxy_mode=proxy_mode,
         proxy_url=proxy_url,
         ndr=settings.ndr if settings else NdrSetting.AUTO,
@@ -144,6 +144,11 @@ def _edge(text: str | None, settings: "Settings | None") -> tuple[str, int]:
     if edge.url is not None:
         raise UsageProblem("--edge takes a host, or host:port, and no URL")
     return edge.host, edge.port or DEFAULT_EDGE_PORT
+
+
+def _sending(options: TraceOptions, target: Target) -> Sending:
+    source = _source(options.source, target)
+    return Sending(source=source, interface=options.interface, tos=options.tos, engine=Engine(options.engine))
 
 
 def _source(text: str | None, target: Target) -> str | None:

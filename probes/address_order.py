@@ -1,9 +1,15 @@
 """Which of several addresses to use first (RFC 6724 section 6), given the source that the host would use for each."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Final
+
 
 # RFC 6724 section 2.1: prefix, precedence, label.
 _POLICY: Final = (

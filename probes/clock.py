@@ -1,23 +1,27 @@
 """The clock: what time it is, told to everything that needs to know."""
 
+from __future__ import annotations
+
 import time
-from typing import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol as Interface
+else:
+    Interface = object
 
 
-class Clock(Protocol):
+class Clock(Interface):
     """Two readings of time; durations come from the first only."""
 
     def monotonic(self) -> float:
         """Return seconds that never step, from an arbitrary start."""
-        ...
 
     def realtime_ns(self) -> int:
         """Return nanoseconds since the Unix epoch, as the host believes them."""
-        ...
 
     def boottime(self) -> float:
         """Return seconds that go on while the host is suspended."""
-        ...
 
 
 class SystemClock:

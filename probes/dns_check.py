@@ -4,17 +4,26 @@ Every configured resolver is asked directly, A and AAAA, all at once: the C libr
 no such name" from "the resolver refuses" from "there is no way to the resolver" [measured]. It is a fact beside them.
 """
 
-import itertools
-from collections.abc import Iterable, Sequence
-from typing import Final
+from __future__ import annotations
 
-from probes.dns_exchange import Exchange, Question, Reply
-from probes.facts import DnsCheck, DnsQuery, Family, NameSource, Role
+import itertools
+
+from probes.dns_exchange import Exchange
+from probes.facts import DnsCheck, Family, NameSource
 from probes.failure import Failure
 from probes.frozen import frozen
 from probes.hosts_file import addresses_in_hosts
-from probes.resolv_conf import ResolvConf
 from probes.target import TargetError, parse_target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Final
+
+    from probes.dns_exchange import Question, Reply
+    from probes.facts import DnsQuery, Role
+    from probes.resolv_conf import ResolvConf
+
 
 # Two attempts of a second each and a margin for what the second one starts late: the verdict comes within 3 s.
 TOTAL_S: Final = 2.2

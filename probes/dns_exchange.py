@@ -6,13 +6,19 @@ that does not understand EDNS is asked without (RFC 6891 section 7). An answer t
 the second.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from __future__ import annotations
 
-from probes.facts import DnsQuery, ExtendedDnsError, Resolver, Transport
+from probes.facts import DnsQuery, Transport
 from probes.failure import Failure
-from probes.frozen import frozen
+from probes.frozen import frozen, mutable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+    from probes.facts import ExtendedDnsError, Resolver
+
 
 # Long for any resolver near the host, and twice is still well under the three seconds in which a person gets a verdict.
 ATTEMPT_TIMEOUT_S: Final = 1.0
@@ -52,7 +58,7 @@ class Reply:
     extended_errors: tuple[ExtendedDnsError, ...] = ()
 
 
-@dataclass(slots=True)
+@mutable
 class _Try:
     """One message sent; `expired` once its time was up, after which an answer still counts."""
 

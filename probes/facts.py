@@ -5,20 +5,19 @@ integers of microseconds (`*_us`), instants are RFC 3339 UTC text. What was not 
 (RFC 2681 section 2.4: the delay of a lost packet is undefined). Standard library only.
 """
 
-from enum import StrEnum
-
 from probes.failure import Failure
 from probes.frozen import frozen
+from probes.word import Word
 
 
-class Family(StrEnum):
+class Family(Word):
     """Internet protocol versions."""
 
     IPV4 = "ipv4"
     IPV6 = "ipv6"
 
 
-class Protocol(StrEnum):
+class Protocol(Word):
     """What a probe looks like on the wire."""
 
     ICMP = "icmp"
@@ -26,7 +25,7 @@ class Protocol(StrEnum):
     TCP = "tcp"
 
 
-class ProtocolChoice(StrEnum):
+class ProtocolChoice(Word):
     """What a person may ask for; `adaptive` lets the evidence choose."""
 
     ADAPTIVE = "adaptive"
@@ -35,7 +34,7 @@ class ProtocolChoice(StrEnum):
     TCP = "tcp"
 
 
-class RouteKind(StrEnum):
+class RouteKind(Word):
     """How traffic reaches the application, as configured."""
 
     DIRECT = "direct"
@@ -43,7 +42,7 @@ class RouteKind(StrEnum):
     PRIVATE_ACCESS = "private_access"
 
 
-class Node(StrEnum):
+class Node(Word):
     """The places on a Cloud Path that an error can be anchored to."""
 
     CLIENT = "client"
@@ -57,14 +56,14 @@ class Node(StrEnum):
     DESTINATION = "destination"
 
 
-class Direction(StrEnum):
+class Direction(Word):
     """Forward runs towards the destination, reverse runs back towards the client."""
 
     FORWARD = "forward"
     REVERSE = "reverse"
 
 
-class Prober(StrEnum):
+class Prober(Word):
     """Who sent the probes of a leg."""
 
     AGENT = "agent"
@@ -74,7 +73,7 @@ class Prober(StrEnum):
 # --- the trace --------------------------------------------------------------------------------------------------------
 
 
-class Answer(StrEnum):
+class Answer(Word):
     """What kind of message answered a probe (RFC 792, RFC 4443, RFC 9293)."""
 
     TIME_EXCEEDED = "time_exceeded"
@@ -89,7 +88,7 @@ class Answer(StrEnum):
     OTHER_ICMP = "other_icmp"
 
 
-class LossClass(StrEnum):
+class LossClass(Word):
     """What a hop's missing answers mean.
 
     `none`: every probe was answered. `rate_limited`: answers missing here, not behind. `silent`: never answers, others
@@ -105,7 +104,7 @@ class LossClass(StrEnum):
     UNKNOWN = "unknown"
 
 
-class EndReason(StrEnum):
+class EndReason(Word):
     """Why a trace stopped."""
 
     REACHED = "reached"
@@ -118,16 +117,17 @@ class EndReason(StrEnum):
     NOT_TRACED = "not_traced"
 
 
-class Method(StrEnum):
-    """How probes leave and replies arrive: the rungs of the fallback ladder."""
+class Method(Word):
+    """How probes leave and replies arrive: the rungs of the fallback ladder, and the portable engine beside it."""
 
     RAW = "raw"
     ERROR_QUEUE = "error_queue"
     PING_SOCKET = "ping_socket"
     CONNECT = "connect"
+    SCAPY = "scapy"
 
 
-class FlowKind(StrEnum):
+class FlowKind(Word):
     """Which probes have the same flow identifiers, so that load balancers keep them on one path.
 
     `paris`: all. `per_round`: those of one round of TTLs; the rounds differ. `per_probe`: none.
@@ -138,14 +138,14 @@ class FlowKind(StrEnum):
     PER_PROBE = "per_probe"
 
 
-class StampSource(StrEnum):
+class StampSource(Word):
     """Who read the clock when a packet left or arrived."""
 
     KERNEL = "kernel"
     USER = "user"
 
 
-class RejectReason(StrEnum):
+class RejectReason(Word):
     """Why a datagram was not believed."""
 
     MALFORMED = "malformed"
@@ -176,6 +176,35 @@ class MplsLabel:
     mpls_ttl: int
 
 
+class InterfaceRole(Word):
+    """What an interface was to the probe, as its router says (RFC 5837 section 4.1)."""
+
+    INCOMING = "incoming"
+    SUB_IP_INCOMING = "sub_ip_incoming"
+    OUTGOING = "outgoing"
+    NEXT_HOP = "next_hop"
+
+
+@frozen
+class InterfaceInformation:
+    """What a router says of one of its interfaces (RFC 5837); None for what it leaves out."""
+
+    role: InterfaceRole
+    index: int | None = None
+    address: str | None = None
+    name: str | None = None
+    mtu: int | None = None
+
+
+@frozen
+class ExtensionObject:
+    """An RFC 4884 object that nobody here can read: its class, its c-type, the octets of its payload."""
+
+    class_number: int
+    c_type: int
+    octets: int
+
+
 @frozen
 class Place:
     """Where an address is, by an operator's database: an ISO 3166-1 code, and a city's name in English."""
@@ -186,7 +215,10 @@ class Place:
 
 @frozen
 class Responder:
-    """One address that answered at one hop with one kind of message."""
+    """One address that answered at one hop with one kind of message.
+
+    What is quoted is what the probe had become when it arrived there; `quoted_source` is None where it still was ours.
+    """
 
     address: str
     answer: Answer
@@ -196,8 +228,14 @@ class Responder:
     as_name: str | None = None
     place: Place | None = None
     reply_ttl: int | None = None
+    reply_tos: int | None = None
     quoted_ttl: int | None = None
+    quoted_tos: int | None = None
+    quoted_source: str | None = None
     mpls: tuple[MplsLabel, ...] = ()
+    interfaces: tuple[InterfaceInformation, ...] = ()
+    other_extensions: tuple[ExtensionObject, ...] = ()
+    malformed_extensions: bool = False
     rtt_us: tuple[int, ...] = ()
 
 
@@ -259,6 +297,46 @@ class Refusal:
     detail: str
 
 
+class TrialOutcome(Word):
+    """What became of one protocol on one leg: it reached the target, or why it did not, or was not used.
+
+    `no_answer`: silence, filtered or unheard. `unreachable`: somebody on the way refused to pass probes on. `middlebox`:
+    somebody else answered for the target. `blocked_locally`: the host's own firewall refused. `send_failed`: the host
+    refused for another reason. `not_opened`: no way to send could be opened. `cut_short`: ended before an answer could
+    come.
+    """
+
+    REACHED = "reached"
+    NO_ANSWER = "no_answer"
+    UNREACHABLE = "unreachable"
+    MIDDLEBOX = "middlebox"
+    BLOCKED_LOCALLY = "blocked_locally"
+    SEND_FAILED = "send_failed"
+    NOT_OPENED = "not_opened"
+    CUT_SHORT = "cut_short"
+
+
+@frozen
+class Trial:
+    """What one protocol met on a leg: what its choice rests on.
+
+    `traced`: it searched for the path, else it only asked the target; `chosen`: the leg shows its path. `rtt_us` is the
+    lowest round trip of the target's answers, `hops_found` of `hops` answered: None where nothing was traced.
+    """
+
+    protocol: Protocol
+    method: Method | None = None
+    outcome: TrialOutcome
+    chosen: bool = False
+    traced: bool = False
+    reached: bool | None = None
+    rtt_us: int | None = None
+    loss_ratio: float | None = None
+    hops_found: int | None = None
+    hops: int | None = None
+    reason: str
+
+
 @frozen
 class ReachedBy:
     """The answer that proves that the leg's end was reached."""
@@ -277,11 +355,138 @@ class Clocks:
     received: StampSource
 
 
+class SignKind(Word):
+    """What quotes and replies give away of a path.
+
+    `source_translated`: a quote has another source than was sent (NAT). `destination_translated`: a quote has another
+    destination (DNAT). `dscp_rewritten`, `ecn_rewritten`: the quoted traffic class differs. `congestion_marked`: a
+    router marked congestion (RFC 3168), as it may. `ttl_hidden`: a label-switched path hides routers (RFC 3443).
+    `ttl_rewritten`: the TTL was raised on the way. `asymmetric_return`: the way back has another length. `nat64`:
+    answers come through an IPv6/IPv4 translator (RFC 6052). `target_answers_early`: the target's own address says that
+    the probe expired: it is a translator's. `several_targets`: more than one machine answers under the target's address
+    (anycast, a balancer). `load_balanced`: several routers answer at one TTL. `middlebox`: somebody on the way answers
+    for the target.
+    """
+
+    SOURCE_TRANSLATED = "source_translated"
+    DESTINATION_TRANSLATED = "destination_translated"
+    DSCP_REWRITTEN = "dscp_rewritten"
+    ECN_REWRITTEN = "ecn_rewritten"
+    CONGESTION_MARKED = "congestion_marked"
+    TTL_HIDDEN = "ttl_hidden"
+    TTL_REWRITTEN = "ttl_rewritten"
+    ASYMMETRIC_RETURN = "asymmetric_return"
+    NAT64 = "nat64"
+    TARGET_ANSWERS_EARLY = "target_answers_early"
+    SEVERAL_TARGETS = "several_targets"
+    LOAD_BALANCED = "load_balanced"
+    MIDDLEBOX = "middlebox"
+
+
+@frozen
+class PathSign:
+    """One thing that quotes or replies give away, where it first shows: at which TTL, by whose answer.
+
+    `sent` and `seen` are the two values that differ; `evidence` says it in one sentence.
+    """
+
+    kind: SignKind
+    probe_ttl: int | None
+    address: str | None
+    sent: int | str | None
+    seen: int | str | None
+    evidence: str
+
+
+@frozen
+class Middlebox:
+    """Somebody who answers for the target, found by probes of two protocols with the same TTL.
+
+    At `probe_ttl` a probe of `protocol` was answered under the target's address, and one of `control_protocol` expired
+    at `address`. `target_ttl` is the TTL at which the target itself answered the control protocol, None where it did
+    not.
+    """
+
+    target: str
+    protocol: Protocol
+    port: int | None
+    answer: Answer
+    probe_ttl: int
+    address: str
+    control_protocol: Protocol
+    target_ttl: int | None
+    rtt_us: int
+    control_rtt_us: int
+    evidence: str
+
+
+class MtuStepKind(Word):
+    """How a path shows where it narrows.
+
+    `local`: this host's own routes or tunnels say so. `reported`: a router says so (RFC 1191, RFC 4443 section 3.2).
+    `black_hole`: larger packets vanish without a word (RFC 2923 section 2.1).
+    """
+
+    LOCAL = "local"
+    REPORTED = "reported"
+    BLACK_HOLE = "black_hole"
+
+
+class MtuCertainty(Word):
+    """How sure a path MTU is.
+
+    `exact`: a packet of this size arrived, and somebody said that one octet more is too big. `searched`: the same, but
+    the larger packet vanished again and again. `at_least`: a packet of this size arrived; no more could be told.
+    `unknown`: nothing could be told.
+    """
+
+    EXACT = "exact"
+    SEARCHED = "searched"
+    AT_LEAST = "at_least"
+    UNKNOWN = "unknown"
+
+
+@frozen
+class MtuStep:
+    """One place where the path narrows: behind the hop `probe_ttl` (0: this host; None: it could not be told where).
+
+    `mtu` is the largest packet that was seen to get past it. `reported_mtu` is what `reported_by` claims, which may be
+    wrong: 0 from routers older than RFC 1191.
+    """
+
+    probe_ttl: int | None
+    mtu: int
+    kind: MtuStepKind
+    reported_by: str | None = None
+    reported_mtu: int | None = None
+
+
+@frozen
+class PathMtu:
+    """What packets of different sizes say of a path; sizes are octets of whole IP packets.
+
+    `link_mtu` is the first interface's. `steps` are in the order of the path. `at_least` is the largest packet that
+    arrived, at the target, or at the hop `up_to_ttl` where the target answers no probe.
+    """
+
+    protocol: Protocol | None = None
+    method: Method | None = None
+    link_mtu: int | None = None
+    steps: tuple[MtuStep, ...] = ()
+    certainty: MtuCertainty = MtuCertainty.UNKNOWN
+    at_least: int | None = None
+    up_to_ttl: int | None = None
+    sent: int = 0
+    duration_us: int | None = None
+    reason: str | None = None
+
+
 @frozen
 class Leg:
     """One stretch of the Cloud Path between two nodes, traced or not.
 
-    A leg that could not be traced is there all the same: `reached` None, no hops, and the `reason` why.
+    A leg that could not be traced is there all the same: `reached` None, no hops, and the `reason` why. `signs` is None
+    where nothing was traced; `signs_not_observable` are those that these probes could not have shown.
     """
 
     from_: Node
@@ -299,16 +504,20 @@ class Leg:
     flow: FlowKind | None = None
     clocks: Clocks | None = None
     refused: tuple[Refusal, ...] = ()
+    tried: tuple[Trial, ...] = ()
     reached: bool | None = None
     reached_by: ReachedBy | None = None
     end_reason: EndReason = EndReason.NOT_TRACED
     reason: str | None = None
     loss_ratio: float | None = None
     path_mtu: int | None = None
+    mtu: PathMtu | None = None
     end_to_end: EndToEnd | None = None
     hops: tuple[Hop, ...] = ()
     send_failures: tuple[SendFailure, ...] = ()
     rejected_replies: dict[str, int] | None = None
+    signs: tuple[PathSign, ...] | None = None
+    signs_not_observable: tuple[SignKind, ...] = ()
     duration_us: int | None = None
 
 
@@ -354,7 +563,7 @@ class Route:
     failure: Failure | None = None
 
 
-class NeighbourState(StrEnum):
+class NeighbourState(Word):
     """Neighbour cache states (RFC 4861 section 7.3.2 and the kernel's own)."""
 
     INCOMPLETE = "incomplete"
@@ -386,7 +595,7 @@ class Resolver:
     port: int = 53
 
 
-class ChangeKind(StrEnum):
+class ChangeKind(Word):
     """What part of the network's state changed."""
 
     LINK = "link"
@@ -436,7 +645,7 @@ class Network:
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-class Transport(StrEnum):
+class Transport(Word):
     """The transport under an application's exchange (OpenTelemetry `network.transport`)."""
 
     UDP = "udp"
@@ -469,7 +678,7 @@ class DnsQuery:
     duration_us: int | None = None
 
 
-class NameSource(StrEnum):
+class NameSource(Word):
     """Who knew the addresses of a name."""
 
     LITERAL = "literal"
@@ -478,7 +687,7 @@ class NameSource(StrEnum):
     SYSTEM = "system"
 
 
-class Role(StrEnum):
+class Role(Word):
     """What an address or a name is to the sample."""
 
     DESTINATION = "destination"
@@ -531,7 +740,7 @@ class Reachability:
     failure: Failure | None = None
 
 
-class ProxyMode(StrEnum):
+class ProxyMode(Word):
     """Where the proxy setting came from."""
 
     NONE = "none"
@@ -585,7 +794,7 @@ class Target:
     edge_port: int | None = None
 
 
-class NdrSetting(StrEnum):
+class NdrSetting(Word):
     """What the administrator says of a No Default Route network."""
 
     AUTO = "auto"
@@ -604,6 +813,7 @@ class Sample:
     ndr: NdrSetting = NdrSetting.AUTO
     dns: tuple[DnsCheck, ...] = ()
     proxy: Proxy | None = None
+    middlebox: Middlebox | None = None
     reachability: tuple[Reachability, ...] = ()
     legs: tuple[Leg, ...] = ()
     agent_failures: tuple[AgentFailure, ...] = ()

@@ -1,11 +1,17 @@
 """The closed list of ways an operation fails, and how an OSError maps onto it."""
 
+from __future__ import annotations
+
 import errno
-from enum import StrEnum
-from typing import Final
+
+from probes.word import Word
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 
-class Failure(StrEnum):
+class Failure(Word):
     """One name for each way that something asked of the network or the host can fail.
 
     A failure of the network is a value, never an exception.
@@ -53,7 +59,7 @@ class Failure(StrEnum):
     OTHER = "other"
 
 
-class Operation(StrEnum):
+class Operation(Word):
     """What was being done; the same errno means different things to different calls."""
 
     OPEN = "open"

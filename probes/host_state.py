@@ -1,28 +1,20 @@
 """The host's network as facts: what the kernel's entries amount to, with nothing read here."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from __future__ import annotations
 
-from probes.facts import (
-    Family,
-    Interface,
-    InterfaceAddress,
-    Neighbour,
-    NeighbourState,
-    Resolver,
-    Route,
-)
-from probes.wire.netlink_entries import (
-    RT_TABLE_LOCAL,
-    RT_TABLE_MAIN,
-    RTN_UNICAST,
-    AddressEntry,
-    LinkEntry,
-    NeighbourEntry,
-    RouteEntry,
-    RuleEntry,
-)
+import hashlib
+
+from probes.facts import Family, Interface, InterfaceAddress, Neighbour, NeighbourState, Route
+from probes.wire.netlink_entries import RT_TABLE_LOCAL, RT_TABLE_MAIN, RTN_UNICAST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Final
+
+    from probes.facts import Resolver
+    from probes.wire.netlink_entries import AddressEntry, LinkEntry, NeighbourEntry, RouteEntry, RuleEntry
+
 
 # One NUD_* bit each (linux/neighbour.h).
 _STATES: Final = {

@@ -6,14 +6,20 @@ lifetimes, neighbours, and interfaces and prefixes that the sample does not use 
 the end misses a change that is undone in between, so the kernel's events are read as well, one by one.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, assert_never
+from __future__ import annotations
 
-from probes.facts import ChangeKind, Interface, Network, NetworkChange, Resolver, Route
-from probes.frozen import frozen
-from probes.route_watch import RouteLookup, RouteNews, WatchedRoute
+from probes.facts import ChangeKind, NetworkChange
+from probes.frozen import frozen, mutable
+from probes.route_watch import RouteLookup, WatchedRoute
 from probes.wire.netlink_entries import AddressEntry, LinkEntry, RouteEntry, RuleEntry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final
+
+    from probes.facts import Interface, Network, Resolver, Route
+    from probes.route_watch import RouteNews
 
 
 @frozen
@@ -52,7 +58,7 @@ _TUNNEL_KINDS: Final = frozenset(
 _TUNNEL_NAMES: Final = ("tun", "tap", "wg", "ppp", "gre", "ipsec", "vti", "xfrm", "tailscale", "nordlynx")
 
 
-@dataclass(slots=True)
+@mutable
 class _Link:
     """What is known of one interface."""
 
@@ -153,6 +159,8 @@ class NetworkWatch:
             case Slept():
                 self._slept(event)
             case _:
+                from typing import assert_never  # noqa: PLC0415 - never loaded
+
                 assert_never(event)
 
     # --- links --------------------------------------------------------------------------------------------------------

@@ -1,12 +1,18 @@
 """Which proxy applies to a target: the one that was named, the environment's, or none."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from ipaddress import ip_address, ip_network
-from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from probes.facts import ProxyMode
 from probes.frozen import frozen, frozen_positional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
 
 # Where proxies are taken to listen when the URL does not say (8080 is IANA's `http-alt`).
 _DEFAULT_PORTS: Final = {"http": 8080, "https": 443}

@@ -1,11 +1,17 @@
 """What /etc/resolv.conf says: resolvers, search list and options, read as the C library reads it (resolv.conf(5))."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from ipaddress import ip_address
-from typing import Final
 
 from probes.facts import Resolver
 from probes.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
 
 # The C library's own bounds: MAXNS, RES_MAXNDOTS, RES_MAXRETRANS, RES_MAXRETRY (resolv.h).
 _MAX_RESOLVERS: Final = 3

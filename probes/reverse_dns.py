@@ -1,20 +1,29 @@
 """What names belong to addresses: which resolver to ask, when to ask the next one, when to stop."""
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Final
+from __future__ import annotations
 
-from probes.dns_exchange import Question, Reply
-from probes.facts import Resolver, Transport
-from probes.failure import Failure
+import itertools
+from ipaddress import ip_address
+
+from probes.dns_exchange import Question
+from probes.facts import Transport
+from probes.frozen import mutable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.dns_exchange import Reply
+    from probes.facts import Resolver
+    from probes.failure import Failure
+
 
 # A resolver that has not answered by then has a neighbour asked as well; most answer from their cache in a few ms.
 _NEXT_RESOLVER_AFTER_S: Final = 0.15
 
 
-@dataclass(slots=True)
+@mutable
 class _Wanted:
     address: str
     asked: int = 0

@@ -1,8 +1,13 @@
 """What a host lets the agent do, as facts: which sockets open, how its clock is kept."""
 
-from probes.facts import Family, Method, Protocol
-from probes.failure import Failure
+from __future__ import annotations
+
 from probes.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from probes.facts import Family, Method, Protocol
+    from probes.failure import Failure
 
 
 @frozen

@@ -4,12 +4,19 @@ A look-up tells what holds now; entries tell what held for a moment. Interface, 
 entry that comes back with another metric is no change.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from ipaddress import ip_address, ip_network
 
 from probes.facts import ChangeKind, Route
 from probes.frozen import frozen
-from probes.wire.netlink_entries import RTN_UNICAST, RouteEntry
+from probes.wire.netlink_entries import RTN_UNICAST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from probes.wire.netlink_entries import RouteEntry
 
 
 @frozen

@@ -3,13 +3,34 @@
 Plans are pure and see only these types; `probes.drivers` carries them over real sockets, the simulation over none.
 """
 
-from collections.abc import Sequence
-from typing import Final
-from typing import Protocol as Interface
+from __future__ import annotations
 
-from probes.facts import Answer, Clocks, Family, FlowKind, Icmp, Method, MplsLabel, Protocol, RejectReason, StampSource
-from probes.failure import Failure
 from probes.frozen import frozen, frozen_positional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+    from typing import Protocol as Interface
+
+    from probes.facts import (
+        Answer,
+        Clocks,
+        ExtensionObject,
+        Family,
+        FlowKind,
+        Icmp,
+        InterfaceInformation,
+        Method,
+        MplsLabel,
+        Protocol,
+        RejectReason,
+        StampSource,
+    )
+    from probes.failure import Failure
+else:
+    Interface = object
+
 
 _PORTS: Final = 65536
 _OWN_PORTS: Final = 512
@@ -20,7 +41,7 @@ class Flow:
     """The addresses and ports that all probes of one trace share; addresses are bare, without a zone.
 
     For ICMP both ports are None and `icmp_id` is the identifier of RFC 792. `source_port` is None where it differs
-    between probes (TCP: `Driver.flow_kind` says how).
+    between probes (TCP: `Driver.flow_kind` says how). `tos` is the type of service or traffic class of the probes.
     """
 
     family: Family
@@ -30,6 +51,7 @@ class Flow:
     source_port: int | None = None
     destination_port: int | None = None
     icmp_id: int | None = None
+    tos: int = 0
 
     def own_port(self, number: int) -> int:
         """Return the destination port of a UDP probe that has one of its own: 512 ports from the flow's on.
@@ -63,6 +85,9 @@ class Identity:
 class Probe:
     """One packet to send. `number` is unique inside the trace, 0 upwards.
 
+    `size` asks for a whole IP packet of so many octets, header included, that nobody may fragment (Don't Fragment, and past
+    the kernel's own path-MTU cache); None: as small as usual.
+
     `own_port` asks for a port of the probe's own. UDP: the destination port `Flow.own_port(number)`, the only identity
     that a quote cut at 28 bytes leaves visible to a socket without privilege. TCP by raw sockets: a source port that no
     probe in flight shares, because a destination answers one SYN for each pair of ports. Else it changes nothing.
@@ -72,6 +97,7 @@ class Probe:
     probe_ttl: int
     identity: Identity
     own_port: bool = False
+    size: int | None = None
 
 
 @frozen_positional
@@ -102,12 +128,29 @@ class Quote:
     tcp_sequence: int | None = None
     token: bytes | None = None
     quoted_ttl: int | None = None
+    quoted_tos: int | None = None
     number: int | None = None
 
 
 @frozen
+class Extensions:
+    """What the objects behind a quote say (RFC 4884): labels, interfaces, and what nobody here can read.
+
+    `malformed` says that something in them broke its own format; what was read before it is kept.
+    """
+
+    mpls: tuple[MplsLabel, ...] = ()
+    interfaces: tuple[InterfaceInformation, ...] = ()
+    others: tuple[ExtensionObject, ...] = ()
+    malformed: bool = False
+
+
+@frozen
 class Received:
-    """One reply as it came, parsed but not believed: `sender` is who claims to have sent it."""
+    """One reply as it came, parsed but not believed: `sender` is who claims to have sent it.
+
+    `next_hop_mtu` is what it claims a narrower link takes (RFC 1191 section 4, RFC 4443 section 3.2); 0 as old routers say.
+    """
 
     sender: str
     answer: Answer
@@ -115,7 +158,14 @@ class Received:
     quote: Quote
     icmp: Icmp | None = None
     reply_ttl: int | None = None
-    mpls: tuple[MplsLabel, ...] = ()
+    reply_tos: int | None = None
+    next_hop_mtu: int | None = None
+    extensions: Extensions | None = None
+
+    @property
+    def mpls(self) -> tuple[MplsLabel, ...]:
+        """Return the labels with which the probe arrived, outermost first."""
+        return () if self.extensions is None else self.extensions.mpls
 
 
 @frozen_positional
@@ -129,12 +179,14 @@ class Unreadable:
 class LocalError:
     """The host's own verdict on an earlier probe (neighbour unreachable, packet too big for the link).
 
-    `number` names the probe where the channel can, else None: the error concerns the flow.
+    `number` names the probe where the channel can, else None: the error concerns the flow. `mtu` is what the link takes,
+    where the host says it.
     """
 
     failure: Failure
     offender: str | None
     number: int | None
+    mtu: int | None = None
 
 
 Event = Received | Unreadable | LocalError
@@ -146,38 +198,30 @@ class Driver(Interface):
     @property
     def flow(self) -> Flow:
         """Return the flow that every probe shares."""
-        ...
 
     @property
     def method(self) -> Method:
         """Return how probes leave and replies arrive."""
-        ...
 
     @property
     def flow_kind(self) -> FlowKind:
         """Return whether load balancers see one flow or many."""
-        ...
 
     @property
     def clocks(self) -> Clocks:
         """Return who stamps sending and receiving."""
-        ...
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one probe now; return when it left, or why the host refused."""
-        ...
 
     def receive(self) -> Sequence[Event]:
         """Return what has arrived, oldest first, without waiting."""
-        ...
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptors to wait on; they may change after `send` and `receive`."""
-        ...
 
     def close(self) -> None:
         """Give everything back."""
-        ...
 
 
 class Waiter(Interface):
@@ -185,4 +229,3 @@ class Waiter(Interface):
 
     def wait(self, drivers: Sequence[Driver], until: float) -> None:
         """Return when one of the drivers is readable, a watched descriptor is, or monotonic time reaches `until`."""
-        ...

@@ -1,9 +1,14 @@
 """What a person may name as a target: a host, an address, either with a port, or a URL."""
 
-from typing import Final
+from __future__ import annotations
 
 from probes.facts import Family, Target
 from probes.frozen import frozen_positional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 # No name is longer (RFC 1035 section 2.3.4), and no URL needs to be.
 _LONGEST_TARGET: Final = 2_048

@@ -5,11 +5,10 @@ middle, then columns go in the order of `DROP_ORDER`; last of all addresses are 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
 from typing import Final
 
 from agent.views.style import Paint, Style
-from probes.frozen import frozen
+from probes.frozen import field, frozen, replace
 
 
 @frozen

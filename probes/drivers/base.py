@@ -1,19 +1,33 @@
 """What every driver has: its flow, how it works, and one socket to send and read by."""
 
-import socket
-from collections.abc import Sequence
-from typing import Final
+from __future__ import annotations
 
-from probes.clock import Clock
-from probes.drivers.endpoint import Endpoint
+import _socket as socket
+import os
+
 from probes.drivers.own_host import send_bounded
+from probes.drivers.sockets import LONGEST, keep_whole
 from probes.drivers.stamps import StampReader
-from probes.facts import Clocks, FlowKind, Method, StampSource
-from probes.failure import Failure
-from probes.seam import Event, Flow, Received, Stamp
+from probes.facts import Clocks, Family, FlowKind, StampSource
+from probes.seam import Received
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.drivers.endpoint import Endpoint
+    from probes.facts import Method
+    from probes.failure import Failure
+    from probes.seam import Event, Flow, Probe, Stamp
+
 
 # Datagrams read by one call, so that a flood cannot hold the loop.
 MOST_AT_ONCE: Final = 256
+# RFC 791 section 3.1 and RFC 8200 section 3: the header, and the longest datagram without a jumbo payload option.
+IP_HEADER_LENGTH: Final = {Family.IPV4: 20, Family.IPV6: 40}
+MOST_OCTETS: Final = 65_535
 
 
 class SocketDriver:
@@ -39,6 +53,8 @@ class SocketDriver:
         self._stamps = StampReader(clock)
         self._hearing = tuple(hearing)
         self._silent = tuple(silent)
+        self._longest = LONGEST
+        self._noise = b""
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptors of the sockets that hear."""
@@ -48,6 +64,21 @@ class SocketDriver:
         """Close every socket."""
         for each in (*self._hearing, *self._silent):
             each.close()
+
+    def _padding(self, probe: Probe, used: int) -> bytes:
+        """Return what brings a probe to its size, where `used` octets stand behind its IP header already.
+
+        No link can compress it, and a link that compresses would seem wider than it is. A socket that has sent such a
+        probe sends whole packets only, and may be answered by one as long.
+        """
+        if probe.size is None:
+            return b""
+        if self._longest < MOST_OCTETS:
+            self._longest = MOST_OCTETS
+            self._noise = os.urandom(MOST_OCTETS)
+            for each in (*self._hearing, *self._silent):
+                keep_whole(each, self._numbers)
+        return self._noise[: max(0, probe.size - IP_HEADER_LENGTH[self.flow.family] - used)]
 
     def _send(self, sending: socket.socket, probe_ttl: int, data: bytes, port: int) -> Stamp | Failure:
         """Send `data` with a TTL; return when, read right before the call that sent it."""

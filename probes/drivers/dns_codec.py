@@ -1,16 +1,23 @@
 """DNS messages to bytes and back, by dnspython; nothing is sent from here."""
 
+from __future__ import annotations
+
 import os
 import sys
 from enum import Enum
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
 
-from probes.dns_exchange import Question, Reply
+from probes.dns_exchange import Reply
 from probes.facts import ExtendedDnsError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from dns.message import Message
+
+    from probes.dns_exchange import Question
+
 
 # The size that no path fragments (DNS flag day 2020; RFC 9715 section 3.1 allows up to 1,400).
 _UDP_PAYLOAD_BYTES: Final = 1232
@@ -85,7 +92,7 @@ def decoded(sent: bytes, data: bytes) -> Reply | Unusable:
         return Reply(rcode="NOERROR", truncated=True) if data[2] & _TRUNCATED_BIT else Unusable.MALFORMED
 
 
-def _reply(message: "Message") -> Reply:
+def _reply(message: Message) -> Reply:
     import dns.edns  # noqa: PLC0415 - see `load_dnspython`
     import dns.flags  # noqa: PLC0415
     import dns.message  # noqa: PLC0415

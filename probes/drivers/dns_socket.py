@@ -1,23 +1,33 @@
 """Carries DNS questions to resolvers and answers back: sockets of ours, one loop for all questions at once."""
 
+from __future__ import annotations
+
 import select
 import socket
 import struct
 import threading
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Final, Protocol, Self, assert_never
+from typing import Protocol, assert_never
 
 from probes.address_order import in_order_of_preference
-from probes.clock import Clock
 from probes.dns_check import BOTH_FAMILIES, NameAsked, NameCheck
-from probes.dns_exchange import Question, Reply
+from probes.dns_exchange import Reply
 from probes.drivers.dns_codec import Unusable, decoded, encoded
-from probes.facts import DnsCheck, Family, NameSource, Resolver, Role, Route, Transport
+from probes.facts import NameSource, Transport
 from probes.failure import Failure, Operation, failure_of
-from probes.resolv_conf import ResolvConf
+from probes.frozen import replace
 from probes.reverse_dns import ReverseNames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Final, Self
+
+    from probes.clock import Clock
+    from probes.dns_exchange import Question
+    from probes.facts import DnsCheck, Family, Resolver, Role, Route
+    from probes.resolv_conf import ResolvConf
+
 
 _LARGEST_MESSAGE: Final = 65_535
 _LENGTH: Final = struct.Struct("!H")

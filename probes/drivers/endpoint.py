@@ -1,12 +1,22 @@
 """Both ends of a flow, as the host's routes decide them."""
 
-import errno
-import socket
-from typing import Final, NamedTuple
+from __future__ import annotations
 
-from probes.drivers.linux import NUMBERS, Numbers
-from probes.facts import Family, Protocol
+import _socket as socket
+import errno
+
+from probes.drivers.linux import NUMBERS
+from probes.facts import Family
 from probes.failure import Failure, Operation, failure_of
+from probes.frozen import frozen_positional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from probes.drivers.linux import Numbers
+    from probes.facts import Protocol
+
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
@@ -16,7 +26,8 @@ _SOME_PORT: Final = 33434
 _LINK_LOCAL: Final = 0xFE80 >> 6
 
 
-class Endpoint(NamedTuple):
+@frozen_positional
+class Endpoint:
     """Where the probes of one flow start and end; addresses are bare, the zone is a number beside them."""
 
     family: Family
@@ -82,13 +93,8 @@ def find_endpoint(
     try:
         zone = _zone(zone_name or source_zone or interface or "")
         interface_index = _zone(interface or "")
-        with socket.socket(numbers.address_family, socket.SOCK_DGRAM) as asking:
-            if interface is not None:
-                asking.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
-            if bare_source:
-                asking.bind(_socket_address(family, bare_source, 0, zone))
-            asking.connect(_socket_address(family, address, port or _SOME_PORT, zone))
-            found = asking.getsockname()[0]
+        local = _socket_address(family, bare_source, 0, zone) if bare_source else None
+        found = _source_to(_socket_address(family, address, port or _SOME_PORT, zone), family, local, interface)
     except OSError as error:
         return failure_of(error, Operation.CONNECT), _words(error, destination, source, interface)
     return Endpoint(
@@ -102,6 +108,21 @@ def find_endpoint(
         interface_index=interface_index,
         tos=tos,
     )
+
+
+def _source_to(remote: SocketAddress, family: Family, local: SocketAddress | None, interface: str | None) -> str:
+    """Return the address that the host's routes would send from; OSError where there is no way."""
+    asking = socket.socket(NUMBERS[family].address_family, socket.SOCK_DGRAM)
+    try:
+        if interface is not None:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+        if local is not None:
+            asking.bind(local)
+        asking.connect(remote)
+        source: str = asking.getsockname()[0]
+        return source
+    finally:
+        asking.close()
 
 
 def _socket_address(family: Family, address: str, port: int, zone: int) -> SocketAddress:

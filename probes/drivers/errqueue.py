@@ -1,32 +1,44 @@
 """The error queue: ICMP errors told to the socket that sent, without any privilege (ip(7), IP_RECVERR)."""
 
-import socket
-import struct
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Final, NamedTuple
+from __future__ import annotations
 
-from probes.drivers.linux import EXTENDED_ERROR, EXTENDED_ERROR_LENGTH, MSG_ERRQUEUE, ORIGIN_LOCAL, Numbers
-from probes.drivers.sockets import Datagram, read_datagram
-from probes.drivers.stamps import StampReader
+import _socket as socket
+import struct
+
+from probes.drivers.linux import EXTENDED_ERROR, EXTENDED_ERROR_LENGTH, MSG_ERRQUEUE, ORIGIN_LOCAL
+from probes.drivers.sockets import read_datagram
 from probes.facts import Icmp, RejectReason
-from probes.failure import Operation, failure_of
-from probes.seam import Event, Flow, LocalError, Quote, Received, Unreadable
+from probes.failure import Failure, Operation, failure_of
+from probes.frozen import frozen_positional, replace
+from probes.seam import LocalError, Received, Unreadable
 from probes.wire.answers import protocol_number
-from probes.wire.icmp import answer_kind
-from probes.wire.icmp_extensions import parse_mpls
+from probes.wire.icmp import answer_kind, is_too_big
+from probes.wire.icmp_extensions import read_extensions
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from probes.drivers.linux import Numbers
+    from probes.drivers.sockets import Datagram
+    from probes.drivers.stamps import StampReader
+    from probes.seam import Event, Flow, Quote
+
 
 _EXTENDED: Final = struct.Struct(EXTENDED_ERROR)
 
 
-class QueuedError(NamedTuple):
+@frozen_positional
+class QueuedError:
     """One entry of an error queue; `offender` is None where the kernel names none."""
 
     datagram: Datagram
     errno: int
     origin: int
     icmp: Icmp
+    info: int
     extensions_at: int
     offender: str | None
 
@@ -38,9 +50,10 @@ def read_queued_error(opened: socket.socket, numbers: Numbers) -> QueuedError | 
         return None
     control = datagram.control.get((numbers.level, numbers.receive_errors), b"")
     if len(control) < EXTENDED_ERROR_LENGTH:
-        return QueuedError(datagram, 0, ORIGIN_LOCAL, Icmp(type=0, code=0), 0, None)
-    errno, origin, kind, code, extensions_at = _EXTENDED.unpack_from(control)
-    return QueuedError(datagram, errno, origin, Icmp(type=kind, code=code), extensions_at, _offender(control, numbers))
+        return QueuedError(datagram, 0, ORIGIN_LOCAL, Icmp(type=0, code=0), 0, 0, None)
+    errno, origin, kind, code, info, extensions_at = _EXTENDED.unpack_from(control)
+    offender = _offender(control, numbers)
+    return QueuedError(datagram, errno, origin, Icmp(type=kind, code=code), info, extensions_at, offender)
 
 
 def event_of(
@@ -58,11 +71,11 @@ def event_of(
     """
     if error.origin == ORIGIN_LOCAL:
         failure = failure_of(OSError(error.errno, ""), Operation.RECEIVE)
-        return LocalError(failure, error.offender, None)
+        mtu = error.info if failure is Failure.MESSAGE_TOO_LONG else None
+        return LocalError(failure, error.offender, None, mtu)
     extensions_at = error.extensions_at or len(error.datagram.data)
     try:
         quote = quoted(error.datagram.data[:extensions_at])
-        mpls = parse_mpls(error.datagram.data[extensions_at:])
     except MalformedDatagram:
         return Unreadable(RejectReason.MALFORMED)
     return Received(
@@ -77,7 +90,9 @@ def event_of(
         ),
         icmp=error.icmp,
         reply_ttl=error.datagram.ttl(numbers),
-        mpls=mpls,
+        reply_tos=error.datagram.tos(numbers),
+        next_hop_mtu=error.info if is_too_big(flow.family, error.icmp.type, error.icmp.code) else None,
+        extensions=read_extensions(error.datagram.data[extensions_at:]),
     )
 
 

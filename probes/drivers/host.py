@@ -1,17 +1,25 @@
 """The host's own state, read when asked: interfaces, routes, neighbours, resolvers, hosts file and identity."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
 from probes.drivers import host_fallback
 from probes.drivers.netlink import Netlink, NetlinkError
-from probes.facts import AgentFailure, Interface, Neighbour, Network, Route
+from probes.facts import AgentFailure, Network
 from probes.frozen import frozen
 from probes.host_state import default_routes_of, epoch_of, interfaces_of, neighbours_of
 from probes.resolv_conf import ResolvConf, parse_resolv_conf
+from probes.word import Word
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.facts import Interface, Neighbour, Route
+
 
 # Any fixed value does; it must only never change, or every agent gets a new name (machine-id(5)).
 _APPLICATION_ID: Final = b"cloudpath-agent/1"
@@ -30,7 +38,7 @@ class HostPaths:
     ipv6_routes: Path = Path("/proc/net/ipv6_route")
 
 
-class AgentIdSource(StrEnum):
+class AgentIdSource(Word):
     """What an agent id was made from; a random one lasts for this process only."""
 
     MACHINE_ID = "machine_id"

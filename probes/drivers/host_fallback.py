@@ -4,13 +4,19 @@ A sandbox without AF_NETLINK is the case. What cannot be known this way (carrier
 of look-ups, other tables, neighbours) is None or absent.
 """
 
+from __future__ import annotations
+
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final
 
 from probes.facts import Family, Interface, InterfaceAddress, Route
 from probes.failure import Operation, failure_of
 from probes.wire.netlink_entries import RT_TABLE_MAIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 # Any port does: connect() on a UDP socket sends nothing, it only looks the way up.
 _ANY_PORT: Final = 9

@@ -1,13 +1,21 @@
 """Whether a proxy lets a CONNECT through to the target: the first bytes of HTTP/1.1, no more."""
 
+from __future__ import annotations
+
 import base64
 import socket
-from typing import Final
 
-from probes.clock import Clock
-from probes.facts import DnsCheck, Proxy, ProxyMode
+from probes.facts import Proxy, ProxyMode
 from probes.failure import Failure, Operation, failure_of
-from probes.proxy import ProxyChoice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.facts import DnsCheck
+    from probes.proxy import ProxyChoice
+
 
 # No proxy needs more for a status line and its headers; one that sends more is not read to the end.
 _LARGEST_HEAD: Final = 16_384

@@ -4,14 +4,22 @@ icmplib stamps with the wall clock, close to the wire; a monotonic reading round
 tells failures as text; here they are read from the errors behind its own.
 """
 
+from __future__ import annotations
+
 import os
 import socket
-from typing import Any, Final
 
-from probes.clock import Clock
-from probes.facts import Answer, Family, Icmp, Protocol, Reachability, Role
+from probes.facts import Answer, Family, Icmp, Protocol, Reachability
 from probes.failure import Failure, Operation, failure_of
 from probes.wire.icmp import answer_kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from probes.clock import Clock
+    from probes.facts import Role
+
 
 _ERRORS: Final = frozenset({Answer.DESTINATION_UNREACHABLE, Answer.TIME_EXCEEDED, Answer.PACKET_TOO_BIG})
 

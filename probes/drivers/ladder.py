@@ -1,45 +1,81 @@
 """The fallback ladder: the best way to probe that this host allows, and why the better ones were refused."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final, NamedTuple
+from __future__ import annotations
 
-from probes.clock import Clock
 from probes.drivers.endpoint import Endpoint, find_endpoint
-from probes.drivers.ping_socket import PingSocket
-from probes.drivers.raw_icmp import RawIcmp
-from probes.drivers.raw_tcp import RawTcp
-from probes.drivers.raw_udp import RawUdp
-from probes.drivers.tcp_connect import TcpConnect
-from probes.drivers.unprivileged_udp import UnprivilegedUdp
-from probes.facts import Family, Method, Protocol, Refusal
+from probes.facts import Method, Protocol, Refusal
 from probes.failure import Failure, Operation, failure_of
-from probes.seam import Driver
+from probes.frozen import frozen_positional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.facts import Family
+    from probes.seam import Driver
+
+    RandomBytes = Callable[[int], bytes]
+    Open = Callable[[Endpoint, Clock, RandomBytes], Driver]
+
 
 # traceroute's first UDP port, and the port that an application most likely has.
 DEFAULT_PORTS: Final = {Protocol.ICMP: None, Protocol.UDP: 33434, Protocol.TCP: 443}
-_PING_GROUPS: Final = Path("/proc/sys/net/ipv4/ping_group_range")
-
-RandomBytes = Callable[[int], bytes]
+_PING_GROUPS: Final = "/proc/sys/net/ipv4/ping_group_range"
 
 
-class _Rung(NamedTuple):
+@frozen_positional
+class _Rung:
     """One way to probe with one protocol."""
 
     method: Method
-    open: Callable[[Endpoint, Clock, RandomBytes], Driver]
+    open: Open
+
+
+# Each way is a module of its own, and a trace needs one to three of the six.
+
+
+def _raw_icmp(endpoint: Endpoint, clock: Clock, random_bytes: RandomBytes) -> Driver:
+    from probes.drivers.raw_icmp import RawIcmp  # noqa: PLC0415
+
+    return RawIcmp(endpoint, clock, random_bytes)
+
+
+def _ping_socket(endpoint: Endpoint, clock: Clock, random_bytes: RandomBytes) -> Driver:
+    from probes.drivers.ping_socket import PingSocket  # noqa: PLC0415
+
+    return PingSocket(endpoint, clock, random_bytes)
+
+
+def _raw_udp(endpoint: Endpoint, clock: Clock, _: RandomBytes) -> Driver:
+    from probes.drivers.raw_udp import RawUdp  # noqa: PLC0415
+
+    return RawUdp(endpoint, clock)
+
+
+def _unprivileged_udp(endpoint: Endpoint, clock: Clock, _: RandomBytes) -> Driver:
+    from probes.drivers.unprivileged_udp import UnprivilegedUdp  # noqa: PLC0415
+
+    return UnprivilegedUdp(endpoint, clock)
+
+
+def _raw_tcp(endpoint: Endpoint, clock: Clock, _: RandomBytes) -> Driver:
+    from probes.drivers.raw_tcp import RawTcp  # noqa: PLC0415
+
+    return RawTcp(endpoint, clock)
+
+
+def _tcp_connect(endpoint: Endpoint, clock: Clock, _: RandomBytes) -> Driver:
+    from probes.drivers.tcp_connect import TcpConnect  # noqa: PLC0415
+
+    return TcpConnect(endpoint, clock)
 
 
 _LADDERS: Final = {
-    Protocol.ICMP: (_Rung(Method.RAW, RawIcmp), _Rung(Method.PING_SOCKET, PingSocket)),
-    Protocol.UDP: (
-        _Rung(Method.RAW, lambda endpoint, clock, _: RawUdp(endpoint, clock)),
-        _Rung(Method.ERROR_QUEUE, lambda endpoint, clock, _: UnprivilegedUdp(endpoint, clock)),
-    ),
-    Protocol.TCP: (
-        _Rung(Method.RAW, lambda endpoint, clock, _: RawTcp(endpoint, clock)),
-        _Rung(Method.CONNECT, lambda endpoint, clock, _: TcpConnect(endpoint, clock)),
-    ),
+    Protocol.ICMP: (_Rung(Method.RAW, _raw_icmp), _Rung(Method.PING_SOCKET, _ping_socket)),
+    Protocol.UDP: (_Rung(Method.RAW, _raw_udp), _Rung(Method.ERROR_QUEUE, _unprivileged_udp)),
+    Protocol.TCP: (_Rung(Method.RAW, _raw_tcp), _Rung(Method.CONNECT, _tcp_connect)),
 }
 
 
@@ -116,6 +152,7 @@ def _detail(method: Method, failure: Failure, error: OSError) -> str:
 def _ping_groups() -> str:
     """Return the groups that may open ping sockets, first and last."""
     try:
-        return " ".join(_PING_GROUPS.read_text("ascii").split())
+        with open(_PING_GROUPS, encoding="ascii") as ranges:  # noqa: PTH123 - pathlib takes 5 ms to load
+            return " ".join(ranges.read().split())
     except OSError:
         return "unknown"

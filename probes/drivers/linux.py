@@ -1,17 +1,26 @@
 """Numbers of the Linux socket interface that Python has no names for, and how the two families differ in them."""
 
-import socket
-from typing import Final, NamedTuple
+from __future__ import annotations
+
+import _socket as socket
 
 from probes.facts import Family
+from probes.frozen import frozen_positional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 # asm-generic/socket.h; the kernel's stamps are two native longs there.
 SO_TIMESTAMPNS: Final = 35
 SO_ATTACH_FILTER: Final = 26
+# linux/in.h and linux/in6.h: send whole or not at all, and never mind what is known of the path's MTU.
+PMTUDISC_PROBE: Final = 3
 MSG_ERRQUEUE: Final = 0x2000
 # linux/errqueue.h: struct sock_extended_err is errno, origin, type, code, pad, info, data; the offender's sockaddr
-# follows. With the RFC 4884 option `data` starts with the offset of the extension structure behind the quote.
-EXTENDED_ERROR: Final = "=IBBBx4xH2x"
+# follows. `info` is the MTU of a packet that was too big. With the RFC 4884 option `data` starts with the offset of the extension structure behind the quote.
+EXTENDED_ERROR: Final = "=IBBBxIH2x"
 EXTENDED_ERROR_LENGTH: Final = 16
 ORIGIN_LOCAL: Final = 1
 # linux/icmp.h and linux/icmpv6.h: a bit for each type that must not pass.
@@ -26,18 +35,22 @@ TCP_INFO_LENGTH: Final = 104
 TCP_SYN_SENT: Final = 2
 
 
-class Numbers(NamedTuple):
+@frozen_positional
+class Numbers:
     """One family's option and message numbers, and where an offender's address lies behind an extended error."""
 
-    address_family: socket.AddressFamily
+    address_family: int
     level: int
     probe_ttl: int
     receive_ttl: int
     ttl_message: int
     traffic_class: int
+    receive_traffic_class: int
     receive_errors: int
     receive_extensions: int
     unicast_interface: int
+    path_mtu_discovery: int
+    never_fragment: int | None
     address_offset: int
     address_length: int
 
@@ -50,9 +63,12 @@ NUMBERS: Final = {
         receive_ttl=12,
         ttl_message=socket.IP_TTL,
         traffic_class=socket.IP_TOS,
+        receive_traffic_class=13,
         receive_errors=11,
         receive_extensions=26,
         unicast_interface=50,
+        path_mtu_discovery=10,
+        never_fragment=None,
         address_offset=4,
         address_length=4,
     ),
@@ -63,9 +79,12 @@ NUMBERS: Final = {
         receive_ttl=socket.IPV6_RECVHOPLIMIT,
         ttl_message=socket.IPV6_HOPLIMIT,
         traffic_class=socket.IPV6_TCLASS,
+        receive_traffic_class=66,
         receive_errors=25,
         receive_extensions=31,
         unicast_interface=76,
+        path_mtu_discovery=23,
+        never_fragment=62,
         address_offset=8,
         address_length=16,
     ),

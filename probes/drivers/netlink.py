@@ -1,30 +1,37 @@
 """Questions to the kernel about links, addresses, routes and neighbours, over one routing-netlink socket."""
 
+from __future__ import annotations
+
 import errno
 import itertools
 import os
 import socket
-from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import TracebackType
-from typing import Final, Self
 
 from probes.facts import Family, Route
 from probes.failure import Failure, Operation, failure_of
+from probes.frozen import replace
 from probes.wire import netlink as wire
 from probes.wire.malformed import MalformedDatagram
 from probes.wire.netlink_entries import (
     RT_TABLE_LOCAL,
     RTN_LOCAL,
     AddressEntry,
-    Entry,
     LinkEntry,
     NeighbourEntry,
     NextHop,
     RouteEntry,
     RuleEntry,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final, Self
+
+    from probes.wire.netlink_entries import Entry
+
 
 # The kernel answers inside the system call; a wait means that something is wrong with the host.
 _ANSWER_TIMEOUT_S: Final = 1.0

@@ -1,23 +1,32 @@
 """What the kernel tells of changes while a sample runs, drained without waiting from one netlink socket."""
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
 
-from probes.clock import Clock
 from probes.drivers.host import HostPaths, read_resolv_conf
 from probes.drivers.netlink import Netlink, NetlinkError
-from probes.facts import Route
 from probes.failure import Operation, failure_of
-from probes.network_watch import FullRead, NetworkEvent, ResolversRead, Slept
+from probes.network_watch import FullRead, ResolversRead, Slept
 from probes.route_watch import RouteLookup
 from probes.wire import netlink as wire
 from probes.wire.malformed import MalformedDatagram
-from probes.wire.netlink_entries import LinkEntry, NeighbourEntry
+from probes.wire.netlink_entries import NeighbourEntry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Final, Self
+
+    from probes.clock import Clock
+    from probes.facts import Route
+    from probes.network_watch import NetworkEvent
+    from probes.wire.netlink_entries import LinkEntry
+
 
 # RTMGRP_* bits (linux/rtnetlink.h). Rules too: a VPN may come up by a rule whose table was filled before. Neighbours
 # not: they change all the time and prove nothing.

@@ -1,15 +1,24 @@
 """What the host itself says of its probes: its own ICMP errors, and sending that it refuses."""
 
-import errno
-import socket
-from collections.abc import Callable
-from typing import Final
+from __future__ import annotations
 
-from probes.drivers.endpoint import Endpoint
+import _socket as socket
+import errno
+
 from probes.drivers.sockets import PENDING_ERRNOS
-from probes.facts import Answer, Family, Icmp
+from probes.facts import Answer, Family
 from probes.failure import Failure, Operation, failure_of
-from probes.seam import Event, Flow, LocalError, Received
+from probes.seam import LocalError, Received
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from probes.drivers.endpoint import Endpoint
+    from probes.facts import Icmp
+    from probes.seam import Event, Flow
+
 
 # A neighbour that does not answer is 3/1 (RFC 1812 section 5.2.7.1) or 1/3 (RFC 4861 section 7.2.2) from the host's
 # own address; a firewall's rule on the way out may send any other code.
@@ -29,10 +38,10 @@ def own_verdict(event: Event, flow: Flow) -> Event:
     if not isinstance(event, Received) or event.sender != flow.source or flow.source == flow.destination:
         return event
     if event.answer is Answer.PACKET_TOO_BIG:
-        return LocalError(Failure.MESSAGE_TOO_LONG, event.sender, event.quote.number)
+        return LocalError(Failure.MESSAGE_TOO_LONG, event.sender, event.quote.number, event.next_hop_mtu)
     if event.answer is not Answer.DESTINATION_UNREACHABLE or event.icmp is None:
         return event
-    return LocalError(_failure(flow.family, event.icmp), event.sender, event.quote.number)
+    return LocalError(_failure(flow.family, event.icmp), event.sender, event.quote.number, event.next_hop_mtu)
 
 
 def send_bounded(sending: Callable[[], object], endpoint: Endpoint) -> Failure | None:
@@ -67,11 +76,13 @@ def refusal(error: OSError, endpoint: Endpoint, operation: Operation) -> Failure
 
 def _still_own(endpoint: Endpoint) -> bool:
     """Return whether the flow's source is still an address of this host."""
-    with socket.socket(endpoint.numbers.address_family, socket.SOCK_DGRAM) as asking:
-        try:
-            asking.bind(endpoint.local(0))
-        except OSError as error:
-            return error.errno != errno.EADDRNOTAVAIL
+    asking = socket.socket(endpoint.numbers.address_family, socket.SOCK_DGRAM)
+    try:
+        asking.bind(endpoint.local(0))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    finally:
+        asking.close()
     return True
 
 

@@ -1,22 +1,31 @@
 """ICMP echo probes without privilege: a ping socket, where net.ipv4.ping_group_range lets the group have one."""
 
-import errno
-import socket
-from collections.abc import Callable, Sequence
-from typing import Final
+from __future__ import annotations
 
-from probes.clock import Clock
+import _socket as socket
+import errno
+
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.endpoint import Endpoint
 from probes.drivers.errqueue import event_of, read_queued_error
 from probes.drivers.own_host import own_verdict
-from probes.drivers.sockets import Datagram, open_socket, queue_errors, read_datagram
+from probes.drivers.sockets import open_socket, queue_errors, read_datagram
 from probes.facts import Method, Protocol, RejectReason
-from probes.failure import Failure
-from probes.seam import Event, Flow, Probe, Stamp, Unreadable
+from probes.seam import Flow, Unreadable
 from probes.wire.answers import read_icmp, read_quoted_icmp
-from probes.wire.icmp import PROTOCOL, build_echo_probe
+from probes.wire.icmp import ECHO_PROBE_LENGTH, PROTOCOL, build_echo_probe
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.drivers.endpoint import Endpoint
+    from probes.drivers.sockets import Datagram
+    from probes.failure import Failure
+    from probes.seam import Event, Probe, Stamp
+
 
 _BIND_ATTEMPTS: Final = 8
 
@@ -41,13 +50,15 @@ class PingSocket(SocketDriver):
             source=endpoint.source,
             destination=endpoint.destination,
             icmp_id=self._identifier,
+            tos=endpoint.tos,
         )
         super().__init__(endpoint, flow, clock, hearing=[self._socket])
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one echo request."""
         identity = probe.identity
-        message = build_echo_probe(self.flow.family, self._identifier, identity.sequence, identity.token)
+        padding = self._padding(probe, ECHO_PROBE_LENGTH)
+        message = build_echo_probe(self.flow.family, self._identifier, identity.sequence, identity.token, padding)
         return self._send(self._socket, probe.probe_ttl, message, 0)
 
     def receive(self) -> Sequence[Event]:
@@ -69,6 +80,7 @@ class PingSocket(SocketDriver):
                 datagram.data,
                 sender=datagram.address,
                 reply_ttl=datagram.ttl(self._numbers),
+                reply_tos=datagram.tos(self._numbers),
                 stamp=self._stamps.at(datagram.stamp_ns()),
             )
         except MalformedDatagram:

@@ -1,24 +1,33 @@
 """The raw ICMP socket: what it hears for every protocol, and echo probes sent by it (CAP_NET_RAW)."""
 
-import socket
-from collections.abc import Callable, Sequence
-from typing import Final
+from __future__ import annotations
 
-from probes.clock import Clock
+import _socket as socket
+
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver
-from probes.drivers.endpoint import Endpoint
-from probes.drivers.linux import Numbers
 from probes.drivers.own_host import own_verdict
-from probes.drivers.socket_filter import pass_wanted_icmp
-from probes.drivers.sockets import Datagram, open_socket, read_datagram
-from probes.drivers.stamps import StampReader
+from probes.drivers.socket_filter import pass_answers, pass_wanted_icmp
+from probes.drivers.sockets import LONGEST, open_socket, read_datagram
 from probes.facts import Family, Method, Protocol, RejectReason
-from probes.failure import Failure
-from probes.seam import Event, Flow, Probe, Quote, Received, Stamp, Unreadable
+from probes.seam import Flow, Received, Unreadable
 from probes.wire.answers import protocol_number, read_icmp
-from probes.wire.icmp import PROTOCOL, build_echo_probe, checksummed, verify_icmp_checksum
+from probes.wire.icmp import ECHO_PROBE_LENGTH, PROTOCOL, build_echo_probe, checksummed, verify_icmp_checksum
 from probes.wire.ipv4 import parse_ipv4
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.drivers.endpoint import Endpoint
+    from probes.drivers.linux import Numbers
+    from probes.drivers.sockets import Datagram
+    from probes.drivers.stamps import StampReader
+    from probes.failure import Failure
+    from probes.seam import Event, Probe, Quote, Stamp
+
 
 _FOREIGN: Final = Unreadable(RejectReason.FOREIGN_FLOW)
 _MALFORMED: Final = Unreadable(RejectReason.MALFORMED)
@@ -37,12 +46,17 @@ def open_raw_icmp(endpoint: Endpoint) -> socket.socket:
 
 
 def hear_icmp(
-    opened: socket.socket, numbers: Numbers, flow: Flow, stamps: StampReader, is_ours: Callable[[Quote], bool]
+    opened: socket.socket,
+    numbers: Numbers,
+    flow: Flow,
+    stamps: StampReader,
+    is_ours: Callable[[Quote], bool],
+    longest: int = LONGEST,
 ) -> list[Event]:
-    """Return what has arrived at a raw ICMP socket, plainly foreign messages as such."""
+    """Return what has arrived at a raw ICMP socket, plainly foreign messages as such; none may exceed `longest`."""
     events: list[Event] = []
     for _ in range(MOST_AT_ONCE):
-        datagram = read_datagram(opened)
+        datagram = read_datagram(opened, longest=longest)
         if datagram is None:
             break
         event = _heard(datagram, numbers, flow, stamps)
@@ -53,27 +67,27 @@ def hear_icmp(
     return events
 
 
-def payload_and_ttl(datagram: Datagram, family: Family, numbers: Numbers) -> tuple[bytes, int | None]:
-    """Return what a raw socket got behind the IP header, which only IPv4's give, and the TTL it came with.
+def payload_and_marks(datagram: Datagram, family: Family, numbers: Numbers) -> tuple[bytes, int | None, int | None]:
+    """Return what a raw socket got behind the IP header, which only IPv4's give, and the TTL and class it came with.
 
     Raises:
         MalformedDatagram: The IPv4 header is not one.
     """
     if family is Family.IPV6:
-        return datagram.data, datagram.ttl(numbers)
+        return datagram.data, datagram.ttl(numbers), datagram.tos(numbers)
     header = parse_ipv4(datagram.data)
-    return datagram.data[header.header_length : header.total_length], header.ttl
+    return datagram.data[header.header_length : header.total_length], header.ttl, header.tos
 
 
 def _heard(datagram: Datagram, numbers: Numbers, flow: Flow, stamps: StampReader) -> Event | None:
     """Return what one datagram says, None for one that answers nothing."""
     try:
-        message, reply_ttl = payload_and_ttl(datagram, flow.family, numbers)
+        message, reply_ttl, tos = payload_and_marks(datagram, flow.family, numbers)
         if flow.family is Family.IPV4:
             # The kernel checks ICMPv6 before raw sockets get it, and ICMP after (RFC 3542 section 3.1) [measured].
             verify_icmp_checksum(message)
         stamp = stamps.at(datagram.stamp_ns())
-        return read_icmp(flow.family, message, sender=datagram.address, reply_ttl=reply_ttl, stamp=stamp)
+        return read_icmp(flow.family, message, sender=datagram.address, reply_ttl=reply_ttl, stamp=stamp, reply_tos=tos)
     except MalformedDatagram:
         return _MALFORMED
 
@@ -95,19 +109,22 @@ class RawIcmp(SocketDriver):
             source=endpoint.source,
             destination=endpoint.destination,
             icmp_id=self._identifier,
+            tos=endpoint.tos,
         )
+        pass_answers(self._socket, flow, endpoint.packed_destination, (self._identifier,))
         super().__init__(endpoint, flow, clock, hearing=[self._socket])
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one echo request."""
         identity = probe.identity
-        blank = build_echo_probe(self.flow.family, self._identifier, identity.sequence, identity.token)
+        padding = self._padding(probe, ECHO_PROBE_LENGTH)
+        blank = build_echo_probe(self.flow.family, self._identifier, identity.sequence, identity.token, padding)
         return self._send(self._socket, probe.probe_ttl, checksummed(blank, self.flow.family, *self._packed), 0)
 
     def receive(self) -> Sequence[Event]:
         """Return what has arrived."""
         self._stamps.start_batch()
-        return hear_icmp(self._socket, self._numbers, self.flow, self._stamps, self._is_ours)
+        return hear_icmp(self._socket, self._numbers, self.flow, self._stamps, self._is_ours, self._longest)
 
     def _is_ours(self, quote: Quote) -> bool:
         """Return whether a reply or quote may be of this flow; one cut before its identifier is left to the matcher."""

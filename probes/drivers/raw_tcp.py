@@ -1,23 +1,30 @@
 """TCP probes by raw sockets: SYNs with a sequence number of one's own, SYN-ACKs and RSTs as they come (CAP_NET_RAW)."""
 
-import socket
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import Final
+from __future__ import annotations
 
-from probes.clock import Clock
+import _socket as socket
+
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.endpoint import Endpoint
-from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp, payload_and_ttl
-from probes.drivers.socket_filter import pass_destination_ports
-from probes.drivers.sockets import Datagram, open_socket, read_datagram
+from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp, payload_and_marks
+from probes.drivers.socket_filter import pass_answers, pass_destination_ports
+from probes.drivers.sockets import Together, open_socket, read_datagram
 from probes.facts import Answer, FlowKind, Method, Protocol, RejectReason
-from probes.failure import Failure
-from probes.seam import Event, Flow, Probe, Quote, Received, Stamp, Unreadable
+from probes.seam import Flow, Unreadable
 from probes.wire import tcp
 from probes.wire.answers import read_tcp
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.drivers.endpoint import Endpoint
+    from probes.drivers.sockets import Datagram
+    from probes.failure import Failure
+    from probes.seam import Event, Probe, Quote, Received, Stamp
+
 
 # A destination answers one SYN for each pair of ports until the reset of the kernel here has reached it; a second one
 # meanwhile gets a challenge ACK or nothing [measured]. So each round of TTLs has a source port, and so has each probe
@@ -40,18 +47,17 @@ class RawTcp(SocketDriver):
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         """Open the sockets; OSError without CAP_NET_RAW."""
-        with ExitStack() as opening:
-            self._icmp = opening.enter_context(open_raw_icmp(endpoint))
-            self._raw = opening.enter_context(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))
-            reserved = [opening.enter_context(_reserve(endpoint)) for _ in range(_ROUND_PORTS + _PROBE_PORTS)]
+        with Together() as opening:
+            self._icmp = opening.add(open_raw_icmp(endpoint))
+            self._raw = opening.add(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))
+            reserved = [opening.add(_reserve(endpoint)) for _ in range(_ROUND_PORTS + _PROBE_PORTS)]
             ports: list[int] = [each.getsockname()[1] for each in reserved]
             pass_destination_ports(self._raw, endpoint.family, ports)
             self._raw.bind(endpoint.local(0))
-            opening.pop_all()
         self._ports = frozenset(ports)
         self._round_ports, self._probe_ports = ports[:_ROUND_PORTS], ports[_ROUND_PORTS:]
         self._packed = endpoint.packed_source, endpoint.packed_destination
-        self._sent_at_ttl: Counter[int] = Counter()
+        self._sent_at_ttl: dict[int, int] = {}
         self._own_ports_used = 0
         self._reached_at: int | None = None
         self._ttl_of: dict[int, int] = {}
@@ -61,7 +67,9 @@ class RawTcp(SocketDriver):
             source=endpoint.source,
             destination=endpoint.destination,
             destination_port=endpoint.port,
+            tos=endpoint.tos,
         )
+        pass_answers(self._icmp, flow, endpoint.packed_destination, ports)
         super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], silent=reserved)
 
     def send(self, probe: Probe) -> Stamp | Failure:
@@ -89,16 +97,18 @@ class RawTcp(SocketDriver):
         if probe.own_port or (self._reached_at is not None and probe.probe_ttl >= self._reached_at):
             self._own_ports_used += 1
             return self._probe_ports[self._own_ports_used % _PROBE_PORTS]
-        turn = self._sent_at_ttl[probe.probe_ttl]
-        self._sent_at_ttl[probe.probe_ttl] += 1
+        turn = self._sent_at_ttl.get(probe.probe_ttl, 0)
+        self._sent_at_ttl[probe.probe_ttl] = turn + 1
         return self._round_ports[turn % _ROUND_PORTS]
 
     def _heard(self, datagram: Datagram) -> Event | None:
         """Return what one segment says, None for one that answers nothing."""
         try:
-            segment, reply_ttl = payload_and_ttl(datagram, self.flow.family, self._numbers)
+            segment, reply_ttl, tos = payload_and_marks(datagram, self.flow.family, self._numbers)
             stamp = self._stamps.at(datagram.stamp_ns())
-            received = read_tcp(self.flow, segment, sender=datagram.address, reply_ttl=reply_ttl, stamp=stamp)
+            received = read_tcp(
+                self.flow, segment, sender=datagram.address, reply_ttl=reply_ttl, stamp=stamp, reply_tos=tos
+            )
         except MalformedDatagram:
             return Unreadable(RejectReason.MALFORMED)
         if received is not None:

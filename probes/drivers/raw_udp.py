@@ -1,20 +1,25 @@
 """UDP probes by raw sockets: the checksum is the probe's identity, so that 28 quoted bytes name it (CAP_NET_RAW)."""
 
-import socket
-from collections.abc import Sequence
-from contextlib import ExitStack
+from __future__ import annotations
 
-from probes.clock import Clock
+import _socket as socket
+
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.endpoint import Endpoint
 from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp
-from probes.drivers.socket_filter import pass_nothing
-from probes.drivers.sockets import open_socket, read_datagram
+from probes.drivers.socket_filter import pass_answers, pass_nothing
+from probes.drivers.sockets import Together, open_socket, read_datagram
 from probes.drivers.udp import destination_port, udp_flow, udp_reply
 from probes.facts import Method
-from probes.failure import Failure
-from probes.seam import Event, Probe, Quote, Stamp
 from probes.wire import udp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from probes.clock import Clock
+    from probes.drivers.endpoint import Endpoint
+    from probes.failure import Failure
+    from probes.seam import Event, Probe, Quote, Stamp
 
 
 class RawUdp(SocketDriver):
@@ -28,24 +33,27 @@ class RawUdp(SocketDriver):
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         """Open the sockets; OSError without CAP_NET_RAW."""
-        with ExitStack() as opening:
-            self._icmp = opening.enter_context(open_raw_icmp(endpoint))
-            self._sending = opening.enter_context(open_socket(endpoint, socket.SOCK_RAW, udp.PROTOCOL))
-            self._bound = opening.enter_context(open_socket(endpoint, socket.SOCK_DGRAM))
+        with Together() as opening:
+            self._icmp = opening.add(open_raw_icmp(endpoint))
+            self._sending = opening.add(open_socket(endpoint, socket.SOCK_RAW, udp.PROTOCOL))
+            self._bound = opening.add(open_socket(endpoint, socket.SOCK_DGRAM))
             pass_nothing(self._sending)
             self._sending.bind(endpoint.local(0))
             self._bound.bind(endpoint.local(0))
-            opening.pop_all()
         self._packed = endpoint.packed_source, endpoint.packed_destination
         flow = udp_flow(endpoint, self._bound)
         self._source_port = flow.source_port or 0
+        pass_answers(self._icmp, flow, endpoint.packed_destination, (self._source_port,))
         super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._bound], silent=[self._sending])
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one datagram whose checksum is the probe's sequence."""
         port = destination_port(self.flow, probe)
         identity = probe.identity
-        datagram = udp.build_udp_probe(*self._packed, self._source_port, port, identity.token, identity.sequence)
+        padding = self._padding(probe, udp.PROBE_LENGTH)
+        datagram = udp.build_udp_probe(
+            *self._packed, self._source_port, port, identity.token, identity.sequence, padding
+        )
         return self._send(self._sending, probe.probe_ttl, datagram, 0)
 
     def receive(self) -> Sequence[Event]:

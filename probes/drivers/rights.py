@@ -1,15 +1,21 @@
 """What this host lets the agent do: which sockets open, whose interfaces and addresses exist, how its clock is kept."""
 
+from __future__ import annotations
+
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from probes.drivers.linux import NUMBERS
 from probes.facts import Family, Method, Protocol
 from probes.failure import Failure, Operation, failure_of
 from probes.rights import Rights, SocketRight
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
 
 _ICMP: Final = {Family.IPV4: socket.IPPROTO_ICMP, Family.IPV6: socket.IPPROTO_ICMPV6}
 _ANY: Final = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}

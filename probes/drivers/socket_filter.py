@@ -1,13 +1,23 @@
 """What the kernel throws away before a raw socket's queue fills: filters by message type and by port."""
 
-import socket
+from __future__ import annotations
+
+import _socket as socket
 import struct
 from array import array
-from collections.abc import Sequence
-from typing import Final
 
+from probes.drivers.icmp_filter import icmp_program
 from probes.drivers.linux import ICMP6_FILTER, ICMP_FILTER, SO_ATTACH_FILTER, SOL_RAW
 from probes.facts import Family
+from probes.wire.answers import protocol_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.seam import Flow
+
 
 # Echo reply; destination unreachable, source quench, time exceeded, parameter problem and their ICMPv6 twins.
 _WANTED: Final = {Family.IPV4: (0, 3, 4, 11, 12), Family.IPV6: (1, 2, 3, 4, 129)}
@@ -36,6 +46,24 @@ def pass_wanted_icmp(opened: socket.socket, family: Family) -> None:
 def pass_destination_ports(opened: socket.socket, family: Family, ports: Sequence[int]) -> None:
     """Let only segments for `ports` (at most 250) reach a raw TCP socket, which else gets all of the host's."""
     _attach(opened, _port_program(family, ports))
+
+
+def pass_answers(opened: socket.socket, flow: Flow, destination: bytes, identifiers: Sequence[int]) -> None:
+    """Let only messages that may answer this flow's probes reach a raw ICMP socket, which else gets all of the host's.
+
+    A kernel that takes no filter costs work, not truth: every message is judged again when it is read.
+
+    Args:
+        opened: The socket.
+        flow: Whose probes.
+        destination: Their destination, packed.
+        identifiers: Their source ports, or the echo identifier.
+    """
+    number = protocol_number(flow.family, flow.protocol)
+    try:
+        _attach(opened, icmp_program(flow.family, flow.protocol, number, destination, identifiers))
+    except OSError:
+        return
 
 
 def pass_nothing(opened: socket.socket) -> None:

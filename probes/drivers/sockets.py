@@ -1,15 +1,24 @@
 """Opening sockets for probes, and reading one datagram with what the kernel says beside it."""
 
-import errno
-import socket
-import struct
-from typing import Final, NamedTuple
+from __future__ import annotations
 
-from probes.drivers.endpoint import Endpoint
-from probes.drivers.linux import MSG_ERRQUEUE, SO_TIMESTAMPNS, Numbers
+import _socket as socket
+import errno
+import struct
+
+from probes.drivers.linux import MSG_ERRQUEUE, PMTUDISC_PROBE, SO_TIMESTAMPNS
+from probes.frozen import frozen_positional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Self
+
+    from probes.drivers.endpoint import Endpoint
+    from probes.drivers.linux import Numbers
+
 
 # More than any sender of ICMP errors quotes (RFC 4443 section 3.1: 1280 octets), and room for three control messages.
-_LONGEST: Final = 2048
+LONGEST: Final = 2048
 _CONTROL: Final = 256
 # The kernel takes the smaller of this and net.core.rmem_max. The default holds 255 replies and overflows in silence
 # [measured].
@@ -36,7 +45,8 @@ PENDING_ERRNOS: Final = frozenset(
 )
 
 
-class Datagram(NamedTuple):
+@frozen_positional
+class Datagram:
     """One datagram as a socket gave it; `control` maps (level, type) to what the kernel said beside it."""
 
     data: bytes
@@ -57,9 +67,36 @@ class Datagram(NamedTuple):
         value = self.control.get((numbers.level, numbers.ttl_message))
         return int(_INT.unpack_from(value)[0]) if value and len(value) >= _INT.size else None
 
+    def tos(self, numbers: Numbers) -> int | None:
+        """Return the type of service or traffic class with which it arrived: one byte for IPv4, an int for IPv6."""
+        value = self.control.get((numbers.level, numbers.traffic_class))
+        if not value:
+            return None
+        return value[0] if len(value) < _INT.size else int(_INT.unpack_from(value)[0])
 
-def open_socket(endpoint: Endpoint, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
-    """Return a non-blocking socket with stamps, reply TTLs, the largest buffer and the flow's interface and TOS.
+
+class Together:
+    """Sockets that are opened one after the other, and all closed again where one of them is refused."""
+
+    def __init__(self) -> None:
+        self._opened: list[socket.socket] = []
+
+    def add(self, opened: socket.socket) -> socket.socket:
+        """Return the socket, which is closed with the others if a later step fails."""
+        self._opened.append(opened)
+        return opened
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
+        if kind is not None:
+            for each in self._opened:
+                each.close()
+
+
+def open_socket(endpoint: Endpoint, kind: int, protocol: int = 0) -> socket.socket:
+    """Return a non-blocking socket with stamps, reply TTLs and classes, the largest buffer and the flow's interface and TOS.
 
     Raises:
         OSError: The host refuses it.
@@ -70,6 +107,7 @@ def open_socket(endpoint: Endpoint, kind: socket.SocketKind, protocol: int = 0) 
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         opened.setsockopt(numbers.level, numbers.receive_ttl, 1)
+        opened.setsockopt(numbers.level, numbers.receive_traffic_class, 1)
         opened.setsockopt(numbers.level, numbers.traffic_class, endpoint.tos)
         if kind is not socket.SOCK_STREAM:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -89,11 +127,24 @@ def queue_errors(opened: socket.socket, numbers: Numbers) -> None:
         return  # Linux before 5.9: the labels stay unseen, the answers do not
 
 
-def read_datagram(opened: socket.socket, flags: int = 0) -> Datagram | None:
-    """Return the next datagram, None where there is none; an error that is pending is taken off and passed over."""
+def keep_whole(opened: socket.socket, numbers: Numbers) -> None:
+    """Send whole packets from here on, with Don't Fragment, whatever the kernel has heard of the path's MTU.
+
+    A packet larger than the interface's own MTU is refused with EMSGSIZE (ip(7), ipv6(7)).
+    """
+    opened.setsockopt(numbers.level, numbers.path_mtu_discovery, PMTUDISC_PROBE)
+    if numbers.never_fragment is not None:
+        opened.setsockopt(numbers.level, numbers.never_fragment, 1)
+
+
+def read_datagram(opened: socket.socket, flags: int = 0, longest: int = LONGEST) -> Datagram | None:
+    """Return the next datagram, cut at `longest` octets, None where there is none.
+
+    An error that is pending is taken off and passed over.
+    """
     for _ in range(_ATTEMPTS):
         try:
-            data, control, _, address = opened.recvmsg(_LONGEST, _CONTROL, flags)
+            data, control, _, address = opened.recvmsg(longest, _CONTROL, flags)
         except BlockingIOError:
             return None
         except OSError:
@@ -106,7 +157,7 @@ def read_datagram(opened: socket.socket, flags: int = 0) -> Datagram | None:
     return None
 
 
-def _choose_interface(opened: socket.socket, kind: socket.SocketKind, endpoint: Endpoint) -> None:
+def _choose_interface(opened: socket.socket, kind: int, endpoint: Endpoint) -> None:
     """Send by the flow's interface."""
     if endpoint.interface is None:
         return

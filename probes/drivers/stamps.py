@@ -1,10 +1,16 @@
 """The kernel's receive stamps, told in the clock that durations come from."""
 
-from typing import Final
+from __future__ import annotations
 
-from probes.clock import Clock
 from probes.facts import StampSource
 from probes.seam import Stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from probes.clock import Clock
+
 
 _SECOND_NS: Final = 1_000_000_000
 # Between two looks the wall clock may slew (500 ppm at most, adjtimex(2)), and the two readings are not one instant.

@@ -1,19 +1,27 @@
 """Whether one TCP port answers at all: a single connect(), apart from any trace."""
 
+from __future__ import annotations
+
+import _socket as socket
 import errno
 import select
-import socket
 import struct
-from typing import Final
 
-from probes.clock import Clock
 from probes.drivers.endpoint import Endpoint, find_endpoint
 from probes.drivers.errqueue import read_queued_error
 from probes.drivers.linux import ORIGIN_LOCAL, TCP_INFO_LENGTH, TCP_INFO_RTT
 from probes.drivers.sockets import open_socket, queue_errors
-from probes.facts import Answer, Family, Icmp, Protocol, Reachability, Role
+from probes.facts import Answer, Family, Protocol, Reachability
 from probes.failure import Failure, Operation, failure_of
 from probes.wire.icmp import answer_kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.facts import Icmp, Role
+
 
 _U32: Final = struct.Struct("=I")
 # The kernel sends its second SYN after 1 s (RFC 6298 section 2.1), and an RTT measured over it would be wrong.
@@ -53,8 +61,10 @@ def connect(
         opened = open_socket(found, socket.SOCK_STREAM)
     except OSError as error:
         return _not_made(role, found, failure_of(error, Operation.OPEN))
-    with opened:
+    try:
         return _connect(opened, found, role, min(timeout_s, _LONGEST_S), clock)
+    finally:
+        opened.close()
 
 
 def _connect(opened: socket.socket, endpoint: Endpoint, role: Role, timeout_s: float, clock: Clock) -> Reachability:

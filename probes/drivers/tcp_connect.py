@@ -1,30 +1,40 @@
 """TCP probes without privilege: a connect() for each, its TTL set, its errors read from the error queue."""
 
+from __future__ import annotations
+
+import _socket as socket
 import errno
 import select
-import socket
 import struct
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final, NamedTuple
 
-from probes.clock import Clock
 from probes.drivers.base import MOST_AT_ONCE, in_order
-from probes.drivers.endpoint import Endpoint
 from probes.drivers.errqueue import event_of, read_queued_error
 from probes.drivers.linux import TCP_INFO_LENGTH, TCP_INFO_RESENT, TCP_INFO_RTT, TCP_SYN_SENT
 from probes.drivers.own_host import own_verdict, refusal
 from probes.drivers.sockets import open_socket, queue_errors
 from probes.drivers.stamps import StampReader
 from probes.facts import Answer, Clocks, FlowKind, Method, Protocol, StampSource
-from probes.failure import Failure, Operation, failure_of
-from probes.seam import Event, Flow, LocalError, Probe, Quote, Received, Stamp
+from probes.failure import Operation, failure_of
+from probes.frozen import frozen_positional, replace
+from probes.seam import Flow, LocalError, Quote, Received, Stamp
 from probes.wire import tcp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.drivers.endpoint import Endpoint
+    from probes.failure import Failure
+    from probes.seam import Event, Probe
+
 
 # The kernel sends a second SYN 1 s after the first (RFC 6298 section 2.1), and answers to it would be told as answers
 # to the first: each connection is given up before, and an answer read too late is not believed.
 _GIVE_UP_S: Final = 0.94
 _SECOND_SYN_S: Final = 1.0
+_ECN: Final = 0x03
 _U32: Final = struct.Struct("=I")
 _RESET_ON_CLOSE: Final = struct.pack("@ii", 1, 0)
 _UNDER_WAY: Final = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
@@ -32,7 +42,8 @@ _UNDER_WAY: Final = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
 _ESTABLISHED_THEN: Final = frozenset({0, errno.ECONNRESET, errno.EPIPE})
 
 
-class _Connection(NamedTuple):
+@frozen_positional
+class _Connection:
     """One probe in flight; `error` is what connect() itself already knew."""
 
     socket: socket.socket
@@ -56,6 +67,8 @@ class TcpConnect:
             source=endpoint.source,
             destination=endpoint.destination,
             destination_port=endpoint.port,
+            # The kernel keeps the ECN bits of TCP to itself (net/ipv4/ip_sockglue.c, __ip_sock_set_tos).
+            tos=endpoint.tos & ~_ECN,
         )
         self._endpoint = endpoint
         self._numbers = endpoint.numbers

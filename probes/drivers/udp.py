@@ -1,15 +1,21 @@
 """What both ways to send UDP probes share: their flow, ports, and direct replies."""
 
-import socket
+from __future__ import annotations
 
-from probes.drivers.endpoint import Endpoint
-from probes.drivers.linux import Numbers
-from probes.drivers.sockets import Datagram
-from probes.drivers.stamps import StampReader
+import _socket as socket
+
 from probes.facts import Answer, Protocol
-from probes.seam import Flow, Probe, Quote, Received
+from probes.seam import Flow, Quote, Received
 from probes.wire import udp
 from probes.wire.answers import token_at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from probes.drivers.endpoint import Endpoint
+    from probes.drivers.linux import Numbers
+    from probes.drivers.sockets import Datagram
+    from probes.drivers.stamps import StampReader
+    from probes.seam import Probe
 
 
 def udp_flow(endpoint: Endpoint, bound: socket.socket) -> Flow:
@@ -21,6 +27,7 @@ def udp_flow(endpoint: Endpoint, bound: socket.socket) -> Flow:
         destination=endpoint.destination,
         source_port=bound.getsockname()[1],
         destination_port=endpoint.port,
+        tos=endpoint.tos,
     )
 
 
@@ -44,4 +51,5 @@ def udp_reply(datagram: Datagram, flow: Flow, numbers: Numbers, stamps: StampRea
             token=token_at(datagram.data, 0),
         ),
         reply_ttl=datagram.ttl(numbers),
+        reply_tos=datagram.tos(numbers),
     )

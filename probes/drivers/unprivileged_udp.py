@@ -1,19 +1,28 @@
 """UDP probes without privilege: one socket, answers from its error queue."""
 
-import socket
-from collections.abc import Sequence
+from __future__ import annotations
 
-from probes.clock import Clock
+import _socket as socket
+
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.endpoint import Endpoint
-from probes.drivers.errqueue import QueuedError, event_of, read_queued_error
+from probes.drivers.errqueue import event_of, read_queued_error
 from probes.drivers.own_host import own_verdict
 from probes.drivers.sockets import open_socket, queue_errors, read_datagram
 from probes.drivers.udp import destination_port, udp_flow, udp_reply
 from probes.facts import Method
-from probes.failure import Failure
-from probes.seam import Event, Probe, Quote, Stamp
+from probes.seam import Quote
+from probes.wire import udp
 from probes.wire.answers import token_at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from probes.clock import Clock
+    from probes.drivers.endpoint import Endpoint
+    from probes.drivers.errqueue import QueuedError
+    from probes.failure import Failure
+    from probes.seam import Event, Probe, Stamp
 
 
 class UnprivilegedUdp(SocketDriver):
@@ -36,8 +45,10 @@ class UnprivilegedUdp(SocketDriver):
         super().__init__(endpoint, udp_flow(endpoint, self._socket), clock, hearing=[self._socket])
 
     def send(self, probe: Probe) -> Stamp | Failure:
-        """Send one datagram of eight bytes."""
-        return self._send(self._socket, probe.probe_ttl, probe.identity.token, destination_port(self.flow, probe))
+        """Send one datagram: the token, and what brings it to its size."""
+        token = probe.identity.token
+        data = token + self._padding(probe, udp.HEADER_LENGTH + len(token))
+        return self._send(self._socket, probe.probe_ttl, data, destination_port(self.flow, probe))
 
     def receive(self) -> Sequence[Event]:
         """Return what the error queue and the socket hold."""

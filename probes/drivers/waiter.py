@@ -1,11 +1,19 @@
 """Waits for answers, for a time, and for anybody else who wants attention."""
 
-import select
-from collections.abc import Sequence
-from typing import Final
+from __future__ import annotations
 
-from probes.clock import Clock, SystemClock
-from probes.seam import Driver
+import select
+
+from probes.clock import SystemClock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.clock import Clock
+    from probes.seam import Driver
+
 
 # Drivers that must give something up in time get their turn at least this often.
 _LONGEST_S: Final = 0.05

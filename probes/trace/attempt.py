@@ -1,34 +1,39 @@
 """One probe's life: issued, sent or refused, answered or not."""
 
-from dataclasses import dataclass
-from enum import Enum, auto
+from __future__ import annotations
 
-from probes.facts import Answer, Icmp, MplsLabel
-from probes.failure import Failure
-from probes.frozen import frozen
-from probes.seam import Probe, Stamp
+from probes.frozen import frozen, mutable
+from probes.word import Word
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from probes.facts import Answer, Icmp, MplsLabel
+    from probes.failure import Failure
+    from probes.seam import Extensions, Probe, Stamp
 
 
-class Ending(Enum):
+class Ending(Word):
     """What an answer says of the path: it goes on, somebody stopped it, or the target was reached."""
 
-    PASSED = auto()
-    BLOCKED = auto()
-    REACHED = auto()
+    PASSED = "passed"
+    BLOCKED = "blocked"
+    REACHED = "reached"
 
 
-class Purpose(Enum):
-    """What a probe is sent for: to find one hop, or to measure the target end to end."""
+class Purpose(Word):
+    """What a probe is sent for: to find one hop, to measure the target end to end, or to check who answers at a TTL."""
 
-    HOP = auto()
-    SERIES = auto()
+    HOP = "hop"
+    SERIES = "series"
+    CONTROL = "control"
 
 
 @frozen
 class Reply:
     """An answer that was believed. `late`: it took the whole timeout, or came when nobody waited any more.
 
-    A late RTT is no sample.
+    A late RTT is no sample. `quoted_source` and `quoted_source_id` (a port, or an ICMP identifier) are None where the
+    quote shows our own or none at all.
     """
 
     sender: str
@@ -38,11 +43,15 @@ class Reply:
     late: bool
     icmp: Icmp | None = None
     reply_ttl: int | None = None
+    reply_tos: int | None = None
     quoted_ttl: int | None = None
-    mpls: tuple[MplsLabel, ...] = ()
+    quoted_tos: int | None = None
+    quoted_source: str | None = None
+    quoted_source_id: int | None = None
+    extensions: Extensions | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Attempt:
     """What became of one probe; `duplicates` counts the answers after the first, `given_up`: nobody waits any more."""
 

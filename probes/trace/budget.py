@@ -1,9 +1,12 @@
 """How often one TTL may be asked: never faster than stock Linux routers answer."""
 
-from collections import deque
+from __future__ import annotations
+
 from math import inf
 
-from probes.trace.attempt import Attempt
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from probes.trace.attempt import Attempt
 
 
 class Budget:
@@ -12,7 +15,7 @@ class Budget:
     def __init__(self, limit: int, period_s: float) -> None:
         self._limit = limit
         self._period_s = period_s
-        self._recent: dict[int, deque[Attempt]] = {}
+        self._recent: dict[int, list[Attempt]] = {}
 
     def free_at(self, probe_ttl: int) -> float:
         """Return the monotonic time from which one more probe to this TTL may leave; minus infinity: at once."""
@@ -24,4 +27,6 @@ class Budget:
     def spend(self, attempt: Attempt) -> None:
         """Count a probe that was issued; its own stamp, once it left, says when."""
         ttl = attempt.probe.probe_ttl
-        self._recent.setdefault(ttl, deque(maxlen=self._limit)).append(attempt)
+        recent = self._recent.setdefault(ttl, [])
+        recent.append(attempt)
+        del recent[: -self._limit]

@@ -1,9 +1,16 @@
 """Which answers end a path, and which of them prove that its target was reached."""
 
-from typing import Final
+from __future__ import annotations
 
-from probes.facts import Answer, Icmp
+from probes.facts import Answer
 from probes.trace.attempt import Ending
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from probes.facts import Icmp
+
 
 # Only the target itself sends these.
 _DIRECT: Final = frozenset({Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY})

@@ -1,11 +1,18 @@
 """From replies to hops: who answered, how fast, and what missing answers mean."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from probes.facts import Answer, Hop, Icmp, LossClass, Responder
+from probes.facts import Answer, Hop, LossClass, Responder
 from probes.frozen import frozen
-from probes.trace.attempt import Attempt, Ending, Reply
+from probes.trace.attempt import Ending
 from probes.trace.rtt import summarise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from probes.facts import Icmp
+    from probes.trace.attempt import Attempt, Reply
 
 
 @frozen
@@ -115,13 +122,20 @@ def _responders(replies: list[Reply]) -> tuple[Responder, ...]:
 
 def _responder(group: list[Reply]) -> Responder:
     first = group[0]
+    extensions = first.extensions
     return Responder(
         address=first.sender,
         answer=first.answer,
         icmp=first.icmp,
         reply_ttl=first.reply_ttl,
+        reply_tos=first.reply_tos,
         quoted_ttl=first.quoted_ttl,
-        mpls=first.mpls,
+        quoted_tos=first.quoted_tos,
+        quoted_source=first.quoted_source,
+        mpls=extensions.mpls if extensions else (),
+        interfaces=extensions.interfaces if extensions else (),
+        other_extensions=extensions.others if extensions else (),
+        malformed_extensions=extensions.malformed if extensions else False,
         rtt_us=tuple(reply.rtt_us for reply in group if not reply.late),
     )
 

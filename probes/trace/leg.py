@@ -1,26 +1,21 @@
 """From what a plan saw to the leg and the reachability check of the record."""
 
-from collections.abc import Sequence
-from typing import Final
+from __future__ import annotations
 
-from probes.facts import (
-    EndReason,
-    Family,
-    Leg,
-    Node,
-    Protocol,
-    Reachability,
-    ReachedBy,
-    Refusal,
-    RejectReason,
-    Role,
-    SendFailure,
-)
+from probes.facts import EndReason, Leg, Reachability, RejectReason, SendFailure
 from probes.failure import Failure
 from probes.frozen import frozen
-from probes.seam import Driver
 from probes.trace.attempt import Ending
-from probes.trace.plan import TraceFacts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.facts import Family, Node, Protocol, ReachedBy, Refusal, Role
+    from probes.seam import Driver
+    from probes.trace.plan import TraceFacts
+
 
 # What a host says when it cannot give a socket at all; every other failure to open is its network's refusal.
 _OPENING: Final = frozenset(

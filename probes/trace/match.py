@@ -1,12 +1,20 @@
 """Which probe does this reply answer, if any: identities issued, quotes compared."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from __future__ import annotations
 
 from probes.facts import Answer, Family, Protocol, RejectReason
-from probes.seam import Flow, Identity, Probe, Quote, Received
-from probes.trace.attempt import Attempt, Purpose
+from probes.frozen import frozen_positional
+from probes.seam import Identity, Probe
+from probes.trace.attempt import Attempt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from probes.seam import Flow, Quote, Received
+    from probes.trace.attempt import Purpose
+
 
 # RFC 792, RFC 768, RFC 9293, RFC 4443: the protocol field (next header) of the probe itself.
 _PROTOCOL_NUMBER: Final = {
@@ -27,14 +35,14 @@ _NO_SEQUENCES: Final = frozenset({0, 0xFFFF})
 _LEAST_TOKEN: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Match:
     """The reply answers this probe, and is the first to do so."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_positional
 class Rejection:
     """The reply is not believed; `attempt` is the probe that it names, where that much is sure."""
 
@@ -58,12 +66,14 @@ class Ledger:
         self._by_token: dict[bytes, Attempt] = {}
         self._protocol_number = _PROTOCOL_NUMBER[flow.family, flow.protocol]
 
-    def issue(self, *, probe_ttl: int, purpose: Purpose, now: float, own_port: bool = False) -> Attempt:
+    def issue(
+        self, *, probe_ttl: int, purpose: Purpose, now: float, own_port: bool = False, size: int | None = None
+    ) -> Attempt:
         """Return a new probe with an identity never used before; `own_port` holds only where there are ports."""
         number = len(self.attempts)
         identity = self._new_identity()
         own_port = own_port and self.flow.destination_port is not None
-        probe = Probe(number=number, probe_ttl=probe_ttl, identity=identity, own_port=own_port)
+        probe = Probe(number=number, probe_ttl=probe_ttl, identity=identity, own_port=own_port, size=size)
         attempt = Attempt(probe=probe, purpose=purpose, issued_at=now)
         self.attempts.append(attempt)
         self._by_sequence[identity.sequence] = attempt
@@ -75,6 +85,9 @@ class Ledger:
         if reply.answer is Answer.OTHER_ICMP:
             # A redirect or a source quench comes beside the real answer and must not take its place.
             return Rejection(RejectReason.NOT_AN_ANSWER)
+        if reply.answer is Answer.ECHO_REPLY and reply.quote.token is None:
+            # The data of the request "must be returned" (RFC 792 p. 15): who does not, has not seen it.
+            return Rejection(RejectReason.SHORT_QUOTE)
         named = self._named(reply.quote)
         if isinstance(named, Rejection):
             return named
@@ -82,7 +95,7 @@ class Ledger:
             return Rejection(RejectReason.UNKNOWN_PROBE)
         reason = self._contradiction(reply, named)
         if reason is not None:
-            return Rejection(reason)
+            return Rejection(reason, named)
         return Match(named) if named.reply is None else Rejection(RejectReason.DUPLICATE, named)
 
     def _new_identity(self) -> Identity:
@@ -127,8 +140,11 @@ class Ledger:
         return self.flow.protocol is Protocol.UDP and bool(named) and named[0] is not None
 
     def _only_fit(self, quote: Quote) -> Attempt | Rejection:
-        """Return the only probe sent that a quote without identity fits: one with a port of its own, or a lone one."""
-        if quote.destination_port is None:
+        """Return the only UDP probe sent that a quote without identity fits: one with a port of its own, or a lone one.
+
+        No other protocol's answers lack it: a reset without acknowledgement answers nothing (RFC 9293 section 3.10.7.3).
+        """
+        if quote.destination_port is None or self.flow.protocol is not Protocol.UDP:
             return Rejection(RejectReason.SHORT_QUOTE)
         fits = [a for a in self.attempts if a.sent is not None and self._port_of(a) == quote.destination_port]
         if fits:
@@ -146,11 +162,27 @@ class Ledger:
         # A source translator that does not translate the quote back shows its own address, port and identifier. That
         # is believed only with an identity too large to guess: 16 bits of sequence are not enough.
         translated = ((quote.source, flow.source), (quote.source_port, flow.source_port), (quote.icmp_id, flow.icmp_id))
-        strong = quote.tcp_sequence is not None or len(quote.token or b"") >= _LEAST_TOKEN
+        strong = _is_strong(quote)
         direct = reply.answer in _DIRECT
         if _differs(fixed) or (_differs(translated) and (direct or not strong)):
             return RejectReason.FOREIGN_FLOW
         return RejectReason.WRONG_SOURCE if direct and not self.from_target(reply.sender) else None
+
+    def translated_source(self, quote: Quote) -> tuple[str | None, int | None]:
+        """Return the quoted source address and its port or ICMP identifier, each None where it is ours or not told."""
+        flow = self.flow
+        source = quote.source if _differs(((quote.source, flow.source),)) else None
+        ids = ((quote.source_port, flow.source_port), (quote.icmp_id, flow.icmp_id))
+        changed = (carried for carried, expected in ids if _differs(((carried, expected),)))
+        return source, next(changed, None)
+
+    def went_elsewhere(self, reply: Received) -> bool:
+        """Return whether an error quotes a probe of ours, by an identity too large to guess, to another destination.
+
+        It is not believed all the same: who knows the identity may make up the rest.
+        """
+        quote = reply.quote
+        return _is_strong(quote) and reply.answer not in _DIRECT and _differs(((quote.destination, self.flow.destination),))
 
     def from_target(self, sender: str) -> bool:
         """Return whether an address is the flow's destination; a zone (RFC 4007) is the host's own addition."""
@@ -161,6 +193,11 @@ class Ledger:
         if attempt.probe.own_port and self.flow.protocol is Protocol.UDP:
             return self.flow.own_port(attempt.probe.number)
         return self.flow.destination_port
+
+
+def _is_strong(quote: Quote) -> bool:
+    """Return whether a quote holds an identity that nobody can guess."""
+    return quote.tcp_sequence is not None or len(quote.token or b"") >= _LEAST_TOKEN
 
 
 def _bare(address: str) -> str:

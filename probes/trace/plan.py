@@ -4,27 +4,50 @@ A plan is told what time it is and what happened. It says what to send, when it 
 seen.
 """
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
+
 from math import inf
 
-from probes.facts import EndReason, EndToEnd, Hop, Protocol, ReachedBy, RejectReason, SendFailure
-from probes.failure import Failure
-from probes.seam import Flow, LocalError, Probe, Received, Stamp, Unreadable
-from probes.trace.attempt import Attempt, Ending, Purpose, Reply
-from probes.trace.budget import Budget
+from probes.facts import EndReason, Protocol, ReachedBy, RejectReason, SendFailure
+from probes.frozen import frozen, frozen_positional
+from probes.seam import LocalError, Unreadable
+from probes.trace.attempt import Ending, Purpose, Reply
 from probes.trace.ending import ending_of
 from probes.trace.hops import PathEnd, attributable, hops
-from probes.trace.match import Ledger, Match, Rejection
+from probes.trace.match import Ledger, Match
 from probes.trace.rtt import round_trip_us
 from probes.trace.search import OUTCOME, Search
 from probes.trace.series import Series, end_to_end, shared_end_to_end
-from probes.trace.settings import TraceSettings
 from probes.trace.waits import Waits
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+    from probes.facts import EndToEnd, Hop
+    from probes.failure import Failure
+    from probes.seam import Flow, Probe, Received, Stamp
+    from probes.trace.attempt import Attempt
+    from probes.trace.budget import Budget
+    from probes.trace.control import Control
+    from probes.trace.match import Rejection
+    from probes.trace.settings import TraceSettings
+
+
+# Who quotes another destination says it again with every answer.
+_MOST_ELSEWHERE = 8
+
+
+@frozen_positional
+class Elsewhere:
+    """An answer that was not believed: `sender` quotes a probe of ours, to another destination."""
+
+    probe_ttl: int
+    sender: str
+    destination: str
+
+
+@frozen
 class TraceFacts:
     """What one plan saw so far. `end_reason` is None while it still runs; `checked` are the end-to-end probes."""
 
@@ -68,11 +91,14 @@ class TracePlan:
         self._waits = Waits(settings)
         self._series = Series(settings=settings, waits=self._waits, issue=self._issue_series)
         self._search: Search | None = None
-        self._rejected: Counter[RejectReason] = Counter()
-        self._refusals: Counter[tuple[Failure, str | None]] = Counter()
+        self._rejected: dict[RejectReason, int] = {}
+        self._refusals: dict[tuple[Failure, str | None], int] = {}
         self._first_refused: dict[tuple[Failure, str | None], int] = {}
         self._stopped: EndReason | None = None
         self._reached = False
+        self._control: Control | None = None
+        self._elsewhere: list[Elsewhere] = []
+        self._lowest_rtt_us: int | None = None
         if search:
             self.search_hops(now)
         else:
@@ -98,6 +124,8 @@ class TracePlan:
             if self._search.opened:
                 self._series.release(now)
         attempts += self._series.probes(now, may_close=self._series_may_close)
+        if self._control is not None:
+            attempts += self._control.probes(now)
         return [attempt.probe for attempt in attempts]
 
     def sent(self, probe: Probe, stamp: Stamp) -> None:
@@ -110,7 +138,7 @@ class TracePlan:
         attempt = None if number is None else self._ledger.attempts[number]
         ttl = self._settings.first_ttl if attempt is None else attempt.probe.probe_ttl
         kind = (failure, offender)
-        self._refusals[kind] += 1
+        self._refusals[kind] = self._refusals.get(kind, 0) + 1
         self._first_refused[kind] = min(ttl, self._first_refused.get(kind, ttl))
         if attempt is not None:
             self._gone(attempt, failure)
@@ -120,13 +148,13 @@ class TracePlan:
     def reply_received(self, event: Received | Unreadable, now: float) -> None:
         """Take in what arrived: believed, or counted by the reason why not."""
         if isinstance(event, Unreadable):
-            self._rejected[event.reason] += 1
+            self._rejected[event.reason] = self._rejected.get(event.reason, 0) + 1
             return
         verdict = self._ledger.match(event)
         if isinstance(verdict, Match):
             self._believe(verdict.attempt, event, now)
         else:
-            self._reject(verdict)
+            self._reject(verdict, event)
 
     def next_deadline(self) -> float | None:
         """Return the instant at which `probes_to_send` has something to do, None when the plan is over."""
@@ -136,6 +164,8 @@ class TracePlan:
         deadlines = [
             at for at in (searching, self._series.next_deadline(may_close=self._series_may_close)) if at is not None
         ]
+        if self._control is not None and self.asking:
+            deadlines.append(self._control.next_deadline())
         return min(deadlines, default=inf)
 
     def facts(self) -> TraceFacts:
@@ -154,6 +184,13 @@ class TracePlan:
             stopped_by=self._stopped_by(),
         )
 
+    def ask(self, probe_ttls: Sequence[int], wait_s: float, now: float) -> None:
+        """Ask once who answers at these TTLs, beside everything else; no answer counts for hops, loss or the end."""
+        # Only a trace that somebody seems to answer in the target's place needs it.
+        from probes.trace.control import Control  # noqa: PLC0415
+
+        self._control = Control(probe_ttls, wait_s=wait_s, issue=self._issue_control, now=now)
+
     # --- steering -----------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
@@ -161,12 +198,44 @@ class TracePlan:
         if not self.over:
             self._stopped = EndReason.ABORTED
 
+    def give_way(self) -> None:
+        """End the search and the series with what they have: another plan needs what the routers may still answer."""
+        if self._search is not None:
+            self._search.give_way()
+        self._series.give_way()
+
+    @property
+    def rtt_us(self) -> int | None:
+        """Return the lowest round trip of the target's own answers, None without one in time."""
+        return self._lowest_rtt_us
+
     @property
     def over(self) -> bool:
         """Return whether the plan wants nothing more."""
         if self._stopped is not None:
             return True
-        return (self._search is None or self._search.outcome is not None) and self._series.finished
+        searched = self._search is None or self._search.outcome is not None
+        return searched and self._series.finished and not self.asking
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        """Return all probes, in sending order."""
+        return self._ledger.attempts
+
+    @property
+    def elsewhere(self) -> Sequence[Elsewhere]:
+        """Return the answers that quote probes of ours to another destination, a few of them."""
+        return self._elsewhere
+
+    @property
+    def asking(self) -> bool:
+        """Return whether control probes are on their way, or about to leave."""
+        return self._control is not None and not self._control.over
+
+    @property
+    def can_ask(self) -> bool:
+        """Return whether one more probe may leave: the host has not refused everything, and nobody ended it."""
+        return self._stopped is None
 
     @property
     def _series_may_close(self) -> bool:
@@ -190,10 +259,18 @@ class TracePlan:
         ttl = self._settings.series_ttl
         return self._ledger.issue(probe_ttl=ttl, purpose=Purpose.SERIES, now=now, own_port=own_port)
 
+    def _issue_control(self, ttl: int, now: float) -> Attempt:
+        own_port = self._flow.protocol is Protocol.TCP
+        attempt = self._ledger.issue(probe_ttl=ttl, purpose=Purpose.CONTROL, now=now, own_port=own_port)
+        self._budget.spend(attempt)
+        return attempt
+
     def _gone(self, attempt: Attempt, failure: Failure) -> None:
         if attempt.reply is not None:
             return
         attempt.failure = failure
+        if attempt.purpose is Purpose.CONTROL:
+            return
         if attempt.purpose is Purpose.SERIES:
             self._series.gone(attempt)
         elif self._search is not None:
@@ -205,14 +282,17 @@ class TracePlan:
         attempts = self._ledger.attempts
         # A check has few probes, and its next one comes late: it takes the first refusal for an answer.
         limit = 1 if self._search is None else self._settings.send_failure_limit
-        if self._refusals.total() < limit:
+        if sum(self._refusals.values()) < limit:
             return False
         return not any(attempt.left or attempt.reply for attempt in attempts)
 
     def _believe(self, attempt: Attempt, event: Received, now: float) -> None:
         reply = self._reply(attempt, event)
         attempt.reply = reply
-        self._reached = self._reached or reply.ending is Ending.REACHED
+        if attempt.purpose is Purpose.CONTROL:
+            return
+        if reply.ending is Ending.REACHED:
+            self._reach(reply)
         if attempt.purpose is Purpose.SERIES:
             self._series.answered(attempt, reply)
             if self._search is not None and reply.ending is Ending.REACHED:
@@ -220,6 +300,12 @@ class TracePlan:
         elif self._search is not None:
             self._hear(attempt, reply)
             self._search.answered(attempt, reply, now)
+
+    def _reach(self, reply: Reply) -> None:
+        self._reached = True
+        if not reply.late:
+            known = self._lowest_rtt_us
+            self._lowest_rtt_us = reply.rtt_us if known is None else min(known, reply.rtt_us)
 
     def _hear(self, attempt: Attempt, reply: Reply) -> None:
         if not reply.late:
@@ -229,6 +315,7 @@ class TracePlan:
         sent = attempt.sent
         assert sent is not None, "the ledger matches only probes that left"  # noqa: S101 - its own invariant
         rtt_us = round_trip_us(sent, event.stamp, self._settings.clock_tolerance_s)
+        source, source_id = self._ledger.translated_source(event.quote)
         return Reply(
             sender=event.sender,
             answer=event.answer,
@@ -237,17 +324,28 @@ class TracePlan:
             late=attempt.given_up or rtt_us / 1e6 >= self._settings.timeout_s,
             icmp=event.icmp,
             reply_ttl=event.reply_ttl,
+            reply_tos=event.reply_tos,
             quoted_ttl=event.quote.quoted_ttl,
-            mpls=event.mpls,
+            quoted_tos=event.quote.quoted_tos,
+            quoted_source=source,
+            quoted_source_id=source_id,
+            extensions=event.extensions,
         )
 
-    def _reject(self, verdict: Rejection) -> None:
-        self._rejected[verdict.reason] += 1
+    def _reject(self, verdict: Rejection, event: Received) -> None:
+        if verdict.reason is RejectReason.FOREIGN_FLOW and verdict.attempt is not None:
+            self._note_elsewhere(verdict.attempt, event)
+        self._rejected[verdict.reason] = self._rejected.get(verdict.reason, 0) + 1
         if verdict.reason is RejectReason.DUPLICATE and verdict.attempt is not None:
             verdict.attempt.duplicates += 1
         udp = self._flow.protocol is Protocol.UDP
         if verdict.reason is RejectReason.SHORT_QUOTE and udp and self._search is not None:
             self._search.short_quotes = True
+
+    def _note_elsewhere(self, attempt: Attempt, event: Received) -> None:
+        if len(self._elsewhere) < _MOST_ELSEWHERE and self._ledger.went_elsewhere(event):
+            destination = event.quote.destination or ""
+            self._elsewhere.append(Elsewhere(attempt.probe.probe_ttl, event.sender, destination))
 
     # --- facts --------------------------------------------------------------------------------------------------------
 
@@ -302,7 +400,8 @@ class TracePlan:
 
     def _reached_by(self) -> ReachedBy | None:
         """Return the proof that the target was reached: the lowest TTL that it answered, else the series."""
-        proofs = [(a.probe.probe_ttl, a.reply) for a in self._ledger.attempts if a.reply is not None]
+        own = (a for a in self._ledger.attempts if a.purpose is not Purpose.CONTROL)
+        proofs = [(a.probe.probe_ttl, a.reply) for a in own if a.reply is not None]
         reached = [(ttl, reply) for ttl, reply in proofs if reply.ending is Ending.REACHED]
         if not reached:
             return None
@@ -313,7 +412,7 @@ class TracePlan:
         """Return who stopped probes on their way, in words, if anybody did."""
         for attempt in self._ledger.attempts:
             reply = attempt.reply
-            if reply is not None and reply.ending is Ending.BLOCKED:
+            if reply is not None and reply.ending is Ending.BLOCKED and attempt.purpose is not Purpose.CONTROL:
                 icmp = "" if reply.icmp is None else f" ({reply.icmp.type}/{reply.icmp.code})"
                 return f"{reply.sender} answered with {reply.answer}{icmp}"
         return None

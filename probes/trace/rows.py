@@ -1,13 +1,19 @@
 """What is known of each TTL while a trace runs, and of the end of the path."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
 from math import inf
 
-from probes.trace.attempt import Attempt, Ending
-from probes.trace.waits import Waits
+from probes.frozen import field, mutable
+from probes.trace.attempt import Ending
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from probes.trace.attempt import Attempt
+    from probes.trace.waits import Waits
 
 
-@dataclass(slots=True)
+@mutable
 class Row:
     """One TTL. `waiting` are its probes that may still be answered, oldest first; `queries` excludes retries."""
 
@@ -33,7 +39,7 @@ class Rows:
         self.highest = first_ttl - 1
         # The TTL at which the path ends and how, None while unknown.
         self.end: tuple[int, Ending] | None = None
-        self._rows = {ttl: Row(ttl) for ttl in range(first_ttl, max_ttl + 1)}
+        self._rows = {ttl: Row(probe_ttl=ttl) for ttl in range(first_ttl, max_ttl + 1)}
         self._reached_ttl: int | None = None
         self._passed_ttl = first_ttl - 1
         self._blocked_ttls: set[int] = set()

@@ -1,12 +1,19 @@
 """Round-trip times: from two stamps to microseconds, from samples to a summary."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from itertools import pairwise
 from math import sqrt
-from typing import Final
 
 from probes.facts import RttSummary
-from probes.seam import Stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from probes.seam import Stamp
+
 
 # Two clocks are read one after the other, and user and kernel stamps of one instant differ by less.
 _READING_US: Final = 1000.0

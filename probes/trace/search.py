@@ -1,21 +1,28 @@
 """The search for the path: which TTL next, when again, when to stop."""
 
-from collections import deque
-from collections.abc import Callable
-from functools import partial
+from __future__ import annotations
+
 from math import inf
-from typing import Final
 
 from probes.facts import EndReason
-from probes.trace.attempt import Attempt, Ending, Reply
-from probes.trace.budget import Budget
-from probes.trace.rows import Row, Rows
-from probes.trace.settings import TraceSettings
-from probes.trace.waits import Waits
+from probes.trace.attempt import Attempt, Ending
+from probes.trace.rows import Rows
 
-# What is done at an instant; returns the probe that leaves, if one does.
-Step = Callable[[float], Attempt | None]
-Issue = Callable[[int, float, bool], Attempt]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from probes.trace.attempt import Reply
+    from probes.trace.budget import Budget
+    from probes.trace.rows import Row
+    from probes.trace.settings import TraceSettings
+    from probes.trace.waits import Waits
+
+    # What is done at an instant; returns the probe that leaves, if one does.
+    Step = Callable[[float], Attempt | None]
+    Issue = Callable[[int, float, bool], Attempt]
+
 
 # A quote too short to name its probe has certainly come by 1.5 round trips of the hop behind it.
 _SHORT_QUOTE_FACTOR: Final = 1.5
@@ -51,7 +58,7 @@ class Search:
         self._next_send_at = now
         self._quiet_since = now
         self._next_first = settings.first_ttl
-        self._retries: deque[tuple[int, bool]] = deque()
+        self._retries: list[tuple[int, bool]] = []
         self._stage = 0
         self._hint = settings.distance_hint
         self._lifted = False
@@ -93,6 +100,12 @@ class Search:
         if hint is not None and self.rows.highest >= hint and self.rows.end is None:
             # The hop where the target was remembered passes probes on: the path is longer now.
             self._hint = None
+
+    def give_way(self) -> None:
+        """End with what is known so far."""
+        if self.outcome is None:
+            end = self.rows.end
+            self._finish(self._silent_end() if end is None else OUTCOME[end[1]])
 
     def failed(self, attempt: Attempt) -> None:
         """Take in that the host refused a hop probe, or gave it up."""
@@ -156,10 +169,15 @@ class Search:
                     continue
                 at = max(self._may_leave_at(ttl), self._round_due(asked))
                 if at <= self._next_send_at:
-                    return at, partial(self._send, ttl)
+                    return at, self._query(ttl)
                 if best is None or at < best[0]:
                     best = (at, ttl)
-        return None if best is None else (best[0], partial(self._send, best[1]))
+        if best is None:
+            return None
+        return best[0], self._query(best[1])
+
+    def _query(self, ttl: int) -> Step:
+        return lambda now: self._send(ttl, now)
 
     def _round_due(self, asked: int) -> float:
         """Return when a TTL may be asked once more, given its queries so far: a bucket holds so many, then refills."""
@@ -173,7 +191,7 @@ class Search:
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def _send_retry(self, ttl: int, now: float, *, own_port: bool) -> Attempt:
-        self._retries.popleft()
+        self._retries.pop(0)
         return self._send(ttl, now, retry=True, own_port=own_port)
 
     def _send_first(self, ttl: int, now: float) -> Attempt:

@@ -1,15 +1,23 @@
 """End-to-end probes: the series that measures a target, and the plain check whether it answers at all."""
 
-from collections import deque
-from collections.abc import Callable
-from math import inf
-from typing import Final
+from __future__ import annotations
 
-from probes.facts import EndToEnd, Protocol
-from probes.trace.attempt import Attempt, Ending, Reply
+from math import inf
+
+from probes.facts import EndToEnd
+from probes.trace.attempt import Ending
 from probes.trace.rtt import summarise
-from probes.trace.settings import TraceSettings
-from probes.trace.waits import Waits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from probes.facts import Protocol
+    from probes.trace.attempt import Attempt, Reply
+    from probes.trace.settings import TraceSettings
+    from probes.trace.waits import Waits
+
 
 _SHARED: Final = (
     "counted on the path's own probes: a target limits its port-unreachable answers, so a series of its own would "
@@ -34,7 +42,7 @@ class Series:
         self._settings = settings
         self._waits = waits
         self._issue = issue
-        self._due: deque[float] = deque()
+        self._due: list[float] = []
         self._held = 0
         self._checking = False
         self._waiting: list[Attempt] = []
@@ -71,7 +79,7 @@ class Series:
             self._give_up()
         leaving: list[Attempt] = []
         while self._due and now >= self._due[0] and len(leaving) < self._settings.catch_up:
-            self._due.popleft()
+            self._due.pop(0)
             attempt = self._issue(now)
             self.attempts.append(attempt)
             self._waiting.append(attempt)
@@ -102,6 +110,12 @@ class Series:
         """Note that a probe needs no more waiting."""
         if attempt in self._waiting:
             self._waiting.remove(attempt)
+
+    def give_way(self) -> None:
+        """Send no more and wait no more."""
+        self._due.clear()
+        self._held = 0
+        self._give_up()
 
     def _give_up(self) -> None:
         for attempt in self._waiting:

@@ -1,8 +1,12 @@
 """How long an answer is worth waiting for, judged by the answers of the neighbours."""
 
+from __future__ import annotations
+
 from math import inf
 
-from probes.trace.settings import TraceSettings
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from probes.trace.settings import TraceSettings
 
 
 class Waits:

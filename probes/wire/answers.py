@@ -1,26 +1,41 @@
 """What a datagram says of a probe: headers and quotes to the seam's words, believed in nothing."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
+from __future__ import annotations
 
 from probes.facts import Answer, Family, Icmp, Protocol
-from probes.seam import Flow, Quote, Received, Stamp
+from probes.frozen import replace
+from probes.seam import Quote, Received
 from probes.wire import icmp, tcp, udp
-from probes.wire.icmp_extensions import parse_mpls, split_quote
+from probes.wire.icmp_extensions import read_extensions, split_quote
 from probes.wire.ipv4 import ipv4_text, parse_ipv4
 from probes.wire.ipv6 import find_transport, ipv6_text, parse_ipv6
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from probes.seam import Flow, Stamp
+
 
 _SYN_ACK: Final = tcp.SYN | tcp.ACK
 # "The first 64 bits of the original datagram's data" (RFC 792 p. 4): ports and sequence, or identifier and sequence.
 _SHORTEST_QUOTE: Final = 8
 
 
-def read_icmp(family: Family, message: bytes, *, sender: str, reply_ttl: int | None, stamp: Stamp) -> Received | None:
+def read_icmp(
+    family: Family,
+    message: bytes,
+    *,
+    sender: str,
+    reply_ttl: int | None,
+    stamp: Stamp,
+    reply_tos: int | None = None,
+) -> Received | None:
     """Return what an ICMP or ICMPv6 message says; None for one that answers nothing (a request, a redirect).
 
     Raises:
-        MalformedDatagram: The message, its quote or its extensions break their format.
+        MalformedDatagram: The message or its quote break their format; extensions that do are only marked so.
     """
     parsed = icmp.parse_icmp(message)
     if parsed.type == icmp.ECHO_REPLY[family]:
@@ -37,7 +52,9 @@ def read_icmp(family: Family, message: bytes, *, sender: str, reply_ttl: int | N
         quote=quote,
         icmp=Icmp(type=parsed.type, code=parsed.code),
         reply_ttl=reply_ttl,
-        mpls=parse_mpls(structure),
+        reply_tos=reply_tos,
+        next_hop_mtu=icmp.next_hop_mtu(family, parsed),
+        extensions=read_extensions(structure),
     )
 
 
@@ -64,7 +81,9 @@ def token_at(data: bytes, offset: int) -> bytes | None:
     return token if len(token) == udp.TOKEN_LENGTH else None
 
 
-def read_tcp(flow: Flow, segment: bytes, *, sender: str, reply_ttl: int | None, stamp: Stamp) -> Received | None:
+def read_tcp(
+    flow: Flow, segment: bytes, *, sender: str, reply_ttl: int | None, stamp: Stamp, reply_tos: int | None = None
+) -> Received | None:
     """Return what a SYN-ACK or RST says; None for any other segment, such as the challenge ACK of RFC 5961.
 
     Raises:
@@ -89,7 +108,7 @@ def read_tcp(flow: Flow, segment: bytes, *, sender: str, reply_ttl: int | None, 
         destination_port=header.source_port,
         tcp_sequence=acknowledged,
     )
-    return Received(sender=sender, answer=answer, stamp=stamp, quote=quote, reply_ttl=reply_ttl)
+    return Received(sender=sender, answer=answer, stamp=stamp, quote=quote, reply_ttl=reply_ttl, reply_tos=reply_tos)
 
 
 def protocol_number(family: Family, protocol: Protocol) -> int:
@@ -112,6 +131,7 @@ def _quoted_ipv4(datagram: bytes) -> Quote:
         destination=ipv4_text(header.destination),
         protocol=header.protocol,
         quoted_ttl=header.ttl,
+        quoted_tos=header.tos,
     )
 
 
@@ -125,6 +145,7 @@ def _quoted_ipv6(datagram: bytes) -> Quote:
         destination=ipv6_text(header.destination),
         protocol=protocol,
         quoted_ttl=header.hop_limit,
+        quoted_tos=header.traffic_class,
     )
 
 

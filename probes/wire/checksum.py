@@ -1,7 +1,13 @@
 """The Internet checksum, and the two bytes that force it (RFC 1071)."""
 
+from __future__ import annotations
+
 import struct
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _MODULUS: Final = 0xFFFF
 

@@ -1,13 +1,22 @@
 """ICMP and ICMPv6 messages (RFC 792, RFC 4443)."""
 
+from __future__ import annotations
+
 import struct
-from typing import Final, NamedTuple
 
 from probes.facts import Answer, Family
+from probes.frozen import frozen_positional
 from probes.wire.checksum import compensation, internet_checksum, ones_complement_sum, pseudo_header
 from probes.wire.malformed import MalformedDatagram
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+
 HEADER_LENGTH: Final = 8
+# The header, the token, and the two octets behind it.
+ECHO_PROBE_LENGTH: Final = 18
 PROTOCOL: Final = {Family.IPV4: 1, Family.IPV6: 58}
 ECHO_REQUEST: Final = {Family.IPV4: 8, Family.IPV6: 128}
 ECHO_REPLY: Final = {Family.IPV4: 0, Family.IPV6: 129}
@@ -33,7 +42,8 @@ _QUOTING_IPV4: Final = frozenset({3, 4, 11, 12})
 _FIRST_ICMPV6_INFORMATION: Final = 128
 
 
-class IcmpMessage(NamedTuple):
+@frozen_positional
+class IcmpMessage:
     """One message; `rest` is the second word, whose meaning depends on the type, `body` what follows it."""
 
     type: int
@@ -55,6 +65,21 @@ def parse_icmp(message: bytes) -> IcmpMessage:
         raise MalformedDatagram("an ICMP message needs 8 bytes")
     kind, code, checksum, rest = _LAYOUT.unpack_from(message)
     return IcmpMessage(type=kind, code=code, checksum=checksum, rest=rest, body=message[HEADER_LENGTH:])
+
+
+def next_hop_mtu(family: Family, message: IcmpMessage) -> int | None:
+    """Return the MTU that a message about a packet too big names, in octets; None for every other message.
+
+    Source: RFC 1191 section 4 (the low 16 bits of the second word; 0 from routers that are older), RFC 4443 section 3.2.
+    """
+    if not is_too_big(family, message.type, message.code):
+        return None
+    return int.from_bytes(message.rest[2:] if family is Family.IPV4 else message.rest, "big")
+
+
+def is_too_big(family: Family, kind: int, code: int) -> bool:
+    """Return whether a message says that a link is too narrow: fragmentation needed, or ICMPv6 packet too big."""
+    return (kind, code) == (3, 4) if family is Family.IPV4 else kind == 2  # noqa: PLR2004 - RFC 4443 section 3.2
 
 
 def verify_icmp_checksum(message: bytes) -> None:
@@ -81,15 +106,15 @@ def checksummed(message: bytes, family: Family, source: bytes, destination: byte
     return blank[:2] + internet_checksum(above + blank).to_bytes(2, "big") + blank[4:]
 
 
-def build_echo_probe(family: Family, identifier: int, sequence: int, token: bytes) -> bytes:
-    """Return an echo request without checksum whose checksum will be the same for every sequence and token.
+def build_echo_probe(family: Family, identifier: int, sequence: int, token: bytes, padding: bytes = b"") -> bytes:
+    """Return an echo request without checksum whose checksum will be the same for every sequence, token and padding.
 
     Two bytes behind the token (of even length) cancel what varies, so that balancers that hash the checksum keep all
     probes together.
     """
-    varying = sequence.to_bytes(2, "big") + token
+    varying = sequence.to_bytes(2, "big") + token + padding
     echo = _ECHO.pack(identifier, sequence)
-    return _LAYOUT.pack(ECHO_REQUEST[family], 0, 0, echo) + token + compensation(varying, 0)
+    return _LAYOUT.pack(ECHO_REQUEST[family], 0, 0, echo) + token + compensation(varying, 0) + padding
 
 
 def parse_echo(message: IcmpMessage) -> tuple[int, int]:

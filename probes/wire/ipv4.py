@@ -1,15 +1,23 @@
 """IPv4 headers and addresses (RFC 791)."""
 
-import struct
-from typing import Final, NamedTuple
+from __future__ import annotations
 
+import struct
+
+from probes.frozen import frozen_positional
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 HEADER_LENGTH: Final = 20
 _LAYOUT: Final = struct.Struct("!BBHHHBBH4s4s")
 
 
-class Ipv4Header(NamedTuple):
+@frozen_positional
+class Ipv4Header:
     """The fields of one header that tell something of a probe; addresses are packed."""
 
     header_length: int

@@ -1,9 +1,16 @@
 """IPv6 headers, their extension headers, and addresses (RFC 8200, RFC 5952)."""
 
-import struct
-from typing import Final, NamedTuple
+from __future__ import annotations
 
+import struct
+
+from probes.frozen import frozen_positional
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 HEADER_LENGTH: Final = 40
 _LAYOUT: Final = struct.Struct("!IHBB16s16s")
@@ -12,7 +19,8 @@ _FRAGMENT: Final = 44
 _SKIPPED: Final = frozenset({0, 43, 60})
 
 
-class Ipv6Header(NamedTuple):
+@frozen_positional
+class Ipv6Header:
     """The fields of one fixed header; addresses are packed."""
 
     traffic_class: int

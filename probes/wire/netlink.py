@@ -4,23 +4,23 @@ Layouts are Linux's own (linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, nei
 numbers in the host's byte order, addresses in the network's, everything aligned to four bytes.
 """
 
+from __future__ import annotations
+
 import struct
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
 
 from probes.facts import Family
 from probes.frozen import frozen_positional
 from probes.wire.malformed import MalformedDatagram
-from probes.wire.netlink_entries import (
-    AddressEntry,
-    Entry,
-    LinkEntry,
-    NeighbourEntry,
-    NextHop,
-    RouteEntry,
-    RuleEntry,
-)
+from probes.wire.netlink_entries import AddressEntry, LinkEntry, NeighbourEntry, NextHop, RouteEntry, RuleEntry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+    from probes.wire.netlink_entries import Entry
+
 
 _HEADER: Final = struct.Struct("=IHHII")
 _ATTRIBUTE: Final = struct.Struct("=HH")

@@ -3,10 +3,16 @@
 The numbers are Linux's own (linux/if.h, rtnetlink.h).
 """
 
-from typing import Final
+from __future__ import annotations
 
-from probes.facts import Family
 from probes.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from probes.facts import Family
+
 
 IFF_UP: Final = 0x1
 IFF_LOOPBACK: Final = 0x8

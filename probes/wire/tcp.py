@@ -1,10 +1,17 @@
 """TCP headers, and SYN probes (RFC 9293)."""
 
-import struct
-from typing import Final, NamedTuple
+from __future__ import annotations
 
+import struct
+
+from probes.frozen import frozen_positional
 from probes.wire.checksum import internet_checksum, pseudo_header
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 PROTOCOL: Final = 6
 HEADER_LENGTH: Final = 20
@@ -20,7 +27,8 @@ _OPTIONS: Final = bytes.fromhex("020405b4 01010402 01030307")
 _WINDOW: Final = 64240
 
 
-class TcpHeader(NamedTuple):
+@frozen_positional
+class TcpHeader:
     """The fields of one header that tell something of a probe."""
 
     source_port: int

@@ -1,18 +1,28 @@
 """UDP headers, and probes whose checksum is chosen (RFC 768)."""
 
-import struct
-from typing import Final, NamedTuple
+from __future__ import annotations
 
+import struct
+
+from probes.frozen import frozen_positional
 from probes.wire.checksum import compensation, pseudo_header
 from probes.wire.malformed import MalformedDatagram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 PROTOCOL: Final = 17
 HEADER_LENGTH: Final = 8
 TOKEN_LENGTH: Final = 8
+# The header, the token, and the two octets that force the checksum.
+PROBE_LENGTH: Final = 18
 _LAYOUT: Final = struct.Struct("!HHHH")
 
 
-class UdpHeader(NamedTuple):
+@frozen_positional
+class UdpHeader:
     """The four fields of a UDP header."""
 
     source_port: int
@@ -36,7 +46,13 @@ def parse_udp(segment: bytes) -> UdpHeader:
 
 
 def build_udp_probe(
-    source: bytes, destination: bytes, source_port: int, destination_port: int, token: bytes, checksum: int
+    source: bytes,
+    destination: bytes,
+    source_port: int,
+    destination_port: int,
+    token: bytes,
+    checksum: int,
+    padding: bytes = b"",
 ) -> bytes:
     """Return a datagram, header first, with a valid checksum of one's choice.
 
@@ -47,12 +63,15 @@ def build_udp_probe(
         destination_port: 0..65535.
         token: An even number of bytes; two that force the checksum follow it.
         checksum: 1..65535. A checksum of 0 cannot be: 65535 is sent for it, and 0 would mean none (RFC 768).
+        padding: What follows them.
     """
-    length = HEADER_LENGTH + len(token) + 2
+    length = HEADER_LENGTH + len(token) + 2 + len(padding)
     covered = (
         pseudo_header(source, destination, PROTOCOL, length)
         + _LAYOUT.pack(source_port, destination_port, length, 0)
         + token
+        + padding
     )
     chosen = checksum or 0xFFFF
-    return _LAYOUT.pack(source_port, destination_port, length, chosen) + token + compensation(covered, chosen ^ 0xFFFF)
+    forcing = compensation(covered, chosen ^ 0xFFFF)
+    return _LAYOUT.pack(source_port, destination_port, length, chosen) + token + forcing + padding

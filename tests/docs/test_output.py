@@ -10,6 +10,7 @@ import pytest
 
 from agent.exit_codes import ExitCode
 from probes import facts, failure
+from probes.word import Word
 from rules import diagnosis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ ENUMS = {
     kind.__name__: [str(member.value) for member in kind]
     for module in (facts, failure, diagnosis)
     for kind in vars(module).values()
-    if isinstance(kind, type) and issubclass(kind, Enum) and kind.__module__ == module.__name__
+    if isinstance(kind, type) and issubclass(kind, Enum | Word) and kind.__module__ == module.__name__
 }
 # What is being done when something fails is not written into records.
 del ENUMS["Operation"]

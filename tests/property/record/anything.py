@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from probes.facts import Sample
+from probes.word import Word
 from rules.diagnosis import Diagnosis
 
 INSTANTS = st.datetimes().map(lambda at: f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z".rjust(24, "0"))
@@ -31,8 +32,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=2)
     if origin is UnionType or isinstance(kind, UnionType):
         return st.one_of(*(values(argument) for argument in arguments))
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return st.sampled_from(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum | Word):
+        return st.sampled_from(list(kind))
     return instances(kind) if is_dataclass(kind) else PLAIN[kind]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from probes.frozen import replace
 from probes.wire.ipv4 import Ipv4Header, build_ipv4, ipv4_text, parse_ipv4
 from probes.wire.ipv6 import Ipv6Header, build_ipv6, find_transport, ipv6_text, parse_ipv6
 from probes.wire.malformed import MalformedDatagram
@@ -71,13 +72,13 @@ def test_the_transport_is_found_behind_extension_headers() -> None:
     hop_by_hop = bytes([43, 0]) + bytes(6)
     routing = bytes([44, 1]) + bytes(14)
     fragment = bytes([6, 0]) + bytes(6)
-    header = IPV6._replace(next_header=0)
+    header = replace(IPV6, next_header=0)
     datagram = build_ipv6(header) + hop_by_hop + routing + fragment + b"segment"
     assert find_transport(header, datagram) == (6, 40 + 8 + 16 + 8)
 
 
 def test_a_datagram_cut_inside_an_extension_header_has_its_transport_beyond_the_end() -> None:
-    header = IPV6._replace(next_header=60)
+    header = replace(IPV6, next_header=60)
     datagram = build_ipv6(header) + bytes([17, 3])
     protocol, offset = find_transport(header, datagram)
     assert (protocol, offset > len(datagram)) == (17, True)
