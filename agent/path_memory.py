@@ -13,15 +13,12 @@ from pathlib import Path
 from stat import S_ISREG, S_IWOTH
 
 from probes.facts import Protocol
-from probes.frozen import frozen
-from probes.trace.memory import Lesson, Surroundings
+from probes.trace.memory import Lesson, Remembered, Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Final
-
-    from probes.facts import ProtocolChoice
 
 SYSTEM_DIRECTORY: Final = Path("/var/lib/cloudpath-agent")
 FILE: Final = "paths"
@@ -40,14 +37,6 @@ _ENCODING: Final = ("utf-8", "surrogateescape")
 _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@frozen
-class Remembered:
-    """What a leg taught, and from where it was traced then."""
-
-    lesson: Lesson
-    learned_in: Surroundings
-
-
 def state_directory(environment: Mapping[str, str], user: int) -> Path | None:
     """Return the directory of one-shot commands, None where this user has none.
 
@@ -64,13 +53,6 @@ def state_directory(environment: Mapping[str, str], user: int) -> Path | None:
     # Under `sudo` HOME may be somebody else's: what root leaves there its owner could not replace.
     own = home.is_absolute() and home.is_dir() and home.stat().st_uid == user
     return home / ".local/state/cloudpath-agent" if own else None
-
-
-def leg_key(
-    choice: ProtocolChoice, address: str, port: int | None, interface: str | None = None, source: str | None = None
-) -> str:
-    """Return what a leg is found by: what was asked for, and how."""
-    return " ".join((choice, address, str(port or _NOTHING), interface or _NOTHING, source or _NOTHING))
 
 
 class PathMemory:

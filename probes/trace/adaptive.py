@@ -43,7 +43,7 @@ class Standing:
     """How one protocol stands in a running trace.
 
     `over`: it wants nothing more. `rtt_us` is the lowest round trip of the target's answers. `hops_found` of `hops`
-    answered, None while nobody counted. `stands_in`: somebody else is known to answer in the target's place.
+    answered, None while nobody counted.
     """
 
     protocol: Protocol
@@ -52,12 +52,6 @@ class Standing:
     rtt_us: int | None = None
     hops_found: int | None = None
     hops: int | None = None
-    stands_in: bool = False
-
-    @property
-    def answered(self) -> bool:
-        """Return whether the target itself answered."""
-        return self.reached and not self.stands_in
 
 
 @frozen
@@ -105,7 +99,7 @@ def after_silence(
     That is one that the target answers, as soon as the silence of the first is plain. Where it answers none at all, a
     trace by what only memory put first is no trial: the first by preference makes it.
     """
-    answering = next((other for other in others if other.answered), None)
+    answering = next((other for other in others if other.reached), None)
     if answering is not None:
         return answering.protocol if first.over or silence_is_plain(waited_s, answering.rtt_us) else None
     if not all(each.over for each in (first, *others)):
@@ -117,7 +111,7 @@ def after_silence(
 
 def worth_comparing(first: Standing, others: Iterable[Standing]) -> Protocol | None:
     """Return a protocol that may show a reached target better: materially faster, or where most hops are silent."""
-    answering = [other for other in others if other.answered]
+    answering = [other for other in others if other.reached]
     faster = [other for other in answering if _much_less(other.rtt_us, first.rtt_us)]
     if faster:
         return min(faster, key=lambda other: other.rtt_us or 0).protocol
@@ -129,7 +123,7 @@ def worth_comparing(first: Standing, others: Iterable[Standing]) -> Protocol | N
 
 def settled(first: Standing, others: Sequence[Standing]) -> bool:
     """Return whether nothing that is still open could change the choice or prove more."""
-    return first.over and (first.answered or all(other.over for other in others))
+    return first.over and (first.reached or all(other.over for other in others))
 
 
 # --- which of two to show ---------------------------------------------------------------------------------------------

@@ -47,6 +47,21 @@ class Lesson:
     tried_at_s: int
 
 
+@frozen
+class Remembered:
+    """What a leg taught, and from where it was traced then."""
+
+    lesson: Lesson
+    learned_in: Surroundings
+
+
+def leg_key(
+    choice: ProtocolChoice, address: str, port: int | None, interface: str | None = None, source: str | None = None
+) -> str:
+    """Return what a leg is found by: what was asked for, and how."""
+    return " ".join((choice, address, str(port or "-"), interface or "-", source or "-"))
+
+
 def surroundings(epoch: str, route: Route | None) -> Surroundings:
     """Return from where a leg is traced: the network, and the look-up of the leg's address in it."""
     if route is None:
@@ -54,9 +69,13 @@ def surroundings(epoch: str, route: Route | None) -> Surroundings:
     return Surroundings(epoch=epoch, interface=route.interface, gateway=route.gateway, source=route.source)
 
 
-def in_force(lesson: Lesson, learned_in: Surroundings, here: Surroundings, now_s: int) -> bool:
-    """Return whether a lesson may still be used: learned in this very network, not too long ago, not in the future."""
-    return learned_in == here and 0 <= now_s - lesson.reached_at_s < _KEPT_S and lesson.tried_at_s <= now_s
+def in_force(remembered: Remembered | None, here: Surroundings, now_s: int) -> Lesson | None:
+    """Return the lesson if it may still be used: learned in this very network, not too long ago, not in the future."""
+    if remembered is None or remembered.learned_in != here:
+        return None
+    lesson = remembered.lesson
+    fresh = 0 <= now_s - lesson.reached_at_s < _KEPT_S and lesson.tried_at_s <= now_s
+    return lesson if fresh else None
 
 
 def trusted(lesson: Lesson, now_s: int) -> bool:
@@ -73,15 +92,17 @@ def learned(leg: Leg, before: Lesson | None, *, first_ttl: int, now_s: int) -> L
         first_ttl: The first TTL that was asked; a target nearer than that has no known distance.
         now_s: The wall clock.
     """
-    if leg.reached is not True or leg.protocol is None:
+    shown = next((trial for trial in leg.tried if trial.chosen), None)
+    if shown is None or leg.reached is not True or shown.reached is not True:
+        # Not reached, or somebody answered in the target's place.
         return None
-    same = before if before is not None and before.protocol is leg.protocol else None
+    same = before if before is not None and before.protocol is shown.protocol else None
     distance, known = _distance(leg, first_ttl), None if same is None else same.distance
     if None not in {distance, known} and distance != known:
         # A path that changes its length is not known: the next trace looks with open eyes.
         return None
     return Lesson(
-        protocol=leg.protocol,
+        protocol=shown.protocol,
         distance=known if distance is None else distance,
         reached_at_s=now_s,
         tried_at_s=same.tried_at_s if same is not None and trusted(same, now_s) else now_s,

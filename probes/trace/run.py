@@ -259,16 +259,22 @@ class _Tracer:
             for protocol, line in self.lines.items()
         }
 
-    def _with_signs(self, leg: Leg) -> tuple[Leg, Middlebox | None]:
-        """Return the leg with what quotes and replies give away of it, and who answers for the target."""
+    def _middlebox(self) -> Middlebox | None:
+        """Return who answers for the target, if somebody was found to."""
+        # Only the end of a trace needs it, and its start is what hurries.
+        from probes.trace import middlebox  # noqa: PLC0415
+
+        return middlebox.find(list(self._voices().values()))
+
+    def _with_signs(self, leg: Leg, found: Middlebox | None) -> Leg:
+        """Return the leg with what quotes and replies give away of it."""
         line = None if leg.protocol is None else self.lines.get(leg.protocol)
         if line is None or not leg.hops:
-            return leg, None
-        # Only the end of a trace needs them, and its start is what hurries.
+            return leg
+        # As above.
         from probes.trace import middlebox, signs  # noqa: PLC0415
 
         voices = list(self._voices().values())
-        found = middlebox.find(voices)
         seen, hidden = signs.signs_of(
             line.driver.flow,
             line.driver.flow_kind,
@@ -277,7 +283,7 @@ class _Tracer:
             found,
             compared=middlebox.can_tell(voices),
         )
-        return replace(leg, signs=seen, signs_not_observable=hidden), found
+        return replace(leg, signs=seen, signs_not_observable=hidden)
 
     def _settled(self, now: float) -> bool:
         if self._first is None:
@@ -289,7 +295,7 @@ class _Tracer:
         if self._second is None:
             return adaptive.settled(first, others)
         # Three queries and three more still fit a router's bucket of six, so there is a second trace, never a third.
-        self._gave_way = not first.answered
+        self._gave_way = not first.reached
         self.lines[self._first].plan.give_way()
         self.lines[self._second].plan.search_hops(now)
         return False
@@ -297,7 +303,7 @@ class _Tracer:
     def _next_trace(self, first: Standing, others: list[Standing], now: float) -> Protocol | None:
         if self._choice is not ProtocolChoice.ADAPTIVE:
             return None
-        if not first.answered:
+        if not first.reached:
             return adaptive.after_silence(self._order, first, others, now - self._started_at)
         if not first.over or first.protocol is self._memory.protocol:
             return None
@@ -323,11 +329,12 @@ class _Tracer:
     def outcome(self) -> TraceOutcome:
         """Return the better leg with all that was tried, every protocol's word on the address, and what it taught."""
         checks = {protocol: self._check(protocol) for protocol in self._order}
-        leg, middlebox = self._with_signs(self._best(checks))
+        middlebox = self._middlebox()
+        leg = self._with_signs(self._best(checks, middlebox), middlebox)
         lesson = self._memory.after(leg, first_ttl=self._settings.first_ttl)
         return TraceOutcome(leg=leg, reachability=tuple(checks.values()), lesson=lesson, middlebox=middlebox)
 
-    def _best(self, checks: dict[Protocol, Reachability]) -> Leg:
+    def _best(self, checks: dict[Protocol, Reachability], middlebox: Middlebox | None) -> Leg:
         first, second = self._first, self._second
         if first is None:
             leg = unopened_leg(
@@ -337,17 +344,23 @@ class _Tracer:
                 protocol_reason=self._first_reason(self._order[0]),
                 duration_us=self._duration_us(),
             )
-            return self._with_trials(leg, checks, [])
+            return self._with_trials(leg, checks, [], middlebox)
         legs = [self._leg(protocol, self._first_reason(first)) for protocol in (first, second) if protocol is not None]
-        met = [traced_trial(leg, checks[leg.protocol]) for leg in legs if leg.protocol is not None]
+        met = [traced_trial(leg, checks[leg.protocol], middlebox) for leg in legs if leg.protocol is not None]
         if second is None:
-            return self._with_trials(legs[0], checks, met)
+            return self._with_trials(legs[0], checks, met, middlebox)
         choice = (adaptive.choose_after_silence if self._gave_way else adaptive.choose)(*met)
         from_memory = first is self._memory.protocol
         reason = adaptive.chosen_reason(self._first_reason(first), choice, from_memory=from_memory)
-        return self._with_trials(replace(legs[choice.second], protocol_reason=reason), checks, met)
+        return self._with_trials(replace(legs[choice.second], protocol_reason=reason), checks, met, middlebox)
 
-    def _with_trials(self, leg: Leg, checks: dict[Protocol, Reachability], traced: Sequence[Trial]) -> Leg:
+    def _with_trials(
+        self,
+        leg: Leg,
+        checks: dict[Protocol, Reachability],
+        traced: Sequence[Trial],
+        middlebox: Middlebox | None,
+    ) -> Leg:
         """Return the leg with what each protocol met, in the order of preference."""
         met = {trial.protocol: replace(trial, chosen=trial.protocol is leg.protocol) for trial in traced}
         for protocol, check in checks.items():
@@ -355,7 +368,7 @@ class _Tracer:
             if line is None:
                 met[protocol] = unopened_trial(check, self._refused.get(protocol, ()))
             elif protocol not in met:
-                met[protocol] = checked_trial(check, line.driver.method, leg.hops)
+                met[protocol] = checked_trial(check, line.driver.method, leg.hops, middlebox)
         return replace(leg, tried=tuple(met[protocol] for protocol in self._order))
 
     def _first_reason(self, protocol: Protocol) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
-    from probes.facts import Hop, Leg, Method, Reachability, Refusal
+    from probes.facts import Hop, Leg, Method, Middlebox, Reachability, Refusal
 
 _BY_FAILURE: Final = {
     Failure.BLOCKED_LOCALLY: TrialOutcome.BLOCKED_LOCALLY,
@@ -19,13 +19,18 @@ _BY_FAILURE: Final = {
 }
 
 
-def traced_trial(leg: Leg, check: Reachability) -> Trial:
+def traced_trial(leg: Leg, check: Reachability, middlebox: Middlebox | None = None) -> Trial:
     """Return what a protocol met that searched for the path.
 
     Args:
         leg: The path as this protocol shows it.
         check: What its probes say of the target.
+        middlebox: Who answers for the target, where somebody was found to: who is answered by it has not reached.
     """
+    if middlebox is not None and middlebox.protocol is check.protocol:
+        return replace(
+            traced_trial(leg, check), outcome=TrialOutcome.MIDDLEBOX, reached=False, reason=middlebox.evidence
+        )
     outcome = _outcome(check, blocked=leg.end_reason is EndReason.UNREACHABLE)
     series = leg.end_to_end
     rtt_us = series.rtt_us.min if series is not None and series.rtt_us is not None else _lowest_us(check)
@@ -45,14 +50,24 @@ def traced_trial(leg: Leg, check: Reachability) -> Trial:
     )
 
 
-def checked_trial(check: Reachability, method: Method, hops: Sequence[Hop]) -> Trial:
+def checked_trial(
+    check: Reachability, method: Method, hops: Sequence[Hop], middlebox: Middlebox | None = None
+) -> Trial:
     """Return what a protocol met that only asked the target.
 
     Args:
         check: What its probes say of the target.
         method: How they left.
         hops: The path as another protocol shows it, to say where somebody refused.
+        middlebox: As for `traced_trial`.
     """
+    if middlebox is not None and middlebox.protocol is check.protocol:
+        return replace(
+            checked_trial(check, method, hops),
+            outcome=TrialOutcome.MIDDLEBOX,
+            reached=False,
+            reason=middlebox.evidence,
+        )
     outcome = _outcome(check, blocked=check.offender is not None)
     rtt_us = _lowest_us(check)
     return Trial(
@@ -71,11 +86,6 @@ def unopened_trial(check: Reachability, refused: Sequence[Refusal]) -> Trial:
     return Trial(
         protocol=check.protocol, outcome=TrialOutcome.NOT_OPENED, reason=said or "no way to send could be opened"
     )
-
-
-def answered_for(trial: Trial, why: str) -> Trial:
-    """Return the trial of a protocol that somebody else is known to have answered in the target's place."""
-    return replace(trial, outcome=TrialOutcome.MIDDLEBOX, reached=False, reason=why)
 
 
 def _outcome(check: Reachability, *, blocked: bool) -> TrialOutcome:
