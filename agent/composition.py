@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.cycle import SampleRequest, collect
+from agent.path_memory import PathMemory, state_directory
 from agent.record import AgentIdentity, Document, Record, RecordHeader, document_of, record_of, uuid7
 from agent.version import VERSION
-from agent.world import ProxyCheck, Sending, Watch, never
+from agent.world import Engine, ProxyCheck, Sending, Watch, never
 from probes.clock import Clock, SystemClock, utc_text
 from probes.drivers import ladder
 from probes.drivers.host import HostReader
@@ -40,6 +41,7 @@ from probes.network_watch import NetworkWatch
 from probes.rights import Rights
 from probes.seam import Driver, Waiter
 from probes.target import is_address
+from probes.trace.memory import Remembered
 from rules.diagnosis import Diagnosis, Severity
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ class LiveWorld:
     def __init__(self) -> None:
         self.clock: Clock = SystemClock()
         self._host = HostReader()
+        self._paths = PathMemory(state_directory(os.environ, os.geteuid()))
 
     def random_bytes(self, count: int) -> bytes:
         """Return unguessable bytes from the kernel."""
@@ -230,7 +233,7 @@ class LiveWorld:
         self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending
     ) -> tuple[Driver | None, tuple[Refusal, ...]]:
         """Return a driver for one flow, and each rung of the ladder that was refused on the way to it."""
-        return ladder.open_driver(
+        return _opener(sending.engine)(
             protocol,
             family,
             address,
@@ -241,6 +244,14 @@ class LiveWorld:
             interface=sending.interface,
             tos=sending.tos,
         )
+
+    def recall(self, key: str) -> Remembered | None:
+        """Return what is remembered of a leg, None for nothing; takes less than a millisecond."""
+        return self._paths.recall(key)
+
+    def remember(self, key: str, remembered: Remembered | None) -> None:
+        """Remember what a leg taught in place of what was remembered of it; None: forget it."""
+        self._paths.remember(key, remembered)
 
     @contextmanager
     def waiter(self, watch: Watch) -> Iterator[Waiter]:
@@ -256,6 +267,24 @@ class LiveWorld:
         """Return who this agent is."""
         host = self._host.identity()
         return AgentIdentity(id=host.agent_id, version=VERSION, hostname=host.hostname, boot_id=host.boot_id)
+
+
+def _opener(engine: Engine) -> "Callable[..., tuple[Driver | None, tuple[Refusal, ...]]]":
+    """Return who opens drivers."""
+    if engine is Engine.LINUX:
+        return ladder.open_driver
+    # While it loads, scapy keeps tables of manufacturers and services in the cache of whoever's home is in the
+    # environment, and fails where that is somebody else's [measured]. The agent leaves homes alone.
+    home = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = os.devnull
+    try:
+        # 0.4 s, and an extra that few have installed.
+        from probes.drivers import scapy_engine  # noqa: PLC0415
+    finally:
+        del os.environ["XDG_CACHE_HOME"]
+        if home is not None:
+            os.environ["XDG_CACHE_HOME"] = home
+    return scapy_engine.open_driver
 
 
 def _literal(role: Role, address: str) -> DnsCheck:
@@ -325,6 +354,15 @@ def own_address_failure(address: str) -> Failure | None:
     from probes.drivers import rights  # noqa: PLC0415 - few commands ask
 
     return rights.own_address_failure(address)
+
+
+def engine_problem(engine: Engine) -> str | None:
+    """Return why an engine cannot be used here, in one line that says what to do, or None if it can be tried."""
+    from importlib.util import find_spec  # noqa: PLC0415 - few commands ask
+
+    if engine is Engine.LINUX or find_spec("scapy") is not None:
+        return None
+    return f"--engine {engine} needs a package that is not installed: pip install 'cloudpath-agent[{engine}]'"
 
 
 def read_rights() -> Rights:

@@ -23,6 +23,14 @@ from probes.facts import (
 )
 from probes.frozen import frozen
 from probes.seam import Driver, Waiter
+from probes.word import Word
+
+
+class Engine(Word):
+    """Who carries the probes: the agent's own drivers, or scapy's sockets (docs/engines.md)."""
+
+    LINUX = "linux"
+    SCAPY = "scapy"
 
 
 @frozen
@@ -32,6 +40,7 @@ class Sending:
     source: str | None = None
     interface: str | None = None
     tos: int = 0
+    engine: Engine = Engine.LINUX
 
 
 @frozen

@@ -23,6 +23,7 @@ _FORMATS: Final = ("text", "wide", "json", "ndjson", "csv", "ripe-atlas")
 # Those that have the whole record in them, and those that a sentence could stand in.
 _WHOLE: Final = frozenset({"json", "ndjson"})
 _VIEWS: Final = frozenset({"text", "wide"})
+_ENGINES: Final = ("linux", "scapy")
 _PORT: Final = click.IntRange(1, 65_535)
 _TTL: Final = click.IntRange(1, 255)
 
@@ -55,9 +56,13 @@ _OPTIONS: Final = (
     click.option("--edge", metavar="HOST[:PORT]", help="The service edge to trace; implies --route service_edge."),
     click.option("--proxy", metavar="URL|environment|none", help="The proxy that applies.  [default: environment]"),
     click.option("-n", "--no-names", is_flag=True, help="Show addresses only; ask for no reverse names."),
+    click.option("--fresh", is_flag=True, help="Ignore what is remembered of the path, and learn it anew."),
     click.option("--interface", metavar="NAME", help="Send by this interface."),
     click.option("--source", metavar="ADDR", help="Send from this address."),
     click.option("--tos", type=click.IntRange(0, 255), default=0, help="Type of service (IPv6: traffic class) byte."),
+    click.option(
+        "--engine", type=click.Choice(_ENGINES), default="linux", help="Who carries the probes.  [default: linux]"
+    ),
     click.option("--rules", type=FILE, multiple=True, help="A rule file of your own; may be given several times."),
     click.option("-j", "--json", "as_json", is_flag=True, help="The same as --format json."),
     click.option("--format", "form", type=click.Choice(_FORMATS), help="What to print.  [default: text]"),
@@ -122,7 +127,17 @@ def _request(config: Path | None, given: dict[str, Any]) -> "SampleRequest":
         raise click.UsageError(str(problem)) from None
     if request.sending.interface is not None or request.sending.source is not None:
         _check_sending(request)
+    if given["engine"] != "linux":
+        _check_engine(request)
     return request
+
+
+def _check_engine(request: "SampleRequest") -> None:
+    from agent.composition import engine_problem  # noqa: PLC0415
+
+    problem = engine_problem(request.sending.engine)
+    if problem is not None:
+        raise click.UsageError(problem)
 
 
 def _check_sending(request: "SampleRequest") -> None:

@@ -35,12 +35,46 @@ _ROUND_PORTS: Final = 8
 _PROBE_PORTS: Final = 40
 
 
-class RawTcp(SocketDriver):
-    """Carries SYN probes.
+class SourcePorts:
+    """The source ports of SYN probes: held by bound sockets that neither listen nor connect.
 
-    Bound sockets that do not listen reserve the source ports: the kernel knows no connection there and resets what
-    the destination opens.
+    So the kernel knows no connection there, and resets what the destination opens.
+
+    Attributes:
+        held: The sockets, for their owner to close.
+        numbers: Their ports.
     """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Reserve the ports; OSError where the host has none left."""
+        with Together() as opening:
+            self.held = tuple(opening.add(_reserve(endpoint)) for _ in range(_ROUND_PORTS + _PROBE_PORTS))
+        self.numbers: tuple[int, ...] = tuple(each.getsockname()[1] for each in self.held)
+        self._destination = endpoint.destination
+        self._sent_at_ttl: dict[int, int] = {}
+        self._own_ports_used = 0
+        self._reached_at: int | None = None
+        self._ttl_of: dict[int, int] = {}
+
+    def port_of(self, probe: Probe) -> int:
+        """Return the source port that no probe shares which may reach the destination at the same time."""
+        self._ttl_of[probe.identity.tcp_sequence] = probe.probe_ttl
+        if probe.own_port or (self._reached_at is not None and probe.probe_ttl >= self._reached_at):
+            self._own_ports_used += 1
+            return self.numbers[_ROUND_PORTS + self._own_ports_used % _PROBE_PORTS]
+        turn = self._sent_at_ttl.get(probe.probe_ttl, 0)
+        self._sent_at_ttl[probe.probe_ttl] = turn + 1
+        return self.numbers[turn % _ROUND_PORTS]
+
+    def note(self, received: Received) -> None:
+        """Remember the lowest TTL whose SYN the destination took; a reset leaves nothing behind and needs no port."""
+        probe_ttl = self._ttl_of.get(received.quote.tcp_sequence or 0)
+        if received.answer is Answer.SYN_ACK and probe_ttl is not None and received.sender == self._destination:
+            self._reached_at = min(probe_ttl, self._reached_at or probe_ttl)
+
+
+class RawTcp(SocketDriver):
+    """Carries SYN probes."""
 
     method: Method = Method.RAW
     flow_kind: FlowKind = FlowKind.PER_ROUND
@@ -50,17 +84,12 @@ class RawTcp(SocketDriver):
         with Together() as opening:
             self._icmp = opening.add(open_raw_icmp(endpoint))
             self._raw = opening.add(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))
-            reserved = [opening.add(_reserve(endpoint)) for _ in range(_ROUND_PORTS + _PROBE_PORTS)]
-            ports: list[int] = [each.getsockname()[1] for each in reserved]
-            pass_destination_ports(self._raw, endpoint.family, ports)
+            self._ports = SourcePorts(endpoint)
+            for each in self._ports.held:
+                opening.add(each)
+            pass_destination_ports(self._raw, endpoint.family, self._ports.numbers)
             self._raw.bind(endpoint.local(0))
-        self._ports = frozenset(ports)
-        self._round_ports, self._probe_ports = ports[:_ROUND_PORTS], ports[_ROUND_PORTS:]
         self._packed = endpoint.packed_source, endpoint.packed_destination
-        self._sent_at_ttl: dict[int, int] = {}
-        self._own_ports_used = 0
-        self._reached_at: int | None = None
-        self._ttl_of: dict[int, int] = {}
         flow = Flow(
             family=endpoint.family,
             protocol=Protocol.TCP,
@@ -69,15 +98,13 @@ class RawTcp(SocketDriver):
             destination_port=endpoint.port,
             tos=endpoint.tos,
         )
-        pass_answers(self._icmp, flow, endpoint.packed_destination, ports)
-        super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], silent=reserved)
+        pass_answers(self._icmp, flow, endpoint.packed_destination, self._ports.numbers)
+        super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], silent=self._ports.held)
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one SYN."""
-        sequence = probe.identity.tcp_sequence
-        self._ttl_of[sequence] = probe.probe_ttl
-        port = self._source_port(probe)
-        segment = tcp.build_syn(*self._packed, port, self.flow.destination_port or 0, sequence)
+        ports = self._ports.port_of(probe), self.flow.destination_port or 0
+        segment = tcp.build_syn(*self._packed, *ports, probe.identity.tcp_sequence)
         return self._send(self._raw, probe.probe_ttl, segment, 0)
 
     def receive(self) -> Sequence[Event]:
@@ -92,15 +119,6 @@ class RawTcp(SocketDriver):
                 events.append(event)
         return in_order(events)
 
-    def _source_port(self, probe: Probe) -> int:
-        """Return the source port that no probe shares which may reach the destination at the same time."""
-        if probe.own_port or (self._reached_at is not None and probe.probe_ttl >= self._reached_at):
-            self._own_ports_used += 1
-            return self._probe_ports[self._own_ports_used % _PROBE_PORTS]
-        turn = self._sent_at_ttl.get(probe.probe_ttl, 0)
-        self._sent_at_ttl[probe.probe_ttl] = turn + 1
-        return self._round_ports[turn % _ROUND_PORTS]
-
     def _heard(self, datagram: Datagram) -> Event | None:
         """Return what one segment says, None for one that answers nothing."""
         try:
@@ -112,22 +130,18 @@ class RawTcp(SocketDriver):
         except MalformedDatagram:
             return Unreadable(RejectReason.MALFORMED)
         if received is not None:
-            self._note_reached(received)
+            self._ports.note(received)
         return received
-
-    def _note_reached(self, received: Received) -> None:
-        """Remember the lowest TTL whose SYN the destination took; a reset leaves nothing behind and needs no port."""
-        probe_ttl = self._ttl_of.get(received.quote.tcp_sequence or 0)
-        if received.answer is Answer.SYN_ACK and probe_ttl is not None and received.sender == self.flow.destination:
-            self._reached_at = min(probe_ttl, self._reached_at or probe_ttl)
 
     def _is_ours(self, quote: Quote) -> bool:
         """Return whether a quote may be of this flow; one cut before its ports is left to the matcher."""
-        return quote.protocol == tcp.PROTOCOL and (quote.source_port is None or quote.source_port in self._ports)
+        return quote.protocol == tcp.PROTOCOL and (
+            quote.source_port is None or quote.source_port in self._ports.numbers
+        )
 
 
 def _reserve(endpoint: Endpoint) -> socket.socket:
-    """Return a bound socket that keeps a port from everybody else; it neither listens nor connects."""
+    """Return a bound socket that keeps a port from everybody else."""
     reserving = socket.socket(endpoint.numbers.address_family, socket.SOCK_STREAM)
     try:
         reserving.bind(endpoint.local(0))
