@@ -63,6 +63,18 @@ table inet lab_behaviour {
 """
 
 
+# What expires here never gets as far as the kernel's own answer; `extender.py` hears it before that.
+_LET_ANOTHER_ANSWER: Final = """
+table inet lab_behaviour {
+    chain prerouting {
+        type filter hook prerouting priority 0;
+        ip ttl 1 fib daddr type != { local, multicast } drop
+        ip6 hoplimit 1 fib daddr type != { local, multicast } drop
+    }
+}
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelSettings:
     """Sysctls and an nftables ruleset."""
@@ -78,4 +90,5 @@ KERNEL_SETTINGS: Final[dict[Behaviour, KernelSettings]] = {
     Behaviour.REJECTS: KernelSettings(nftables=_REJECT_FORWARDED),
     Behaviour.MUTE: KernelSettings(nftables=_ANSWER_NOTHING),
     Behaviour.DEAF: KernelSettings(nftables=_NO_NEIGHBOUR_DISCOVERY),
+    Behaviour.EXTENDED: KernelSettings(nftables=_LET_ANOTHER_ANSWER),
 }

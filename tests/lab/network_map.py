@@ -34,16 +34,21 @@ class Behaviour(StrEnum):
     REJECTS = "rejects"
     MUTE = "mute"
     DEAF = "deaf"
+    EXTENDED = "extended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What listens on a node; `names` maps a host name to the addresses that its resolver gives."""
+    """What listens on a node; `names` maps a host name to the addresses that its resolver gives.
+
+    `extended_icmp` is what `extender.py` says in the place of a kernel that stays silent.
+    """
 
     tcp: tuple[int, ...] = ()
     udp_echo: tuple[int, ...] = ()
     proxy: int | None = None
     names: dict[str, tuple[str, ...]] | None = None
+    extended_icmp: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

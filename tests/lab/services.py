@@ -1,5 +1,6 @@
 """What listens on the lab's nodes: real servers, started in their namespaces and ready when started."""
 
+import json
 import subprocess
 import sys
 import time
@@ -11,8 +12,11 @@ from typing import Final
 from tests.lab.network_map import Services
 
 LISTENER: Final = Path(__file__).parent / "listener.py"
+EXTENDER: Final = Path(__file__).parent / "extender.py"
 READY_WITHIN_S: Final = 5.0
 DNS_PORT: Final = 53
+# What a program that listens to no port binds to say that it is ready.
+READY_PORT: Final = 47808
 # /proc/net/tcp: the state of a listening socket; /proc/net/udp: of a bound one.
 _LISTENING: Final = {"tcp": "0A", "udp": "07"}
 
@@ -43,6 +47,9 @@ def programs(services: Services, directory: Path) -> Iterator[Program]:
         transport, _, last = ports[-1].partition(":")
         command = (sys.executable, "-I", "-S", str(LISTENER), *ports)
         yield Program(command=command, transport=transport, port=int(last))
+    if services.extended_icmp is not None:
+        command = (sys.executable, "-I", "-S", str(EXTENDER), str(READY_PORT), json.dumps(services.extended_icmp))
+        yield Program(command=command, transport="udp", port=READY_PORT)
     if services.names is not None:
         yield Program(command=_dnsmasq(services.names), transport="udp", port=DNS_PORT)
     if services.proxy is not None:

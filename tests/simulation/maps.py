@@ -196,6 +196,7 @@ def _node(said: Mapping[str, Any], family: Family, target: str) -> Node:
         branches = tuple(tuple(_node(node, family, target) for node in branch) for branch in said["any_of"])
         return Node(address="", rtt_ms=0.0, any_of=branches)
     known = {"at", "target", "limit", "lost", "mpls", "rejects", "drops", "drops_passing", "expires_with"}
+    known |= {"answers_for"}
     limit = said.get("limit", (6, 1.0))
     answers = said.get("target")
     plain = {key: value for key, value in said.items() if key not in known}
@@ -208,6 +209,7 @@ def _node(said: Mapping[str, Any], family: Family, target: str) -> Node:
         drops=frozenset(Protocol(p) for p in said.get("drops", ())),
         drops_passing=frozenset(said.get("drops_passing", ())),
         expires_with=None if "expires_with" not in said else (said["expires_with"][0], said["expires_with"][1]),
+        answers_for={Protocol(p): answer for p, answer in said.get("answers_for", {}).items()},
         target=None if answers is None else _answers(answers, family),
         **plain,
     )

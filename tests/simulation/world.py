@@ -10,7 +10,8 @@ from itertools import count
 
 from probes.facts import Answer, Family, Icmp, MplsLabel, Protocol, RejectReason, StampSource
 from probes.failure import Failure
-from probes.seam import Event, Flow, LocalError, Probe, Quote, Received, Stamp, Unreadable
+from probes.frozen import replace
+from probes.seam import Event, Extensions, Flow, LocalError, Probe, Quote, Received, Stamp, Unreadable
 
 # Linux counts a denied answer as nothing: the bucket holds six tokens and refills by one a second.
 STOCK_LINUX = (6, 1.0)
@@ -52,7 +53,11 @@ class Bucket:
 
 @dataclass(kw_only=True)
 class Node:
-    """One router, or the target at the end. `lost` and `delays_ms` name its answers by their number, from 1."""
+    """One router, or the target at the end. `lost` and `delays_ms` name its answers by their number, from 1.
+
+    `answers_for` are the protocols that it answers in the target's name, and how. Its answers start with a TTL of 64,
+    and the way back is as long as the way there unless `reply_ttl` says how much is left.
+    """
 
     address: str
     rtt_ms: float
@@ -64,6 +69,11 @@ class Node:
     one_syn_per_port: bool = False
     short_quotes: bool = False
     quotes_source: str | None = None
+    quotes_destination: str | None = None
+    quotes_ttl: int = 1
+    quotes_tos: int = 0
+    reply_ttl: int | None = None
+    answers_for: dict[Protocol, str] = field(default_factory=dict)
     expires_with: tuple[int, int] | None = None
     mpls: tuple[MplsLabel, ...] = ()
     rejects: dict[Protocol, tuple[int, int]] = field(default_factory=dict)
@@ -147,36 +157,41 @@ class Sky:
         for distance, node in enumerate(nodes, start=1):
             last = distance == len(nodes)
             if node.target is not None and last:
-                self._answer_as_target(node, probe, now)
+                self._answer_as_target(node, probe, now, distance, node.target)
+                return
+            if self._flow.protocol in node.answers_for:
+                self._answer_as_target(node, probe, now, distance, node.answers_for)
                 return
             if probe.probe_ttl == distance:
-                self._expire(node, probe, now)
+                self._expire(node, probe, now, distance)
                 return
             node.passed += 1
             protocol = self._flow.protocol
             if node.passed in node.drops_passing or protocol in node.drops:
                 return
             if protocol in node.rejects:
-                self._error(node, probe, now, Answer.DESTINATION_UNREACHABLE, node.rejects[protocol])
+                kind = Answer.DESTINATION_UNREACHABLE
+                self._error(node, probe, now, distance, kind, node.rejects[protocol])
                 return
 
-    def _expire(self, node: Node, probe: Probe, now: float) -> None:
+    def _expire(self, node: Node, probe: Probe, now: float, distance: int) -> None:
         six = self._world.family is Family.IPV6
         kind = node.expires_with or ((3, 0) if six else (11, 0))
-        self._error(node, probe, now, Answer.TIME_EXCEEDED, kind)
+        self._error(node, probe, now, distance, Answer.TIME_EXCEEDED, kind)
 
-    def _answer_as_target(self, node: Node, probe: Probe, now: float) -> None:
-        assert node.target is not None
-        said = TARGET_ANSWERS[node.target.get(self._flow.protocol, "silent")]
+    def _answer_as_target(
+        self, node: Node, probe: Probe, now: float, distance: int, answers: dict[Protocol, str]
+    ) -> None:
+        said = TARGET_ANSWERS[answers.get(self._flow.protocol, "silent")]
         if said is None:
             return
         answer, icmp = said
         if icmp is not None:
-            self._error(node, probe, now, answer, icmp)
+            self._error(node, probe, now, distance, answer, icmp)
         elif not node.silent and not (node.one_syn_per_port and self._is_taken(probe)):
             node.answered += 1
             if node.answered not in node.lost:
-                self._deliver(node, probe, now, answer, None)
+                self._deliver(node, probe, now, distance, answer, None)
 
     def _is_taken(self, probe: Probe) -> bool:
         """Return whether a SYN came on this source port before: one port for each round, or one of the probe's own."""
@@ -185,18 +200,41 @@ class Sky:
         self._ports_taken.add(port)
         return taken
 
-    def _error(self, node: Node, probe: Probe, now: float, answer: Answer, icmp: tuple[int, int]) -> None:
+    def _error(
+        self, node: Node, probe: Probe, now: float, distance: int, answer: Answer, icmp: tuple[int, int]
+    ) -> None:
         if node.may_answer(now + node.rtt_ms / 2000):
-            self._deliver(node, probe, now, answer, Icmp(type=icmp[0], code=icmp[1]))
+            self._deliver(node, probe, now, distance, answer, Icmp(type=icmp[0], code=icmp[1]))
 
-    def _deliver(self, node: Node, probe: Probe, now: float, answer: Answer, icmp: Icmp | None) -> None:
+    def _deliver(self, node: Node, probe: Probe, now: float, distance: int, answer: Answer, icmp: Icmp | None) -> None:
         delay_s = (node.rtt_ms + node.delays_ms.get(node.answered, 0.0)) / 1000
-        quote = self.quote(probe, answer, short=node.short_quotes, source=node.quotes_source)
+        quote = self._quote_of(node, probe, answer)
+        for_the_target = self._flow.protocol in node.answers_for and answer is not Answer.TIME_EXCEEDED
         event = Received(
-            sender=node.address, answer=answer, stamp=NO_STAMP, quote=quote, icmp=icmp, reply_ttl=60, mpls=node.mpls
+            sender=self._flow.destination if for_the_target else node.address,
+            answer=answer,
+            stamp=NO_STAMP,
+            quote=quote,
+            icmp=icmp,
+            reply_ttl=self._reply_ttl(node, distance, answer),
+            extensions=Extensions(mpls=node.mpls) if node.mpls else None,
         )
         for copy in range(node.copies):
             self._put(now + delay_s + copy * 0.0001, event)
+
+    def _reply_ttl(self, node: Node, distance: int, answer: Answer) -> int | None:
+        """Return what is left of an answer's TTL; a connection does not show it."""
+        if self._sees_number and answer in {Answer.SYN_ACK, Answer.RST}:
+            return None
+        return 64 - (distance - 1) if node.reply_ttl is None else node.reply_ttl
+
+    def _quote_of(self, node: Node, probe: Probe, answer: Answer) -> Quote:
+        """Return what the node quotes, as far as the channel shows it."""
+        quote = self.quote(probe, answer, short=node.short_quotes, source=node.quotes_source)
+        if quote.quoted_ttl is None:
+            return quote
+        destination = node.quotes_destination or quote.destination
+        return replace(quote, quoted_ttl=node.quotes_ttl, quoted_tos=node.quotes_tos, destination=destination)
 
     def quote(self, probe: Probe, answer: Answer, *, short: bool = False, source: str | None = None) -> Quote:
         """Return what the channel shows of the probe that is answered."""

@@ -7,12 +7,21 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.facts import Family, MplsLabel, Protocol, StampSource
-from probes.seam import Flow, Stamp
+from probes.facts import (
+    ExtensionObject,
+    Family,
+    InterfaceInformation,
+    InterfaceRole,
+    MplsLabel,
+    Protocol,
+    StampSource,
+)
+from probes.seam import Extensions, Flow, Stamp
 from probes.wire import icmp, tcp, udp
 from probes.wire.answers import read_icmp, read_quote, read_quoted_icmp, read_tcp
 from probes.wire.checksum import compensation, internet_checksum, ones_complement_sum, pseudo_header
-from probes.wire.icmp_extensions import build_mpls, parse_mpls, split_quote
+from probes.wire.icmp_extensions import build_extensions, build_mpls, parse_mpls, read_extensions, split_quote
+from probes.wire.interface_information import build_interface, parse_interface
 from probes.wire.ipv4 import Ipv4Header, build_ipv4, ipv4_text, parse_ipv4
 from probes.wire.ipv6 import Ipv6Header, build_ipv6, ipv6_text, parse_ipv6
 from probes.wire.malformed import MalformedDatagram
@@ -115,7 +124,7 @@ def test_tcp_round_trip_with_a_right_checksum(addresses: tuple[bytes, bytes], he
     assert internet_checksum(pseudo_header(*addresses, 6, len(segment)) + segment) == 0
 
 
-@given(st.sampled_from(Family), WORD, st.lists(st.tuples(WORD, TOKENS), min_size=2, max_size=5))
+@given(st.sampled_from(list(Family)), WORD, st.lists(st.tuples(WORD, TOKENS), min_size=2, max_size=5))
 def test_all_echo_probes_of_a_flow_have_one_checksum(
     family: Family, identifier: int, identities: list[tuple[int, bytes]]
 ) -> None:
@@ -129,6 +138,49 @@ def test_all_echo_probes_of_a_flow_have_one_checksum(
 @given(st.lists(LABELS, max_size=8).map(tuple))
 def test_labels_round_trip(labels: tuple[MplsLabel, ...]) -> None:
     assert parse_mpls(build_mpls(labels)) == labels
+
+
+@given(
+    st.sampled_from(list(InterfaceRole)),
+    st.one_of(st.none(), LONG),
+    st.one_of(st.none(), IPV4_ADDRESSES, IPV6_ADDRESSES),
+    # What pads a name is no part of it, and 63 octets are the most that fit.
+    st.one_of(st.none(), st.text(max_size=63).filter(lambda name: len(name.encode()) < 64 and not name.endswith("\0"))),
+    st.one_of(st.none(), LONG),
+)
+def test_interfaces_round_trip(
+    role: InterfaceRole, index: int | None, address: bytes | None, name: str | None, mtu: int | None
+) -> None:
+    made = build_interface(role, index=index, address=address, name=name, mtu=mtu)
+    family = socket.AF_INET6 if address is not None and len(address) == 16 else socket.AF_INET
+    text = None if address is None else socket.inet_ntop(family, address)
+    expected = InterfaceInformation(role=role, index=index, address=text, name=name, mtu=mtu)
+    read = read_extensions(build_extensions((made,)))
+    assert read == Extensions(interfaces=(expected,))
+
+
+@given(st.lists(st.tuples(st.integers(3, 255), BYTE, st.binary(max_size=40)), min_size=1, max_size=16).map(tuple))
+def test_unknown_objects_are_kept(objects: tuple[tuple[int, int, bytes], ...]) -> None:
+    kept = tuple(ExtensionObject(class_number=kind, c_type=sub, octets=len(data)) for kind, sub, data in objects)
+    assert read_extensions(build_extensions(objects)) == Extensions(others=kept)
+
+
+@given(
+    st.sampled_from([(Family.IPV4, 11, 1, 4), (Family.IPV6, 3, 0, 8)]),
+    st.binary(min_size=128, max_size=128),
+    BYTE,
+    st.binary(max_size=80),
+)
+def test_no_extension_costs_the_quote(
+    form: tuple[Family, int, int, int], quote: bytes, length: int, behind: bytes
+) -> None:
+    """Whatever the length field and the octets behind the quote say, the quote's own start is read as it is."""
+    family, kind, at, _ = form
+    rest = bytes(length if index == at else 0 for index in range(4))
+    read, structure = split_quote(family, kind, rest, quote + behind)
+    assert (quote + behind).startswith(read)
+    assert read + structure == quote + behind
+    read_extensions(structure)
 
 
 def _near_messages() -> st.SearchStrategy[bytes]:
@@ -153,15 +205,20 @@ def _readers(family: Family, data: bytes) -> tuple[Callable[[], object], ...]:
         lambda: read_tcp(FLOWS[family], data, sender="x", reply_ttl=None, stamp=STAMP),
         lambda: read_quote(family, data),
         lambda: read_quoted_icmp(data),
-        lambda: split_quote(family, data[0] if data else 0, data[4:8].ljust(4, b"\0"), data[8:]),
-        lambda: parse_mpls(data),
-        lambda: parse_mpls(b"\x20\0\0\0" + data),
+        lambda: parse_interface(data[0] if data else 0, data[1:]),
         lambda: udp.parse_udp(data),
         lambda: icmp.verify_icmp_checksum(data),
     )
 
 
-@given(st.sampled_from(Family), st.one_of(st.binary(max_size=300), _near_messages()))
+@given(st.sampled_from(list(Family)), st.one_of(st.binary(max_size=300), _near_messages()))
+def test_nothing_at_all_leaves_the_readers_of_extensions(family: Family, data: bytes) -> None:
+    split_quote(family, data[0] if data else 0, data[4:8].ljust(4, b"\0"), data[8:])
+    read_extensions(data)
+    read_extensions(b"\x20\0\0\0" + data)
+
+
+@given(st.sampled_from(list(Family)), st.one_of(st.binary(max_size=300), _near_messages()))
 def test_nothing_but_malformed_ever_leaves_the_readers(family: Family, data: bytes) -> None:
     for read in _readers(family, data):
         with suppress(MalformedDatagram):

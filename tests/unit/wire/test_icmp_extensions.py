@@ -1,13 +1,13 @@
-"""RFC 4884 lengths and RFC 4950 labels, right and wrong."""
+"""RFC 4884 lengths and objects, RFC 4950 labels, right and wrong."""
 
 import struct
 
 import pytest
 
-from probes.facts import Family, MplsLabel
+from probes.facts import ExtensionObject, Family, MplsLabel
+from probes.seam import Extensions
 from probes.wire.checksum import internet_checksum
-from probes.wire.icmp_extensions import build_mpls, parse_mpls, split_quote
-from probes.wire.malformed import MalformedDatagram
+from probes.wire.icmp_extensions import build_mpls, parse_mpls, read_extensions, split_quote
 
 LABELS = (
     MplsLabel(label=16, traffic_class=5, bottom=False, mpls_ttl=1),
@@ -36,9 +36,8 @@ def test_a_length_without_extension_is_the_whole_quote() -> None:
 @pytest.mark.parametrize(
     ("family", "kind", "rest"), [(Family.IPV4, 11, b"\0\x21\0\0"), (Family.IPV6, 1, b"\x11\0\0\0")]
 )
-def test_a_length_that_promises_more_than_there_is(family: Family, kind: int, rest: bytes) -> None:
-    with pytest.raises(MalformedDatagram):
-        split_quote(family, kind, rest, QUOTE)
+def test_a_length_that_promises_more_than_there_is_costs_no_answer(family: Family, kind: int, rest: bytes) -> None:
+    assert split_quote(family, kind, rest, QUOTE) == (QUOTE, b"")
 
 
 def test_the_pointer_of_another_type_is_no_length() -> None:
@@ -62,9 +61,12 @@ def test_labels_byte_by_byte() -> None:
     assert parse_mpls(STRUCTURE) == LABELS
 
 
-def test_other_objects_are_passed_over() -> None:
-    other = struct.pack("!HBB", 8, 2, 9) + b"name"
-    assert parse_mpls(structure_of(other + STRUCTURE[4:])) == LABELS
+def test_an_unknown_object_is_kept_by_what_it_is() -> None:
+    # Class 4 is RFC 8883's extended information; nobody here reads it.
+    other = struct.pack("!HBB", 8, 4, 1) + b"\0\0\0\x28"
+    read = read_extensions(structure_of(other + STRUCTURE[4:]))
+    unknown = ExtensionObject(class_number=4, c_type=1, octets=4)
+    assert read == Extensions(mpls=LABELS, others=(unknown,))
 
 
 @pytest.mark.parametrize(
@@ -81,10 +83,24 @@ def test_a_checksum_of_zero_was_not_computed() -> None:
 
 
 @pytest.mark.parametrize(
-    "objects",
-    [struct.pack("!HBB", 3, 1, 1), struct.pack("!HBB", 0, 1, 1), struct.pack("!HBB", 9, 1, 1) + bytes(4), b"\0\4"],
+    "rest",
+    [b"\0\3\1\1", b"\0\0\1\1", b"\0\x0c\1\1\0\0\0\1", b"\0\4"],
     ids=["shorter than itself", "zero", "longer than there is", "cut"],
 )
-def test_an_object_whose_length_lies(objects: bytes) -> None:
-    with pytest.raises(MalformedDatagram):
-        parse_mpls(structure_of(objects))
+def test_an_object_whose_length_lies_ends_the_reading_and_nothing_else(rest: bytes) -> None:
+    read = read_extensions(structure_of(STRUCTURE[4:] + rest))
+    assert read == Extensions(mpls=LABELS, malformed=True)
+
+
+def test_a_broken_structure_is_marked_and_padding_is_none() -> None:
+    assert read_extensions(STRUCTURE[:2] + b"\x12\x34" + STRUCTURE[4:]) == Extensions(malformed=True)
+    assert read_extensions(b"\x10" + STRUCTURE[1:]) == Extensions(malformed=True)
+    assert read_extensions(bytes(12)) is None
+    assert read_extensions(b"") is None
+
+
+def test_an_endless_list_of_objects_ends() -> None:
+    objects = struct.pack("!HBB", 4, 200, 0) * 100
+    read = read_extensions(structure_of(objects))
+    assert read is not None
+    assert len(read.others) == 16
