@@ -32,6 +32,7 @@ from probes.frozen import field, frozen, mutable, replace
 from probes.seam import Driver
 from probes.target import parse_target
 from probes.trace.adaptive import Naming
+from probes.trace.memory import Remembered, in_force, leg_key, surroundings
 from probes.trace.run import TraceOutcome, trace
 from probes.trace.settings import TraceSettings
 
@@ -48,7 +49,11 @@ _OWN_MISTAKE = "the agent itself failed before the path was traced"
 
 @frozen
 class SampleRequest:
-    """What one sample is asked to look at, and how; `patience_s`: how long it may take before it compares."""
+    """What one sample is asked to look at, and how.
+
+    `patience_s`: how long it may take before it compares. `fresh`: what is remembered of the path is not used, and
+    replaced by what this sample learns.
+    """
 
     target: Target
     settings: TraceSettings = field(default_factory=TraceSettings)
@@ -58,6 +63,7 @@ class SampleRequest:
     ndr: NdrSetting = NdrSetting.AUTO
     controls: tuple[str, ...] = ()
     names: bool = True
+    fresh: bool = False
     severity_overrides: Mapping[str, str] = field(default_factory=dict)
     rule_files: tuple[Path, ...] = ()
     patience_s: float = PATIENCE_S
@@ -73,6 +79,7 @@ class _Findings:
     legs: list[Leg] = field(default_factory=list)
     agent_failures: list[AgentFailure] = field(default_factory=list)
     compared: Results = field(default_factory=Results)
+    learned: dict[str, Remembered | None] = field(default_factory=dict)
     middlebox: Middlebox | None = None
 
 
@@ -213,12 +220,16 @@ class _Collection:
         target, sending = self._request.target, self._request.sending
         family = Family.IPV6 if ":" in address else Family.IPV4
         wanted = target.edge_port if role is Role.SERVICE_EDGE else target.port
+        key = leg_key(target.protocol, address, wanted, sending.interface, sending.source)
+        here = surroundings(self._findings.network)
+        now_s = self._world.clock.realtime_ns() // 1_000_000_000
+        recalled = None if self._request.fresh else self._world.recall(key)
 
         def open_driver(protocol: Protocol) -> tuple[Driver | None, tuple[Refusal, ...]]:
             return self._world.open_driver(protocol, family, address, self._port(protocol, role, wanted), sending)
 
         with self._world.waiter(watch) as waiter:
-            return trace(
+            outcome = trace(
                 choice=target.protocol,
                 settings=self._request.settings,
                 role=role,
@@ -234,7 +245,11 @@ class _Collection:
                 random_bytes=self._world.random_bytes,
                 interrupted=self._stopped(watch),
                 on_progress=self._on_progress,
+                remembered=in_force(recalled, here, now_s),
             )
+        lesson = outcome.lesson
+        self._findings.learned[key] = None if lesson is None else Remembered(lesson=lesson, learned_in=here)
+        return outcome
 
     def _naming(self, role: Role) -> Naming:
         target = self._request.target
@@ -270,6 +285,9 @@ class _Collection:
         # What could not be read as well as at the start has not changed, as far as anybody can tell.
         changes = watch.changes(end if whole else findings.network)
         findings.network = replace(findings.network, neighbours=neighbours, changes=changes)
+        if not cut_short and not any(change.affects_sample for change in changes):
+            for key, remembered in findings.learned.items():
+                self._world.remember(key, remembered)
 
     def _read_network(self, addresses: Sequence[str]) -> tuple[Network, bool]:
         """Return the network as it is now, and whether it was seen as wholly as before; note what was in the way."""

@@ -41,6 +41,7 @@ class TraceOptions:
     edge: str | None = None
     proxy: str | None = None
     no_names: bool = False
+    fresh: bool = False
     interface: str | None = None
     source: str | None = None
     tos: int = 0
@@ -69,6 +70,7 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         ndr=settings.ndr if settings else NdrSetting.AUTO,
         controls=settings.controls if settings else (),
         names=not options.no_names,
+        fresh=options.fresh,
         severity_overrides={code: str(s) for code, s in settings.severity_overrides.items()} if settings else {},
         rule_files=(*(settings.rules if settings else ()), *options.rules),
     )

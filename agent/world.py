@@ -23,6 +23,7 @@ from probes.facts import (
 )
 from probes.frozen import frozen
 from probes.seam import Driver, Waiter
+from probes.trace.memory import Remembered
 from probes.word import Word
 
 
@@ -138,6 +139,14 @@ class World(Interface):
         self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending
     ) -> tuple[Driver | None, tuple[Refusal, ...]]:
         """Return a driver for one flow, and each rung of the ladder that was refused on the way to it."""
+        ...
+
+    def recall(self, key: str) -> Remembered | None:
+        """Return what is remembered of a leg, None for nothing; takes less than a millisecond."""
+        ...
+
+    def remember(self, key: str, remembered: Remembered | None) -> None:
+        """Remember what a leg taught in place of what was remembered of it; None: forget it."""
         ...
 
     def waiter(self, watch: Watch) -> AbstractContextManager[Waiter]:

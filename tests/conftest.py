@@ -14,6 +14,9 @@ settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
+# No run learns from another one: what is remembered of paths goes where nothing can be kept, unless a test says where.
+os.environ["XDG_STATE_HOME"] = f"{os.devnull}/nothing"
+
 LAB_TOOLS: Final = (
     "ip",
     "nft",

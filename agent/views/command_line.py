@@ -19,6 +19,7 @@ from agent.views.words import (
     protocol_and_port,
     proxy_words,
     target_words,
+    trial_words,
 )
 from probes.facts import Leg, ProxyMode, Sample
 from rules.diagnosis import Diagnosis, FiredError, Severity, Status
@@ -69,6 +70,8 @@ def _header(sample: Sample, style: Style, *, wide: bool) -> list[str]:
     lines += labelled("From", _source(sample, traced), style)
     if wide:
         lines += labelled("Method", _method(traced), style)
+        if traced.tried:
+            lines += labelled("Tried", "; ".join(trial_words(trial) for trial in traced.tried), style)
     return lines
 
 

@@ -18,6 +18,8 @@ from probes.facts import (
     Responder,
     RouteKind,
     Target,
+    Trial,
+    TrialOutcome,
 )
 from probes.failure import Failure
 
@@ -46,6 +48,17 @@ PROXY_MODES: Final[dict[ProxyMode, str]] = {
 }
 
 PROTOCOLS: Final[dict[Protocol, str]] = {Protocol.ICMP: "ICMP", Protocol.UDP: "UDP", Protocol.TCP: "TCP"}
+
+TRIALS: Final[dict[TrialOutcome, str]] = {
+    TrialOutcome.REACHED: "reached",
+    TrialOutcome.NO_ANSWER: "no answer",
+    TrialOutcome.UNREACHABLE: "refused on the way",
+    TrialOutcome.MIDDLEBOX: "answered by somebody else",
+    TrialOutcome.BLOCKED_LOCALLY: "blocked by this machine's firewall",
+    TrialOutcome.SEND_FAILED: "could not be sent",
+    TrialOutcome.NOT_OPENED: "not permitted or not possible here",
+    TrialOutcome.CUT_SHORT: "not awaited",
+}
 
 CLASSES: Final[dict[LossClass, str]] = {
     LossClass.NONE: "none",
@@ -217,6 +230,12 @@ def protocol_and_port(protocol: Protocol | None, port: int | None) -> str:
         return "no protocol"
     named = PROTOCOLS[protocol]
     return named if port is None or protocol is Protocol.ICMP else f"{named} to port {port}"
+
+
+def trial_words(trial: Trial) -> str:
+    """Return `ICMP reached in 12.3 ms`, `TCP no answer`."""
+    delay = "" if trial.rtt_us is None or not trial.reached else f" in {milliseconds(trial.rtt_us)} ms"
+    return f"{PROTOCOLS[trial.protocol]} {TRIALS[trial.outcome]}{delay}"
 
 
 def target_words(target: Target, address: str | None) -> str:

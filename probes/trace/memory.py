@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from probes.facts import Leg, Protocol, Route
+    from probes.facts import Leg, Network, Protocol
     from probes.trace.settings import TraceSettings
 
 # A protocol that worked is taken without comparison for so long; then the trial is made anew. Firewalls change by hand,
@@ -62,11 +62,12 @@ def leg_key(
     return " ".join((choice, address, str(port or "-"), interface or "-", source or "-"))
 
 
-def surroundings(epoch: str, route: Route | None) -> Surroundings:
-    """Return from where a leg is traced: the network, and the look-up of the leg's address in it."""
+def surroundings(network: Network) -> Surroundings:
+    """Return from where a leg is traced: the network, and its look-up of the one address that is traced."""
+    route = next(iter(network.routes), None)
     if route is None:
-        return Surroundings(epoch=epoch, interface=None, gateway=None, source=None)
-    return Surroundings(epoch=epoch, interface=route.interface, gateway=route.gateway, source=route.source)
+        return Surroundings(epoch=network.epoch, interface=None, gateway=None, source=None)
+    return Surroundings(epoch=network.epoch, interface=route.interface, gateway=route.gateway, source=route.source)
 
 
 def in_force(remembered: Remembered | None, here: Surroundings, now_s: int) -> Lesson | None:

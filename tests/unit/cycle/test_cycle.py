@@ -56,13 +56,14 @@ def codes(sample: Sample) -> set[str]:
 def test_a_healthy_sample_asks_names_first_then_traces_and_compares_with_nobody() -> None:
     world = ToldWorld()
     sample = collect(asked_for(HOST), world)
-    *before, last, very_last = (name for name, _ in world.asked)
+    *before, last, very_last, at_last = (name for name, _ in world.asked)
     assert before == [
         "watch",
         "proxy_for",
         "network",
         "check_names",
         "network",
+        "recall",
         "waiter",
         "open_driver",
         "open_driver",
@@ -70,6 +71,7 @@ def test_a_healthy_sample_asks_names_first_then_traces_and_compares_with_nobody(
         "names_of",
     ]
     assert {last, very_last} == {"network", "neighbours"}, "the end is compared with the start"
+    assert at_last == "remember"
     assert world.calls("network") == [(), (ADDRESS,), (ADDRESS,)]
     (leg,) = sample.legs
     assert (leg.to, leg.address, leg.reached, len(leg.hops)) == (Node.DESTINATION, ADDRESS, True, 10)

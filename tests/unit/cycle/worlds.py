@@ -32,6 +32,7 @@ from probes.facts import (
 )
 from probes.failure import Failure
 from probes.seam import Driver, Waiter
+from probes.trace.memory import Remembered
 from tests.simulation.drivers import Simulation
 from tests.simulation.maps import every_map
 from tests.simulation.world import START_S
@@ -126,6 +127,7 @@ class ToldWorld:
         self.fails: dict[str, Exception] = {}
         self.asked: list[tuple[str, object]] = []
         self.opened: list[tuple[Protocol, str, int | None]] = []
+        self.memory: dict[str, Remembered | None] = {}
         self.holds: dict[str, threading.Event] = {}
         self._answered = 0
         self._changed = threading.Condition()
@@ -230,6 +232,14 @@ class ToldWorld:
         self._note("open_driver", protocol)
         self.opened.append((protocol, address, port))
         return self.simulation.open(protocol)
+
+    def recall(self, key: str) -> Remembered | None:
+        self._note("recall", key)
+        return self.memory.get(key)
+
+    def remember(self, key: str, remembered: Remembered | None) -> None:
+        self._note("remember", key)
+        self.memory[key] = remembered
 
     @contextmanager
     def waiter(self, watch: Watch) -> Iterator[Waiter]:

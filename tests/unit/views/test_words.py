@@ -4,7 +4,7 @@ import pytest
 
 from agent.views import words
 from agent.views.style import Style, style_for
-from probes.facts import Answer, EndReason, Icmp, LossClass, Node, Protocol, RouteKind
+from probes.facts import Answer, EndReason, Icmp, LossClass, Node, Protocol, RouteKind, TrialOutcome
 from probes.failure import Failure
 
 
@@ -16,6 +16,7 @@ def test_every_member_of_a_closed_set_has_words() -> None:
     assert set(words.ANSWERS) == set(Answer)
     assert set(words.FAILURES) == set(Failure)
     assert set(words.END_REASONS) == set(EndReason)
+    assert set(words.TRIALS) == set(TrialOutcome)
 
 
 @pytest.mark.parametrize(
