@@ -160,21 +160,19 @@ class Search:
     def _later_round(self) -> tuple[float, Step] | None:
         """Return the next query of a later round.
 
-        Far TTLs first: their answers take longest, so the last answer comes sooner.
+        Far TTLs first, with all that they still need: their answers take longest, so the last answer comes sooner.
         """
         best: tuple[float, int] | None = None
-        for asked in range(1, self._settings.queries):
-            for ttl in range(self._later_horizon, self.rows.first_ttl - 1, -1):
-                if self.rows[ttl].queries != asked:
-                    continue
-                at = max(self._may_leave_at(ttl), self._round_due(asked))
-                if at <= self._next_send_at:
-                    return at, self._query(ttl)
-                if best is None or at < best[0]:
-                    best = (at, ttl)
-        if best is None:
-            return None
-        return best[0], self._query(best[1])
+        for ttl in range(self._later_horizon, self.rows.first_ttl - 1, -1):
+            asked = self.rows[ttl].queries
+            if not 0 < asked < self._settings.queries:
+                continue
+            at = max(self._may_leave_at(ttl), self._round_due(asked))
+            if at <= self._next_send_at:
+                return at, self._query(ttl)
+            if best is None or at < best[0]:
+                best = (at, ttl)
+        return None if best is None else (best[0], self._query(best[1]))
 
     def _query(self, ttl: int) -> Step:
         return lambda now: self._send(ttl, now)
