@@ -2,23 +2,23 @@
 
 import importlib.util
 import json
+import re
 import shutil
+import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from bench.figures import Situation
-from probes.facts import Family, Protocol
+from probes.facts import Protocol
 from tests.lab import ours, peers
 from tests.lab.builder import User
 from tests.lab.network_map import HopList, without_silent_tail
 
 HERE: Final = Path(__file__).parent
 ALL_PROTOCOLS: Final = (Protocol.ICMP, Protocol.UDP, Protocol.TCP)
-BOTH_USERS: Final = (User.ROOT, User.NOBODY)
-ROOT_ONLY: Final = (User.ROOT,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,12 @@ class Contestant:
         needs: The program, or `python:MODULE`, without which it cannot run.
         command: Its command line.
         read: What its output tells.
-        protocols: By which it can.
-        users: As whom; `unprivileged` narrows it further where that depends on the protocol.
+        protocols: By which it can, as root.
         unprivileged: By which protocols it can without any privilege.
-        patient: The networks on which it mostly waits (for seconds): these runs go side by side, after the others.
+        patient: The networks on which it sleeps nearly all of its time: these runs of a round go side by side.
+        absent: The networks on which it does not run.
         own_source: Whether it takes the address to send from.
-        main: Whether it runs in every situation; the others run in the first of their protocols' on most networks.
+        main: Whether it runs in every situation on all networks that have bars; the others do so on `ten` only.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Contestant:
     protocols: tuple[Protocol, ...] = ALL_PROTOCOLS
     unprivileged: tuple[Protocol, ...] = ()
     patient: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
     own_source: bool = True
     main: bool = False
 
@@ -104,7 +105,14 @@ def read_engine(text: str) -> Answer:
 def read_record(text: str) -> Answer:
     """Return what `cloudpath trace --json` tells."""
     leg = json.loads(text)["legs"][0]
-    return Answer(hops=ours.hop_list(leg), in_process_ms=leg["duration_us"] / 1000)
+    target = leg["hops"][-1]["responders"] if leg["reached"] else ()
+    rtts_ms = [rtt_us / 1000 for responder in target for rtt_us in responder["rtt_us"]]
+    took_us = leg["duration_us"]
+    return Answer(
+        hops=ours.hop_list(leg),
+        target_rtt_ms=_middle(rtts_ms),
+        in_process_ms=None if took_us is None else took_us / 1000,
+    )
 
 
 # --- peers ------------------------------------------------------------------------------------------------------------
@@ -152,29 +160,56 @@ def _script(name: str, *options: str) -> Callable[[Ask], tuple[str, ...]]:
     return command
 
 
-def _hops_of(parse: Callable[[str], HopList]) -> Callable[[str], Answer]:
-    return lambda text: Answer(hops=parse(text))
+def read_traceroute(text: str) -> Answer:
+    """Return what `traceroute -n` tells; its last line is the target's."""
+    lines = text.strip().splitlines()
+    return Answer(hops=peers.parse_traceroute(text), target_rtt_ms=_middle(_MILLISECONDS.findall(lines[-1])))
+
+
+def read_mtr(text: str) -> Answer:
+    """Return what `mtr --json` tells: a mean, and 0 for nothing heard."""
+    last = json.loads(text)["report"]["hubs"][-1]
+    return Answer(hops=peers.parse_mtr(text), target_rtt_ms=last["Avg"] or None)
+
+
+def read_scamper(text: str) -> Answer:
+    """Return what `scamper -O json` tells."""
+    traces = (each for each in map(json.loads, text.splitlines()) if each["type"] == "trace")
+    trace: dict[str, Any] = next(traces)
+    rtts = [hop["rtt"] for hop in trace.get("hops", ()) if hop["addr"] == trace["dst"]]
+    return Answer(hops=peers.parse_scamper(text), target_rtt_ms=_middle(rtts))
 
 
 def read_tracepath(text: str) -> Answer:
-    """Return what `tracepath -n` tells: ` 3:  10.0.0.2   0.5ms`, `no reply` for silence, a first line for itself."""
+    """Return what `tracepath -n` tells: ` 3:  10.0.0.2   0.5ms`, `no reply` for silence, `1?:` for itself."""
     found: dict[int, str | None] = {}
+    rtts: list[str] = []
     for line in text.splitlines():
-        number, separator, rest = line.strip().partition(":")
-        word = rest.split()[0] if rest.split() else ""
-        if separator and number.isdigit():
-            found[int(number)] = found.get(int(number)) or (None if word == "no" else word)
-    return Answer(hops=without_silent_tail([found.get(ttl) for ttl in range(1, max(found, default=0) + 1)]))
+        if match := _TRACEPATH_LINE.match(line):
+            probe_ttl, word = int(match["probe_ttl"]), match["word"]
+            found[probe_ttl] = found.get(probe_ttl) or (None if word == "no" else word)
+            rtts = _MILLISECONDS.findall(line)
+    hops = [found.get(probe_ttl) for probe_ttl in range(1, max(found, default=0) + 1)]
+    return Answer(hops=without_silent_tail(hops), target_rtt_ms=_middle(rtts))
 
 
 def read_hops(text: str) -> Answer:
-    """Return what the scripts in `bench/peers` tell: a JSON list of addresses, null for silence."""
-    return Answer(hops=without_silent_tail(json.loads(text)))
+    """Return what the scripts in `bench/peers` tell: the hops (null for silence), and the target's RTT."""
+    told: dict[str, Any] = json.loads(text)
+    return Answer(hops=without_silent_tail(told["hops"]), target_rtt_ms=told["target_rtt_ms"])
 
+
+def _middle(values: Iterable[float | str]) -> float | None:
+    numbers = [float(value) for value in values]
+    return statistics.median(numbers) if numbers else None
+
+
+_MILLISECONDS: Final = re.compile(r"(\d+\.\d+) ?ms")
+_TRACEPATH_LINE: Final = re.compile(r"\s*(?P<probe_ttl>\d+):\s+(?P<word>\S+)")
 
 _SILENCE: Final = frozenset({"three_silent", "dead"})
+_CROWDED: Final = frozenset({"limited_in_a_row", "limited_at_once"})
 _EVERYWHERE: Final = frozenset({"ten", "twenty", "near", "three_silent", "dead", "narrow"})
-_FAMILIES: Final = (Family.IPV4, Family.IPV6)
 
 REFERENCE: Final = "traceroute"
 ENGINE: Final = "engine"
@@ -196,6 +231,7 @@ CONTESTANTS: Final = (
         command=_engine("--fast"),
         read=read_engine,
         unprivileged=ALL_PROTOCOLS,
+        absent=_SILENCE | _CROWDED,
         main=True,
     ),
     Contestant(
@@ -210,7 +246,7 @@ CONTESTANTS: Final = (
         name=REFERENCE,
         needs="traceroute",
         command=_traceroute(),
-        read=_hops_of(peers.parse_traceroute),
+        read=read_traceroute,
         unprivileged=(Protocol.ICMP, Protocol.UDP),
         patient=frozenset({"dead"}),
         main=True,
@@ -219,7 +255,7 @@ CONTESTANTS: Final = (
         name="traceroute -N 30",
         needs="traceroute",
         command=_traceroute("-N", "30"),
-        read=_hops_of(peers.parse_traceroute),
+        read=read_traceroute,
         unprivileged=(Protocol.ICMP, Protocol.UDP),
         patient=frozenset({"dead"}),
         main=True,
@@ -228,7 +264,7 @@ CONTESTANTS: Final = (
         name="traceroute -N 90 -w 1",
         needs="traceroute",
         command=_traceroute("-N", "90", "-w", "1"),
-        read=_hops_of(peers.parse_traceroute),
+        read=read_traceroute,
         unprivileged=(Protocol.ICMP, Protocol.UDP),
         main=True,
     ),
@@ -236,36 +272,38 @@ CONTESTANTS: Final = (
         name="mtr -c 3",
         needs="mtr",
         command=_mtr(),
-        read=_hops_of(peers.parse_mtr),
+        read=read_mtr,
         patient=_EVERYWHERE,
+        absent=_CROWDED,
     ),
     Contestant(
         name="mtr -c 3 -i .1 -G 1",
         needs="mtr",
         command=_mtr("-i", ".1", "-G", "1"),
-        read=_hops_of(peers.parse_mtr),
-        patient=_SILENCE,
+        read=read_mtr,
+        patient=_EVERYWHERE,
     ),
     Contestant(
-        name="scamper",
+        name="scamper -q 1",
         needs="scamper",
-        command=_scamper((), ""),
-        read=_hops_of(peers.parse_scamper),
-        patient=_SILENCE,
+        command=_scamper((), "-q 1"),
+        read=read_scamper,
+        patient=_EVERYWHERE,
     ),
     Contestant(
-        name="scamper -p 1000 q1",
+        name="scamper -p 1000 -q 1 -w 1",
         needs="scamper",
         command=_scamper(("-p", "1000"), "-q 1 -w 1"),
-        read=_hops_of(peers.parse_scamper),
-        patient=_SILENCE,
+        read=read_scamper,
+        patient=_EVERYWHERE,
+        absent=_CROWDED,
     ),
     Contestant(
-        name="scamper -p 1000 q3",
+        name="scamper -p 1000 -q 3 -Q -w 1",
         needs="scamper",
         command=_scamper(("-p", "1000"), "-q 3 -Q -w 1"),
-        read=_hops_of(peers.parse_scamper),
-        patient=_SILENCE,
+        read=read_scamper,
+        patient=_EVERYWHERE,
     ),
     Contestant(
         name="tracepath",
@@ -275,20 +313,22 @@ CONTESTANTS: Final = (
         protocols=(Protocol.UDP,),
         unprivileged=(Protocol.UDP,),
         patient=_SILENCE,
+        absent=_CROWDED,
         own_source=False,
     ),
     Contestant(
         name="icmplib",
         needs="python:icmplib",
-        command=_script("icmplib_trace"),
+        command=_script("icmplib_trace", "--count=2"),
         read=read_hops,
         protocols=(Protocol.ICMP,),
         patient=_SILENCE,
+        absent=_CROWDED,
     ),
     Contestant(
-        name="icmplib fast",
+        name="icmplib count=1",
         needs="python:icmplib",
-        command=_script("icmplib_trace", "--fast"),
+        command=_script("icmplib_trace", "--count=1"),
         read=read_hops,
         protocols=(Protocol.ICMP,),
         patient=_SILENCE,

@@ -22,7 +22,7 @@ NETWORKS: Final = Path(__file__).parent / "networks"
 STARTER: Final = (sys.executable, "-I", "-S", str(Path(__file__).parent / "starter.py"))
 CLIENT: Final = "client"
 TARGET: Final = "server"
-TIMEOUT_S: Final = 90.0
+TIMEOUT_S: Final = 30.0
 # A clean environment: PYTHON* variables of the caller would tell our contestants how to start.
 ENVIRONMENT: Final = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/nonexistent")
 
@@ -119,10 +119,14 @@ class Course:
         it sends by the prober's address. The host has no other addresses meanwhile but its first: hundreds would slow
         down whoever lists them.
         """
+        with self.source(situation.family) as source:
+            return self.run_from(source, contestant, situation, round_)
+
+    def run_from(self, source: str, contestant: Contestant, situation: Situation, round_: int) -> Sample:
+        """Let a contestant trace to the target from an address."""
         destination = self.lab.address(TARGET, situation.family)
-        with self._source(situation.family) as source:
-            ask = Ask(source=source, destination=destination, situation=situation)
-            figures = self.starter(situation.user).run(contestant.command(ask))
+        ask = Ask(source=source, destination=destination, situation=situation)
+        figures = self.starter(situation.user).run(contestant.command(ask))
         if not contestant.own_source:
             source = self.lab.address(CLIENT, situation.family)
         return self._sample(contestant, situation, round_, figures, source)
@@ -147,7 +151,8 @@ class Course:
         return interface(self.map.links_of(CLIENT)[0].other(CLIENT))
 
     @contextmanager
-    def _source(self, family: Family) -> Iterator[str]:
+    def source(self, family: Family) -> Iterator[str]:
+        """Give the client one more address, new to all routers, for as long as it is used."""
         prefix = self.map.links_of(CLIENT)[0].prefix(family)
         if prefix is None:
             raise CourseError(f"{self.map.name}: the client has no {family.value} prefix")

@@ -6,14 +6,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from bench import report
+from bench.bars import BARRED
 from bench.contestants import CONTESTANTS, Contestant
 from bench.course import CLIENT, TARGET, Course, network_names, network_title, read_network
 from bench.figures import Sample, Situation
@@ -24,13 +25,25 @@ from tests.lab.open_way import REPOSITORY
 
 RUNS: Final = 5
 QUICK_RUNS: Final = 3
-NETWORKS: Final = ("ten", "twenty", "near", "three_silent", "dead", "narrow")
+NETWORKS: Final = (
+    "ten",
+    "twenty",
+    "three_silent",
+    "dead",
+    "near",
+    "narrow",
+    "limited_in_a_row",
+    "limited_at_once",
+)
 QUICK_NETWORKS: Final = ("ten", "twenty", "three_silent", "dead")
-# The peers besides traceroute run in every situation here, elsewhere in their first one.
-THOROUGH: Final = "ten"
+# Here everybody runs in every situation ...
+THOROUGH: Final = frozenset({"ten"})
+# ... on the other networks with bars those of `main` do; elsewhere one situation tells enough.
+# So many traces from one address in a row, or at once.
+CROWD: Final = 4
 OUTPUT: Final = REPOSITORY / "docs" / "performance"
-# Runs that only wait go side by side, so many at once.
-PATIENT_AT_ONCE: Final = 24
+# Runs that sleep go side by side, so many at once.
+PATIENT_AT_ONCE: Final = 40
 
 SITUATIONS: Final = tuple(
     Situation(protocol=protocol, family=family, user=user)
@@ -59,10 +72,11 @@ class Plan:
                     yield contestant, situation
 
     def _takes_part(self, contestant: Contestant, situation: Situation, network: str) -> bool:
-        if not contestant.takes_part(situation):
+        if network in contestant.absent or not contestant.takes_part(situation):
             return False
         first = next(each for each in self.situations if contestant.takes_part(each))
-        return contestant.main or network == THOROUGH or situation == first
+        everywhere = THOROUGH | BARRED if contestant.main else THOROUGH
+        return network in everywhere or situation == first
 
 
 def race(plan: Plan, say: Say) -> tuple[Sample, ...]:
@@ -71,53 +85,63 @@ def race(plan: Plan, say: Say) -> tuple[Sample, ...]:
     for name in plan.networks:
         say(f"{name}: building the network")
         with Course(read_network(name)) as course:
-            run = _Run(course=course, plan=plan, say=say)
-            samples += run.quick_ones()
-            samples += run.patient_ones()
-            samples[:] = with_sent(samples, course.sent(), name)
+            found = run_rounds(course, plan, say)
+            samples += with_sent(found, course.sent())
     return tuple(samples)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """One network's runs."""
+def run_rounds(course: Course, plan: Plan, say: Say) -> list[Sample]:
+    """Run a network's rounds: in each those that sleep side by side, then the others one by one.
 
-    course: Course
-    plan: Plan
-    say: Say
-
-    def quick_ones(self) -> list[Sample]:
-        """Run all that do not wait for seconds, round by round, after a round that is not counted."""
-        network = self.course.map.name
-        heat = [pair for pair in self.plan.heat(network) if network not in pair[0].patient]
-        samples = []
-        for round_ in range(-1, self.plan.runs):
-            self.say(f"{network}: round {round_ + 1} of {self.plan.runs}")
-            for contestant, situation in heat:
-                sample = self.course.run(contestant, situation, round_)
-                if round_ >= 0:
-                    samples.append(sample)
-        return samples
-
-    def patient_ones(self) -> list[Sample]:
-        """Run those that wait for seconds side by side: each sleeps nearly all of its time."""
-        network = self.course.map.name
-        heat = [pair for pair in self.plan.heat(network) if network in pair[0].patient]
-        rounds = [(*pair, round_) for round_ in range(self.plan.runs) for pair in heat]
-        if not rounds:
-            return []
-        self.say(f"{network}: {len(rounds)} runs that mostly wait, {PATIENT_AT_ONCE} at once")
-        with ThreadPoolExecutor(max_workers=PATIENT_AT_ONCE) as pool:
-            return list(pool.map(lambda each: self.course.run(*each), rounds))
+    A first round that is not counted warms the caches: one situation of those that are quick.
+    """
+    network = course.map.name
+    heat = list(plan.heat(network))
+    patient = [pair for pair in heat if network in pair[0].patient]
+    quick = [pair for pair in heat if network not in pair[0].patient]
+    crowd = _CROWDS.get(network, _alone)
+    for contestant, situation in quick:
+        if situation == heat[0][1]:
+            course.run(contestant, situation, 0)
+    samples: list[Sample] = []
+    with ThreadPoolExecutor(max_workers=PATIENT_AT_ONCE) as pool:
+        for round_ in range(plan.runs):
+            say(f"{network}: round {round_ + 1} of {plan.runs}: {len(patient)} side by side, {len(quick)} one by one")
+            samples += (
+                pool.map(course.run, *zip(*((*pair, round_) for pair in patient), strict=True)) if patient else ()
+            )
+            for pair in quick:
+                samples += crowd(pool, course, *pair, round_)
+    return samples
 
 
-def with_sent(samples: Sequence[Sample], sent: Counter[str], network: str) -> list[Sample]:
+def _alone(
+    _pool: Executor, course: Course, contestant: Contestant, situation: Situation, round_: int
+) -> Iterable[Sample]:
+    return (course.run(contestant, situation, round_),)
+
+
+def _in_a_row(
+    _pool: Executor, course: Course, contestant: Contestant, situation: Situation, round_: int
+) -> Iterable[Sample]:
+    with course.source(situation.family) as source:
+        return [course.run_from(source, contestant, situation, round_) for _ in range(CROWD)]
+
+
+def _at_once(
+    pool: Executor, course: Course, contestant: Contestant, situation: Situation, round_: int
+) -> Iterable[Sample]:
+    with course.source(situation.family) as source:
+        return list(pool.map(lambda _: course.run_from(source, contestant, situation, round_), range(CROWD)))
+
+
+_CROWDS: Final = {"limited_in_a_row": _in_a_row, "limited_at_once": _at_once}
+
+
+def with_sent(samples: Sequence[Sample], sent: Counter[str]) -> list[Sample]:
     """Return a network's samples with the packets that left from their addresses: shared ones share them alike."""
-    users = Counter(each.source for each in samples if each.network == network)
-    return [
-        replace(each, sent=sent[each.source] / users[each.source]) if each.network == network else each
-        for each in samples
-    ]
+    users = Counter(each.source for each in samples)
+    return [replace(each, sent=sent[each.source] / users[each.source]) for each in samples]
 
 
 def compile_ours() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bench import plot, table
-from bench.bars import verdicts
+from bench.bars import BARRED, verdicts
 from bench.figures import COLUMNS, Sample, sample_from_row
 
 BEGIN: Final = "<!-- results: written by python -m bench -->"
@@ -65,8 +65,10 @@ def markdown(results: Results) -> str:
     parts = [_head(results), "### Bars\n\n" + table.verdict_table(judged(results))]
     for name, network in results.networks.items():
         parts.append(f"### {name}: {network.title}\n\n{table.network_table(results.samples, name)}")
-        if len({each.situation for each in results.samples if each.network == name}) > 1:
+        if name in BARRED:
             parts.append(table.grid(results.samples, name))
+        if wrong := table.complaints(results.samples, name):
+            parts.append(wrong)
     return "\n".join(parts)
 
 

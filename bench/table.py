@@ -1,5 +1,6 @@
 """The race's results as Markdown tables. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ _MAIN_HEAD: Final = (
     "sent",
     "CPU ms",
     "peak MB",
+    "hops found",
     "right path",
 )
 
@@ -58,8 +60,23 @@ def _main_row(name: str, runs: Sequence[Sample], reference: Sequence[Sample]) ->
         number(median(runs, lambda each: each.sent), digits=0),
         number(median(runs, lambda each: each.cpu_ms)),
         number(median(runs, lambda each: each.peak_mb)),
+        f"{100 * sum(each.hops_found for each in runs) / sum(each.hops_there for each in runs):.0f} %",
         f"{right}/{len(runs)}" if right == len(runs) else f"**{right}/{len(runs)}** {WRONG}",
     )
+
+
+def complaints(samples: Sequence[Sample], network: str) -> str:
+    """Return what those that did not tell the right path told instead, once each, as a list."""
+    wrong = [each for each in samples if each.network == network and not each.right]
+    kinds = Counter((each.contestant, each.situation, each.complaint) for each in wrong)
+    shown = dict.fromkeys((name, situation) for name, situation, _ in kinds)
+    return "".join(_complaint(kinds, name, situation) for name, situation in shown)
+
+
+def _complaint(kinds: Counter[tuple[str, Situation, str]], name: str, situation: Situation) -> str:
+    mine = {said: count for (one, other, said), count in kinds.items() if (one, other) == (name, situation)}
+    said = max(mine, key=lambda each: mine[each])
+    return f"* {name}, {situation.title}: {sum(mine.values())} wrong, for example: {said}\n"
 
 
 def grid(samples: Sequence[Sample], network: str) -> str:
@@ -89,17 +106,23 @@ def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
     bar, count = verdict.bar, len(verdict.situations)
     digits = 0 if bar.measure is Measure.MORE_MS else 2
     missed = verdict.missed
-    unit = bar.measure.value if bar.measure is Measure.MORE_MS else f"{bar.measure.value}"
     return (
         f"{bar.contestant} ({', '.join(each.value for each in bar.protocols)})",
         bar.against or "the network",
         bar.network,
-        f"≤ {bar.limit:.{digits}f} {unit}",
+        f"≤ {bar.limit:.{digits}f} {bar.measure.value}",
         number(verdict.middle, digits=digits),
         number(verdict.worst, digits=digits),
         f"{count - len(missed)}/{count}",
-        "met" if not missed else f"**missed**: {', '.join(each.title for each in missed)}",
+        _word(missed, count),
     )
+
+
+def _word(missed: Sequence[Situation], count: int) -> str:
+    if not missed:
+        return "met"
+    where = "everywhere" if len(missed) == count else ", ".join(each.title for each in missed)
+    return f"**missed**: {where}"
 
 
 def number(value: float | None, *, digits: int = 1) -> str:

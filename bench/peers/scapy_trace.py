@@ -26,10 +26,16 @@ def main() -> None:
     protocol, source, destination = sys.argv[1:]
     probes = [_probe(protocol, source, destination, ttl) for ttl in range(1, MAX_TTL + 1)]
     answered, _ = sr(probes, timeout=TIMEOUT_S, verbose=0)
-    found = {probe.hlim if probe.version == IPV6 else probe.ttl: reply.src for probe, reply in answered}
-    reached = [ttl for ttl, address in found.items() if address == destination]
+    found = {_ttl(probe): (reply.src, reply.time - probe.sent_time) for probe, reply in answered}
+    reached = [ttl for ttl, (address, _) in found.items() if address == destination]
     last = min(reached, default=max(found, default=0))
-    print(json.dumps([found.get(ttl) for ttl in range(1, last + 1)]))
+    told = [found[ttl][0] if ttl in found else None for ttl in range(1, last + 1)]
+    print(json.dumps({"hops": told, "target_rtt_ms": float(found[last][1]) * 1000 if reached else None}))
+
+
+def _ttl(probe: Packet) -> int:
+    ttl: int = probe.hlim if probe.version == IPV6 else probe.ttl
+    return ttl
 
 
 def _probe(protocol: str, source: str, destination: str, ttl: int) -> Packet:
