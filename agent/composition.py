@@ -45,6 +45,7 @@ from probes.trace.memory import Remembered
 from rules.diagnosis import Diagnosis, Severity
 
 if TYPE_CHECKING:
+    from probes.captured import Recorder
     from probes.proxy import ProxyChoice
     from rules.ruleset import RuleSet
 
@@ -105,10 +106,12 @@ class LiveWatch:
 class LiveWorld:
     """The real world: this host's sockets, files and clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, capture: "Recorder | None" = None) -> None:
+        """Be ready; `capture` sees the packets of every driver that is opened."""
         self.clock: Clock = SystemClock()
         self._host = HostReader()
-        self._paths = PathMemory(state_directory(os.environ, os.geteuid()))
+        self._capture = capture
+        self._paths = path_memory()
 
     def random_bytes(self, count: int) -> bytes:
         """Return unguessable bytes from the kernel."""
@@ -233,7 +236,7 @@ class LiveWorld:
         self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending
     ) -> tuple[Driver | None, tuple[Refusal, ...]]:
         """Return a driver for one flow, and each rung of the ladder that was refused on the way to it."""
-        return _opener(sending.engine)(
+        driver, refused = _opener(sending.engine)(
             protocol,
             family,
             address,
@@ -244,6 +247,7 @@ class LiveWorld:
             interface=sending.interface,
             tos=sending.tos,
         )
+        return driver if driver is None or self._capture is None else self._capture.follow(driver), refused
 
     def recall(self, key: str) -> Remembered | None:
         """Return what is remembered of a leg, None for nothing; takes less than a millisecond."""
@@ -317,6 +321,7 @@ def run_sample(
     rules: "RuleSet | None" = None,
     on_progress: Callable[[Leg], None] | None = None,
     interrupted: Callable[[], bool] = never,
+    capture: "Recorder | None" = None,
 ) -> SampleResult:
     """Return one complete sample of the real network, diagnosed.
 
@@ -325,8 +330,9 @@ def run_sample(
         rules: Who judges; the shipped rules, unless an operator has some to add.
         on_progress: Told of a leg as it grows, at most ten times a second.
         interrupted: Asked often; once True, the sample ends with what it has.
+        capture: Sees every packet of the probes and their replies; its owner closes it.
     """
-    world = LiveWorld()
+    world = LiveWorld(capture)
     sample = collect(request, world, on_progress=on_progress, interrupted=interrupted)
     # Loaded while the probes were under way, if they took their time (`agent.preload`).
     from rules.engine import diagnose  # noqa: PLC0415
@@ -342,6 +348,11 @@ def run_sample(
 # --- what the command asks beside samples -----------------------------------------------------------------------------
 
 
+def path_memory() -> PathMemory:
+    """Return where this user's one-shot commands remember paths."""
+    return PathMemory(state_directory(os.environ, os.geteuid()))
+
+
 def interface_names() -> tuple[str, ...]:
     """Return the names of this host's interfaces."""
     from probes.drivers import rights  # noqa: PLC0415 - few commands ask
@@ -354,6 +365,13 @@ def own_address_failure(address: str) -> Failure | None:
     from probes.drivers import rights  # noqa: PLC0415 - few commands ask
 
     return rights.own_address_failure(address)
+
+
+def open_capture() -> "Recorder | Failure":
+    """Return a capture for `run_sample`, or why this host refuses it."""
+    from probes.drivers import packet_capture  # noqa: PLC0415 - few commands ask
+
+    return packet_capture.open_capture()
 
 
 def engine_problem(engine: Engine) -> str | None:

@@ -40,8 +40,11 @@ def deliver(text: str) -> None:
         OutputClosedError: The reader has gone.
         OutputError: The device is full or broken.
     """
-    encoding = sys.stdout.encoding or "utf-8"
-    data = text.encode(encoding, errors="replace")
+    deliver_data(text.encode(sys.stdout.encoding or "utf-8", errors="replace"))
+
+
+def deliver_data(data: bytes) -> None:
+    """Write bytes to standard output at once; raises as `deliver` does."""
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -55,7 +58,12 @@ def deliver(text: str) -> None:
 
 
 def deliver_to_file(path: Path, text: str) -> None:
-    """Write text (UTF-8) to a file: either all of it is there afterwards, or what was there before.
+    """Write text (UTF-8) to a file; raises as `deliver_data_to_file` does."""
+    deliver_data_to_file(path, text.encode())
+
+
+def deliver_data_to_file(path: Path, data: bytes) -> None:
+    """Write bytes to a file: either all of them are there afterwards, or what was there before.
 
     A device or a FIFO is written to as it is; a symbolic link keeps pointing to its file.
 
@@ -64,9 +72,9 @@ def deliver_to_file(path: Path, text: str) -> None:
     """
     try:
         if _is_plain(path):
-            _replace(path.resolve(), text.encode())
+            _replace(path.resolve(), data)
         else:
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(data)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {_reason(error)}; {_FULL}") from error
 

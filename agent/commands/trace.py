@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from agent.commands.group import Subcommand
+from agent.commands.pcap import Pcap, open_pcap
 from agent.commands.reading import FILE, read_configuration, read_rules
 from agent.commands.showing import progress_of_terminal, style_of_output
 from agent.commands.targets import Seconds
@@ -63,6 +64,7 @@ _OPTIONS: Final = (
     click.option(
         "--engine", type=click.Choice(_ENGINES), default="linux", help="Who carries the probes.  [default: linux]"
     ),
+    click.option("--pcap", type=FILE, help="Write the probes and their replies to this file, for Wireshark."),
     click.option("--rules", type=FILE, multiple=True, help="A rule file of your own; may be given several times."),
     click.option("-j", "--json", "as_json", is_flag=True, help="The same as --format json."),
     click.option("--format", "form", type=click.Choice(_FORMATS), help="What to print.  [default: text]"),
@@ -82,6 +84,7 @@ def command(
     target: str,
     config: Path | None,
     output: Path | None,
+    pcap: Path | None,
     form: str | None,
     *,
     as_json: bool,
@@ -97,7 +100,7 @@ def command(
     if output is not None and (problem := why_not_writable(output)):
         raise click.UsageError(f"cannot write {output}: {problem}; give another file with -o")
     request = _request(config, {"target": target, **given})
-    return _trace(request, form, output, explain=explain)
+    return _trace(request, form, output, explain=explain, pcap=open_pcap(pcap, output) if pcap else None)
 
 
 def _form(form: str | None, *, as_json: bool, explain: bool) -> str:
@@ -149,7 +152,7 @@ def _check_sending(request: "SampleRequest") -> None:
         raise click.UsageError(problem)
 
 
-def _trace(request: "SampleRequest", form: str, output: Path | None, *, explain: bool) -> int:
+def _trace(request: "SampleRequest", form: str, output: Path | None, *, explain: bool, pcap: Pcap | None = None) -> int:
     """Measure, show, and return the exit code; Ctrl-C shows what there is."""
     from agent.composition import run_sample  # noqa: PLC0415
     from agent.interrupt import Interrupt  # noqa: PLC0415
@@ -160,15 +163,25 @@ def _trace(request: "SampleRequest", form: str, output: Path | None, *, explain:
     with Interrupt() as interrupted:
         try:
             with Preload(_NEEDED_LAST):
-                result = run_sample(request, rules=rules, on_progress=progress, interrupted=interrupted)
+                result = run_sample(
+                    request,
+                    rules=rules,
+                    on_progress=progress,
+                    interrupted=interrupted,
+                    capture=pcap.capture if pcap else None,
+                )
         finally:
             if progress is not None:
                 progress.clear()
         text = _text(result, form, _style(output), explain=explain)
+        # Whatever becomes of the packets, the sample is shown.
+        unsaved = pcap.save() if pcap else None
     if output is None:
         deliver(text)
     else:
         deliver_to_file(output, text)
+    if unsaved is not None:
+        raise unsaved
     return ExitCode.INTERRUPTED if interrupted() else exit_code_of(result.diagnosis.status)
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from probes.facts import Answer, Family, Protocol, RejectReason
 from probes.frozen import frozen_positional
 from probes.seam import Identity, Probe
-from probes.trace.attempt import Attempt
+from probes.trace.attempt import Attempt, Purpose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from probes.seam import Flow, Quote, Received
-    from probes.trace.attempt import Purpose
+    from probes.seam import Flow, Quote, Received, Stamp
 
 
 # RFC 792, RFC 768, RFC 9293, RFC 4443: the protocol field (next header) of the probe itself.
@@ -75,10 +74,12 @@ class Ledger:
         own_port = own_port and self.flow.destination_port is not None
         probe = Probe(number=number, probe_ttl=probe_ttl, identity=identity, own_port=own_port, size=size)
         attempt = Attempt(probe=probe, purpose=purpose, issued_at=now)
-        self.attempts.append(attempt)
-        self._by_sequence[identity.sequence] = attempt
-        self._by_token[identity.token[:_LEAST_TOKEN]] = attempt
+        self._enter(attempt)
         return attempt
+
+    def know(self, probe: Probe, sent: Stamp) -> None:
+        """Know a probe that was issued elsewhere for this flow, and that left; probes come in their order."""
+        self._enter(Attempt(probe=probe, purpose=Purpose.HOP, issued_at=sent.monotonic_s, sent=sent))
 
     def match(self, reply: Received) -> Match | Rejection:
         """Return the probe that a reply answers, or why it is not believed. The first answer wins."""
@@ -97,6 +98,12 @@ class Ledger:
         if reason is not None:
             return Rejection(reason, named)
         return Match(named) if named.reply is None else Rejection(RejectReason.DUPLICATE, named)
+
+    def _enter(self, attempt: Attempt) -> None:
+        identity = attempt.probe.identity
+        self.attempts.append(attempt)
+        self._by_sequence[identity.sequence] = attempt
+        self._by_token[identity.token[:_LEAST_TOKEN]] = attempt
 
     def _new_identity(self) -> Identity:
         while True:
@@ -182,7 +189,11 @@ class Ledger:
         It is not believed all the same: who knows the identity may make up the rest.
         """
         quote = reply.quote
-        return _is_strong(quote) and reply.answer not in _DIRECT and _differs(((quote.destination, self.flow.destination),))
+        return (
+            _is_strong(quote)
+            and reply.answer not in _DIRECT
+            and _differs(((quote.destination, self.flow.destination),))
+        )
 
     def from_target(self, sender: str) -> bool:
         """Return whether an address is the flow's destination; a zone (RFC 4007) is the host's own addition."""
