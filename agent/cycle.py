@@ -31,9 +31,10 @@ from probes.facts import (
 from probes.frozen import field, frozen, mutable, replace
 from probes.seam import Driver
 from probes.target import parse_target
+from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
 from probes.trace.memory import Remembered, in_force, leg_key, surroundings
-from probes.trace.run import TraceOutcome, trace
+from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
 
 DEFAULT_TCP_PORT = 443

@@ -27,8 +27,13 @@ def main(arguments: list[str]) -> None:
     """Trace once and print what was found."""
     options = dict(_VALUED)
     words = iter(arguments)
-    given = [word if word not in options else options.update({word: next(words)}) or "" for word in words]
-    leg = traced(given[-1], Protocol(options["-p"]), int(options["-q"]), options["--source"] or None)
+    address = ""
+    for word in words:
+        if word in options:
+            options[word] = next(words)
+        elif not word.startswith("-"):
+            address = word
+    leg = traced(address, Protocol(options["-p"]), int(options["-q"]), options["--source"] or None)
     hops = ", ".join(f'"{hop.responders[0].address}"' if hop.responders else "null" for hop in leg.hops)
     sent = sum(hop.sent for hop in leg.hops)
     reached = {True: "true", False: "false", None: "null"}[leg.reached]

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from probes.facts import EndReason, Leg, Reachability, RejectReason, SendFailure
 from probes.failure import Failure
-from probes.frozen import frozen
 from probes.trace.attempt import Ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
+    from typing import Protocol as Interface
 
-    from probes.facts import Family, Node, Protocol, ReachedBy, Refusal, Role
-    from probes.seam import Driver
+    from probes.facts import Clocks, FlowKind, Method, Protocol, ReachedBy, Refusal
+    from probes.seam import Flow
+    from probes.trace.line import Stretch
     from probes.trace.plan import TraceFacts
+else:
+    Interface = object
+
+
+class Way(Interface):
+    """How probes left: what a leg says of its driver, which may be closed by then."""
+
+    @property
+    def flow(self) -> Flow:
+        """Return the flow that every probe shared."""
+
+    @property
+    def method(self) -> Method:
+        """Return how probes left and replies arrived."""
+
+    @property
+    def flow_kind(self) -> FlowKind:
+        """Return whether load balancers saw one flow or many."""
+
+    @property
+    def clocks(self) -> Clocks:
+        """Return who stamped sending and receiving."""
 
 
 # What a host says when it cannot give a socket at all; every other failure to open is its network's refusal.
@@ -23,21 +46,9 @@ _OPENING: Final = frozenset(
 )
 
 
-@frozen
-class Stretch:
-    """What is traced: between which nodes, towards which address, and what that address is to the sample."""
-
-    role: Role
-    from_: Node
-    to: Node
-    family: Family
-    address: str
-    port: int | None
-
-
 def leg_of(
     stretch: Stretch,
-    driver: Driver,
+    driver: Way,
     facts: TraceFacts,
     *,
     protocol_reason: str,
@@ -97,7 +108,7 @@ def unopened_leg(
     )
 
 
-def check_of(stretch: Stretch, driver: Driver, facts: TraceFacts, *, cut_short: bool) -> Reachability:
+def check_of(stretch: Stretch, driver: Way, facts: TraceFacts, *, cut_short: bool) -> Reachability:
     """Return what one protocol's probes say of the address: whether it answers at all.
 
     Args:
@@ -122,7 +133,7 @@ def check_of(stretch: Stretch, driver: Driver, facts: TraceFacts, *, cut_short: 
         answer=None if shown is None else shown.answer,
         offender=None if shown is None or own else shown.sender,
         icmp=None if shown is None else shown.icmp,
-        rtt_us=tuple(reply.rtt_us for reply in own if not reply.late),
+        rtt_us=tuple(reply.rtt_us for reply in own if reply.is_sample),
         failure=failure,
     )
 

@@ -3,9 +3,10 @@
 import pytest
 
 from probes.facts import Leg, Node, Reachability, Role
-from probes.trace.run import TraceOutcome, trace
+from probes.trace.account import TraceOutcome
+from probes.trace.run import trace
 from tests.simulation.drivers import Simulation
-from tests.simulation.maps import Expectation, Map, Run, every_map, interruption, lines
+from tests.simulation.maps import Expectation, Map, Run, every_map, interruption, lines, sign_line
 
 _RUNS = [(one, run) for one in every_map() for run in one.runs]
 _IDS = [f"{one.name}-{run.choice}-{one.runs.index(run)}" for one, run in _RUNS]
@@ -43,6 +44,7 @@ def test_the_trace_shows_the_map(one: Map, run: Run) -> None:
     _check_series(leg, expect)
     _check_counts(leg, expect)
     _check_reachability(outcome.reachability, expect)
+    _check_signs(outcome, expect)
     assert all(driver.closed for driver in simulation.drivers.values())
     if expect.sends_at_most is not None:
         assert sum(len(driver.sends) for driver in simulation.drivers.values()) <= expect.sends_at_most
@@ -85,6 +87,17 @@ def _check_counts(leg: Leg, expect: Expectation) -> None:
 def _check_reachability(checks: tuple[Reachability, ...], expect: Expectation) -> None:
     answered = {str(check.protocol): check.answered for check in checks}
     assert {protocol: answered[protocol] for protocol in expect.answered} == expect.answered
+
+
+def _check_signs(outcome: TraceOutcome, expect: Expectation) -> None:
+    leg, found = outcome.leg, outcome.middlebox
+    if expect.signs is not None:
+        assert tuple(sign_line(sign) for sign in leg.signs or ()) == expect.signs
+    if expect.not_observable is not None:
+        assert tuple(leg.signs_not_observable) == expect.not_observable
+    if expect.middlebox != "any":
+        shown = found and f"{found.protocol} {found.probe_ttl} {found.address} {found.control_protocol}"
+        assert shown == expect.middlebox
 
 
 def test_there_are_maps() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from probes.facts import Clocks, Leg, Method, Reachability, Refusal
     from probes.many_seam import Carrier
     from probes.seam import Flow
-    from probes.trace.leg import Stretch
+    from probes.trace.line import Stretch
     from probes.trace.many.state import ManyTrace
 
 

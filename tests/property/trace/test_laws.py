@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from probes.facts import Family, Leg, Node, Protocol, ProtocolChoice, RejectReason, Role
 from probes.failure import Failure
+from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
 from probes.trace.budget import Budget
+from probes.trace.line import Line
 from probes.trace.plan import TracePlan
-from probes.trace.run import Line, TraceOutcome, run, trace
+from probes.trace.run import run, trace
 from probes.trace.settings import TraceSettings
 from tests.simulation import world as simulated
 from tests.simulation.drivers import Simulation

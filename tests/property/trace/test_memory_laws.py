@@ -10,19 +10,17 @@ from itertools import accumulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.cycle import SampleRequest, collect
-from probes.facts import Leg, Node, Protocol, ProtocolChoice, Role, Target
+from probes.facts import Leg, Node, Protocol, ProtocolChoice, Role
 from probes.failure import Failure
+from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
 from probes.trace.memory import Lesson
-from probes.trace.run import TraceOutcome, trace
+from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
-from rules.engine import diagnose
-from rules.shipped import shipped_rules
 from tests.simulation import world as simulated
 from tests.simulation.drivers import Simulation
 from tests.simulation.world import Refusals, World
-from tests.unit.cycle.worlds import ADDRESS, ToldWatch, ToldWorld
+from tests.unit.cycle.worlds import ADDRESS
 
 _NOW_S = 1_700_000_000
 _PROTOCOLS = st.sampled_from(list(Protocol))
