@@ -1,9 +1,10 @@
 """Where everything is put together: the only file of the agent that knows drivers."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cycle import SampleRequest, collect
@@ -46,6 +47,7 @@ from rules.diagnosis import Diagnosis, Severity
 
 if TYPE_CHECKING:
     from probes.captured import Recorder
+    from probes.origin import Origin
     from probes.proxy import ProxyChoice
     from rules.ruleset import RuleSet
 
@@ -165,6 +167,14 @@ class LiveWorld:
         from probes.drivers import dns_socket  # noqa: PLC0415 - likewise
 
         return dns_socket.reverse_names(addresses, self._host.resolv().resolvers, until, self.clock)
+
+    def origins_of(
+        self, addresses: Sequence[str], databases: Sequence[Path]
+    ) -> "tuple[Mapping[str, Origin], tuple[AgentFailure, ...]]":
+        """Return what an operator's databases know of addresses, and why one of them was of no use."""
+        from probes.drivers import mmdb  # noqa: PLC0415 - only for those who have databases
+
+        return mmdb.origins_of(databases, addresses)
 
     def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
         """Return whether an address answers ICMP echo; takes up to 0.7 s.
@@ -381,6 +391,27 @@ def engine_problem(engine: Engine) -> str | None:
     if engine is Engine.LINUX or find_spec("scapy") is not None:
         return None
     return f"--engine {engine} needs a package that is not installed: pip install 'cloudpath-agent[{engine}]'"
+
+
+def address_databases(named: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the databases that were named, all of them good, or else those in the usual directories.
+
+    Raises:
+        probes.origin.DatabaseError: One is damaged or about something else, or there is none at all.
+    """
+    from probes.drivers import mmdb  # noqa: PLC0415 - only for those who have databases
+    from probes.origin import DatabaseError  # noqa: PLC0415 - likewise
+
+    for file in named:
+        mmdb.check_database(file)
+    found = tuple(named) or mmdb.usual_databases()
+    if not found:
+        searched = ", ".join(map(str, mmdb.USUAL_DIRECTORIES))
+        raise DatabaseError(
+            f"there is no database of networks or places (*.mmdb) in {searched}; name one with --asn-db, or under "
+            "agent.address_databases in the configuration"
+        )
+    return found
 
 
 def read_rights() -> Rights:

@@ -150,6 +150,7 @@ class AgentSection(_Section):
 
     interval_s: Annotated[int, Field(ge=SHORTEST_INTERVAL_S, le=LONGEST_INTERVAL_S)] = 300
     state_dir: FilePath = Path("/var/lib/cloudpath-agent")
+    address_databases: tuple[ReadableFile, ...] = ()
 
 
 class TargetSection(_Section):

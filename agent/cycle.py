@@ -5,6 +5,7 @@ Nothing here touches the world: a `World` answers. The one-shot command is this 
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.comparisons import PATIENCE_S, Comparisons, Results, own_failure
 from agent.world import Sending, Watch, World, never
@@ -23,6 +24,7 @@ from probes.facts import (
     ProxyMode,
     Reachability,
     Refusal,
+    Responder,
     Role,
     RouteKind,
     Sample,
@@ -36,6 +38,9 @@ from probes.trace.adaptive import Naming
 from probes.trace.memory import Remembered, in_force, leg_key, surroundings
 from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
+
+if TYPE_CHECKING:
+    from probes.origin import Origin
 
 DEFAULT_TCP_PORT = 443
 DEFAULT_UDP_PORT = 33434
@@ -67,6 +72,7 @@ class SampleRequest:
     fresh: bool = False
     severity_overrides: Mapping[str, str] = field(default_factory=dict)
     rule_files: tuple[Path, ...] = ()
+    databases: tuple[Path, ...] = ()
     patience_s: float = PATIENCE_S
 
 
@@ -280,6 +286,7 @@ class _Collection:
             comparisons.results() if cut_short else comparisons.finish(needed=not self._healthy(), heard=self._heard())
         )
         self._name_hops()
+        self._locate_hops()
         looked_up = tuple(route.destination for route in findings.network.routes)
         neighbours = self._world.neighbours(findings.network)
         end, whole = self._read_network(looked_up)
@@ -321,6 +328,16 @@ class _Collection:
         names = self._world.names_of(addresses, self._world.clock.monotonic() + wait_s)
         findings.legs[:] = [_with_names(leg, names) for leg in findings.legs]
 
+    def _locate_hops(self) -> None:
+        """Put networks and places to the hops, from an operator's own databases: nobody is asked."""
+        findings = self._findings
+        if not self._request.databases:
+            return
+        addresses = sorted({r.address for leg in findings.legs for hop in leg.hops for r in hop.responders})
+        origins, failures = self._world.origins_of(addresses, self._request.databases)
+        findings.agent_failures.extend(failures)
+        findings.legs[:] = [_with_origins(leg, origins) for leg in findings.legs]
+
 
 def _first_end(target: Target) -> Node:
     """Return what the first leg leads to."""
@@ -344,8 +361,19 @@ def _resolver_alive(findings: _Findings) -> bool | None:
 
 
 def _with_names(leg: Leg, names: Mapping[str, str]) -> Leg:
-    hops = tuple(
-        replace(hop, responders=tuple(replace(r, name=names.get(r.address)) for r in hop.responders))
-        for hop in leg.hops
-    )
+    return _with_responders(leg, lambda responder: replace(responder, name=names.get(responder.address)))
+
+
+def _with_origins(leg: Leg, origins: "Mapping[str, Origin]") -> Leg:
+    def located(responder: Responder) -> Responder:
+        origin = origins.get(responder.address)
+        if origin is None:
+            return responder
+        return replace(responder, asn=origin.asn, as_name=origin.as_name, place=origin.place)
+
+    return _with_responders(leg, located)
+
+
+def _with_responders(leg: Leg, changed: Callable[[Responder], Responder]) -> Leg:
+    hops = tuple(replace(hop, responders=tuple(changed(one) for one in hop.responders)) for hop in leg.hops)
     return replace(leg, hops=hops)

@@ -47,6 +47,8 @@ class TraceOptions:
     tos: int = 0
     engine: str = "linux"
     rules: tuple[Path, ...] = ()
+    asn: bool = False
+    asn_db: tuple[Path, ...] = ()
 
 
 def sample_request(options: TraceOptions, settings: "Settings | None" = None) -> SampleRequest:
@@ -72,6 +74,7 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         names=not options.no_names,
         fresh=options.fresh,
         severity_overrides={code: str(s) for code, s in settings.severity_overrides.items()} if settings else {},
+        databases=options.asn_db or (settings.agent.address_databases if settings else ()),
         rule_files=(*(settings.rules if settings else ()), *options.rules),
     )
 

@@ -1,7 +1,9 @@
 """What a sample may ask of the world: the seam between the cycle and the drivers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from agent.record import AgentIdentity
@@ -32,6 +34,10 @@ class Engine(Word):
 
     LINUX = "linux"
     SCAPY = "scapy"
+
+
+if TYPE_CHECKING:
+    from probes.origin import Origin
 
 
 @frozen
@@ -121,6 +127,12 @@ class World(Interface):
 
     def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:
         """Return the reverse names known by monotonic time `until`, and none that are late."""
+        ...
+
+    def origins_of(
+        self, addresses: Sequence[str], databases: Sequence[Path]
+    ) -> "tuple[Mapping[str, Origin], tuple[AgentFailure, ...]]":
+        """Return what an operator's databases know of addresses, and why one of them was of no use."""
         ...
 
     def echo(self, role: Role, address: str, sending: Sending) -> Reachability:

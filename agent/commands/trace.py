@@ -58,6 +58,8 @@ _OPTIONS: Final = (
     click.option("--proxy", metavar="URL|environment|none", help="The proxy that applies.  [default: environment]"),
     click.option("-n", "--no-names", is_flag=True, help="Show addresses only; ask for no reverse names."),
     click.option("--fresh", is_flag=True, help="Ignore what is remembered of the path, and learn it anew."),
+    click.option("-z", "--asn", is_flag=True, help="Show networks and places, from MMDB files of your own."),
+    click.option("--asn-db", type=FILE, multiple=True, help="An MMDB file to look in; may be given several times."),
     click.option("--interface", metavar="NAME", help="Send by this interface."),
     click.option("--source", metavar="ADDR", help="Send from this address."),
     click.option("--tos", type=click.IntRange(0, 255), default=0, help="Type of service (IPv6: traffic class) byte."),
@@ -132,7 +134,19 @@ def _request(config: Path | None, given: dict[str, Any]) -> "SampleRequest":
         _check_sending(request)
     if given["engine"] != "linux":
         _check_engine(request)
-    return request
+    return _with_databases(request) if given["asn"] or request.databases else request
+
+
+def _with_databases(request: "SampleRequest") -> "SampleRequest":
+    """Return the request with the databases that will be asked, each found good before anything is sent."""
+    from agent.composition import address_databases  # noqa: PLC0415
+    from probes.frozen import replace  # noqa: PLC0415
+    from probes.origin import DatabaseError  # noqa: PLC0415
+
+    try:
+        return replace(request, databases=address_databases(request.databases))
+    except DatabaseError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _check_engine(request: "SampleRequest") -> None:

@@ -17,6 +17,10 @@ END: Final = "end"
 
 Icons = Mapping[Place, Severity]
 
+# However wide: what an operator or a city is called must not push the last column out of sight.
+_LONGEST_NETWORK: Final = 32
+_LONGEST_CITY: Final = 32
+
 _NAME_OF_END: Final[dict[bool | None, str]] = {True: "", False: "not reached", None: "not known"}
 
 
@@ -126,8 +130,27 @@ def _responder_cells(responder: Responder) -> dict[str, str]:
     return {
         "reply_ttl": "" if responder.reply_ttl is None else str(responder.reply_ttl),
         "asn": "" if responder.asn is None else f"AS{responder.asn}",
+        "as_name": _in_ascii(responder.as_name or "", _LONGEST_NETWORK),
+        "place": _place(responder),
         "answer": responder_answer(responder) + _labels(responder),
     }
+
+
+def _place(responder: Responder) -> str:
+    """Return `DE Frankfurt am Main`, or as much of it as is known."""
+    if responder.place is None:
+        return ""
+    parts = (responder.place.country, responder.place.city)
+    return " ".join(_in_ascii(part, _LONGEST_CITY) for part in parts if part)
+
+
+def _in_ascii(text: str, limit: int) -> str:
+    r"""Return a name without the marks on its letters, escaped: `Sao Paulo` tells more than `S\u00e3o Paulo`."""
+    if not text.isascii():
+        from unicodedata import combining, normalize  # noqa: PLC0415 - most names are ASCII
+
+        text = "".join([character for character in normalize("NFKD", text) if not combining(character)])
+    return escape(text, limit)
 
 
 def _labels(responder: Responder) -> str:

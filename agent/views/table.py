@@ -23,6 +23,7 @@ class Column:
 
 
 COLUMNS: Final = (
+    Column(key="asn", header="ASN", left=True, narrow_gap=2),
     Column(key="loss", header="Loss", narrow_gap=2),
     Column(key="class", header="Class", left=True),
     Column(key="failed", header="Failed"),
@@ -33,12 +34,13 @@ COLUMNS: Final = (
     Column(key="jitter", header="Jitter"),
     Column(key="late", header="Late", wide_only=True),
     Column(key="reply_ttl", header="TTL", wide_only=True),
-    Column(key="asn", header="ASN", left=True, wide_only=True),
+    Column(key="as_name", header="Network", left=True, wide_only=True),
+    Column(key="place", header="Place", left=True, wide_only=True),
     Column(key="answer", header="Answer", left=True, wide_only=True),
 )
-DROP_ORDER: Final = ("jitter", "dev", "min", "max", "class", "failed", "avg", "loss")
+DROP_ORDER: Final = ("jitter", "dev", "min", "max", "class", "failed", "asn", "avg", "loss")
 # Where no hop lost anything its class tells nothing, and goes before any figure.
-DROP_ORDER_WITHOUT_LOSS: Final = ("class", "jitter", "dev", "min", "max", "failed", "avg", "loss")
+DROP_ORDER_WITHOUT_LOSS: Final = ("class", "jitter", "dev", "min", "max", "failed", "asn", "avg", "loss")
 NO_LOSS: Final = frozenset({"", "none"})
 
 _WIDE_GAP: Final = 2

@@ -99,7 +99,14 @@ def choices_in(annotation: Any) -> list[str]:
 def test_the_example_is_a_good_configuration(tmp_path: Path) -> None:
     example = re.search(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
     assert example
-    for name in ("edge.token", "edge-ca.pem", "own-rules.yaml", "token"):
+    for name in (
+        "edge.token",
+        "edge-ca.pem",
+        "own-rules.yaml",
+        "token",
+        "GeoLite2-ASN.mmdb",
+        "GeoLite2-City.mmdb",
+    ):
         (tmp_path / name).write_text("x\n", encoding="utf-8")
     settings = parse_configuration(example.group(1), "agent.yaml", tmp_path, {}).settings
     # It shows every section.

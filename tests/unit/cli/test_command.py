@@ -143,6 +143,14 @@ SEE = "(see cloudpath trace --help)"
             f"cloudpath trace: --json and --format csv exclude each other; give one {SEE}",
         ),
         (
+            ("trace", "--asn-db", "/nowhere/a.mmdb", "192.0.2.1"),
+            f"cloudpath trace: cannot read /nowhere/a.mmdb: no such file or directory {SEE}",
+        ),
+        (
+            ("trace", "-z", "--asn-db", "/etc/passwd", "192.0.2.1"),
+            f"cloudpath trace: /etc/passwd is no MMDB file, or a part of it is missing {SEE}",
+        ),
+        (
             ("trace", "--source", "192.0.2.254", "192.0.2.1"),
             f"cloudpath trace: 192.0.2.254 is no address of this host; `ip address` shows those that are {SEE}",
         ),
@@ -165,6 +173,22 @@ def test_an_interface_that_is_not_there_is_one_line_that_names_those_that_are() 
     ended = cloudpath("trace", "--interface", "none0", "192.0.2.1")
     assert (ended.code, ended.out, len(ended.lines)) == (2, "", 1)
     assert ended.err.startswith("cloudpath trace: there is no interface 'none0' on this host; there are lo")
+
+
+def test_networks_without_a_database_are_one_line_that_says_where_one_would_be_found() -> None:
+    usual = ("/usr/share/GeoIP", "/usr/local/share/GeoIP", "/var/lib/GeoIP")
+    # In a mount namespace of its own, so that whatever this machine has in these directories is not there.
+    hidden = " && ".join(f"if [ -d {place} ]; then mount -t tmpfs none {place}; fi" for place in usual)
+    told = (*COMMAND, "trace", "-z", "192.0.2.1")
+    ended = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", f'{hidden}; exec "$@"', "sh", *told],
+        capture_output=True,
+        text=True,
+        env=environment_of({}),
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1)
+    assert all(word in ended.stderr for word in (*usual, "--asn-db", "agent.address_databases"))
 
 
 def test_a_bad_configuration_is_all_its_lines_and_nothing_starts() -> None:

@@ -3,17 +3,20 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from agent.cycle import NAMES_WAIT_S, SampleRequest, collect
 from agent.world import ProxyCheck
 from probes.facts import (
+    AgentFailure,
     EndReason,
     Family,
     Leg,
     Network,
     Node,
+    Place,
     Protocol,
     Proxy,
     ProxyMode,
@@ -23,6 +26,7 @@ from probes.facts import (
     Target,
 )
 from probes.failure import Failure
+from probes.origin import Origin
 from rules.diagnosis import Diagnosis, Status
 from rules.engine import diagnose
 from rules.shipped import shipped_rules
@@ -385,6 +389,34 @@ def test_names_of_hops_are_put_to_their_responders() -> None:
     (call,) = world.calls("names_of")
     assert isinstance(call, tuple)
     assert call[0] == tuple(sorted([*(f"10.0.0.{ttl}" for ttl in range(1, 10)), ADDRESS]))
+
+
+DATABASES = (Path("asn.mmdb"), Path("city.mmdb"))
+
+
+def test_origins_are_put_to_those_who_answered_and_nobody_is_asked_without_a_database() -> None:
+    world = ToldWorld()
+    place = Place(country="DE", city="Frankfurt")
+    world.origins = {"10.0.0.1": Origin(asn=64_500, as_name="Example", place=place)}
+    first, second, *_ = collect(replace(asked_for(HOST), databases=DATABASES), world).legs[0].hops
+    (gateway,) = first.responders
+    assert (gateway.asn, gateway.as_name, gateway.place) == (64_500, "Example", place)
+    assert second.responders[0].asn is None
+    (call,) = world.calls("origins_of")
+    assert call == (tuple(sorted([*(f"10.0.0.{ttl}" for ttl in range(1, 10)), ADDRESS])), DATABASES)
+    without = ToldWorld()
+    collect(asked_for(HOST), without)
+    assert without.calls("origins_of") == []
+
+
+def test_a_database_that_breaks_costs_nothing_but_itself() -> None:
+    world = ToldWorld()
+    broken = AgentFailure(operation="address_database", failure=Failure.INVALID_SETTING, detail="asn.mmdb is damaged")
+    world.origin_failures = (broken,)
+    sample = collect(replace(asked_for(HOST), databases=DATABASES), world)
+    assert sample.agent_failures == (broken,)
+    assert sample.legs[0].reached is True
+    assert verdict(sample).status is Status.OK
 
 
 def test_a_resolver_that_answered_is_worth_a_wait() -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agent.record import AgentIdentity
 from agent.world import ProxyCheck, Sending, Watch
@@ -31,6 +32,7 @@ from probes.facts import (
     Transport,
 )
 from probes.failure import Failure
+from probes.origin import Origin
 from probes.seam import Driver, Waiter
 from probes.trace.memory import Remembered
 from tests.simulation.drivers import Simulation
@@ -123,6 +125,8 @@ class ToldWorld:
         self.half_read: AgentFailure | None = None
         self.checks: dict[str, DnsCheck] = {NAME: looked_up(NAME, ADDRESS), ADDRESS: literal(ADDRESS)}
         self.reverse_names: dict[str, str] = {}
+        self.origins: dict[str, Origin] = {}
+        self.origin_failures: tuple[AgentFailure, ...] = ()
         self.proxy: ProxyCheck | None = None
         self.fails: dict[str, Exception] = {}
         self.asked: list[tuple[str, object]] = []
@@ -198,6 +202,12 @@ class ToldWorld:
     def names_of(self, addresses: Sequence[str], until: float) -> dict[str, str]:
         self._note("names_of", (tuple(addresses), round(until - self.clock.monotonic(), 6)))
         return self.reverse_names
+
+    def origins_of(
+        self, addresses: Sequence[str], databases: Sequence[Path]
+    ) -> tuple[dict[str, Origin], tuple[AgentFailure, ...]]:
+        self._note("origins_of", (tuple(addresses), tuple(databases)))
+        return self.origins, self.origin_failures
 
     def echo(self, role: Role, address: str, sending: Sending) -> Reachability:
         del sending

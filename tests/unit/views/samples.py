@@ -26,6 +26,7 @@ from probes.facts import (
     Network,
     NetworkChange,
     Node,
+    Place,
     Prober,
     Protocol,
     Proxy,
@@ -413,7 +414,22 @@ BALANCED = with_leg(
     )
 )
 
+
 # What a hostile reverse zone may answer: a terminal escape, a line break, a right-to-left override, a long name.
+def located(hop: Hop, asn: int, as_name: str, place: Place | None) -> Hop:
+    """The hop with what a database says of its only responder."""
+    return replace(hop, responders=(replace(hop.responders[0], asn=asn, as_name=as_name, place=place),))
+
+
+LOCATED = with_leg(
+    hops=(
+        GATEWAY,
+        located(ISP, 64_500, "Example Access GmbH & Co. Kommunikationsnetze KG", Place(country="DE", city="Munich")),
+        located(CORE, 64_500, "\x1b[2JExample\nAccess", Place(country="BR", city="S\u00e3o Paulo")),
+        located(PEER, 4_200_000_000, "Example Exchange", Place(country="NL")),
+        located(END, 64_501, "Example Hosting", None),
+    )
+)
 HOSTILE = with_leg(
     hops=(
         router(1, "10.0.0.1", "\x1b[2J\x1b[31mowned\x07", 411, 380, 402),
