@@ -35,12 +35,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
-    """Everything that the doctor looks at."""
+    """Everything that the doctor looks at; `memory_problem`: why nothing is remembered of paths, None where it is."""
 
     rights: Rights
     network: Network
     resolver_check: DnsCheck | None
     gateways: tuple[Reachability, ...]
+    memory_directory: str | None
+    memory_problem: str | None = None
 
 
 def examine(seen: Observations) -> tuple[Finding, ...]:
@@ -50,6 +52,7 @@ def examine(seen: Observations) -> tuple[Finding, ...]:
         *(_protocol(protocol, seen.rights) for protocol in Protocol),
         _receive_buffer(seen.rights.receive_buffer_bytes),
         _clock(seen.rights),
+        _memory(seen),
         *(_family(family, seen.network) for family in Family),
         _default_route(seen.network),
         *_gateways(seen),
@@ -136,6 +139,16 @@ def _clock(rights: Rights) -> Finding:
         return Finding(check=check, level=Level.OK, found=f"the clock is kept in step{error}")
     advice = "start a time service (systemd-timesyncd, chrony); delays are right all the same, instants may not be"
     return Finding(check=check, level=Level.WARN, found="nothing keeps the clock in step", advice=advice)
+
+
+def _memory(seen: Observations) -> Finding:
+    """Say where paths are remembered; a trace without memory only takes a little longer."""
+    said = (
+        f"are not remembered: {seen.memory_problem}"
+        if seen.memory_problem
+        else f"are remembered in {seen.memory_directory}"
+    )
+    return Finding(check="path_memory", level=Level.OK, found=f"paths {said}")
 
 
 # --- the network ------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ _MOST_BYTES: Final = 1 << 19
 _HEADER: Final = b"cloudpath-agent paths 1\n"
 _NOTHING: Final = "-"
 _FIELDS: Final = 9
+_MOST_TTL: Final = 255
 _ENCODING: Final = ("utf-8", "surrogateescape")
 
 # Neither a link that somebody put there is followed, nor a FIFO waited for.
@@ -95,7 +96,9 @@ class PathMemory:
                     pass
             except OSError as error:
                 return f"{self.directory}: {(error.strerror or str(error)).lower()}"
-        return None if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written to"
+        return (
+            None if os.access(existing, os.W_OK | os.X_OK, effective_ids=True) else f"{existing} cannot be written to"
+        )
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -216,7 +219,7 @@ def _parsed(line: str) -> Remembered | None:
         )
     except ValueError:
         return None
-    if not 1 <= (lesson.distance or 1) <= 255:  # noqa: PLR2004 - a TTL is one byte
+    if lesson.distance is not None and not 1 <= lesson.distance <= _MOST_TTL:
         return None
     return Remembered(
         lesson=lesson,

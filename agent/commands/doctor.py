@@ -41,7 +41,7 @@ def _observations() -> "Observations":
     """Return everything that the doctor looks at; takes up to about three seconds where nobody answers."""
     from dataclasses import replace  # noqa: PLC0415
 
-    from agent.composition import LiveWorld, read_rights  # noqa: PLC0415
+    from agent.composition import LiveWorld, path_memory, read_rights  # noqa: PLC0415
     from agent.doctor import Observations  # noqa: PLC0415
     from agent.world import Sending  # noqa: PLC0415
     from agent.zone import with_zone  # noqa: PLC0415
@@ -54,4 +54,12 @@ def _observations() -> "Observations":
     gateways = tuple(world.echo(Role.GATEWAY, with_zone(*way), Sending()) for way in ways)
     # After the echoes: a dead gateway's entry turns `failed` only when somebody sends to it.
     network = replace(network, neighbours=world.neighbours(network))
-    return Observations(rights=read_rights(), network=network, resolver_check=check, gateways=gateways)
+    paths = path_memory()
+    return Observations(
+        rights=read_rights(),
+        network=network,
+        resolver_check=check,
+        gateways=gateways,
+        memory_directory=None if paths.directory is None else str(paths.directory),
+        memory_problem=paths.problem(),
+    )

@@ -101,11 +101,23 @@ def resolver_says(rcode: str | None, failure: Failure | None = None) -> DnsCheck
     return DnsCheck(role=Role.RESOLVER, name="x.invalid", queries=(query,))
 
 
-HEALTHY = Observations(rights=RIGHTS, network=NETWORK, resolver_check=resolver_says("NXDOMAIN"), gateways=(GATEWAY,))
+HEALTHY = Observations(
+    rights=RIGHTS,
+    network=NETWORK,
+    resolver_check=resolver_says("NXDOMAIN"),
+    gateways=(GATEWAY,),
+    memory_directory="/var/lib/cloudpath-agent",
+)
 
 
 def amiss(seen: Observations) -> list[Finding]:
     return [finding for finding in examine(seen) if finding.level is not Level.OK]
+
+
+def test_a_memory_that_cannot_be_kept_is_said_and_is_no_fault() -> None:
+    findings = examine(replace(HEALTHY, memory_problem="/ro cannot be written to"))
+    said = {finding.check: (finding.level, finding.found) for finding in findings}
+    assert said["path_memory"] == (Level.OK, "paths are not remembered: /ro cannot be written to")
 
 
 def test_a_healthy_host_is_well() -> None:
@@ -117,6 +129,7 @@ def test_a_healthy_host_is_well() -> None:
         ("probe_tcp", "TCP by raw sockets"),
         ("receive_buffer", "receive buffers of up to 4,194,304 bytes"),
         ("clock", "the clock is kept in step, within 2 ms"),
+        ("path_memory", "paths are remembered in /var/lib/cloudpath-agent"),
         ("ipv4", "IPv4: 192.0.2.2 on eth0"),
         ("ipv6", "IPv6: 2001:db8::2 on eth0"),
         ("default_route", "default route: IPv4 by eth0 through 192.0.2.1"),
