@@ -12,14 +12,14 @@ import json
 from datetime import datetime
 
 from agent.record import plain
-from probes.facts import Answer, Family, FlowKind, Node
+from probes.facts import Answer, Family, FlowKind, InterfaceRole, Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from agent.record import Record
-    from probes.facts import Hop, Leg, MplsLabel, Responder, SendFailure
+    from probes.facts import Hop, InterfaceInformation, Leg, MplsLabel, Responder, SendFailure
 
 Json = dict[str, object]
 
@@ -41,6 +41,9 @@ _TCP_FLAGS: Final = {Answer.SYN_ACK: "SA", Answer.RST: "RA"}
 _EXTENSION_VERSION: Final = 2
 _MPLS_CLASS: Final = 1
 _INCOMING_STACK: Final = 1
+# RFC 5837 section 4.1: the class, and in the c-type the role (two bits) and what is told (index, address, name, MTU).
+_INTERFACE_CLASS: Final = 2
+_ROLES: Final = tuple(InterfaceRole)
 
 # A record is outside text to whoever reads one back: a number in it must not fill the memory.
 _MOST_TIMEOUTS: Final = 1000
@@ -115,9 +118,10 @@ def _reply(responder: Responder, leg: Leg) -> Json:
         **{"from": responder.address},
         ttl=responder.reply_ttl,
         ittl=None if responder.quoted_ttl == 1 else responder.quoted_ttl,
+        itos=responder.quoted_tos,
         err=_error(responder, leg),
         flags=_TCP_FLAGS.get(responder.answer),
-        icmpext=_extensions(responder.mpls) if responder.mpls else None,
+        icmpext=_extensions(responder),
     )
 
 
@@ -131,10 +135,25 @@ def _error(responder: Responder, leg: Leg) -> str | int | None:
     return None if error == _PORT_UNREACHABLE and responder.address in ends else error
 
 
-def _extensions(labels: tuple[MplsLabel, ...]) -> Json:
-    """Return the label stack as the RFC 4950 object it came in; `rfc4884` is left out, for the record lacks it."""
+def _extensions(responder: Responder) -> Json | None:
+    """Return the objects behind a quote, label stack first; `rfc4884` is left out, for the record lacks it."""
+    objects: list[Json] = [_stack(responder.mpls)] if responder.mpls else []
+    objects += [{"class": _INTERFACE_CLASS, "type": _c_type(told)} for told in responder.interfaces]
+    objects += [{"class": other.class_number, "type": other.c_type} for other in responder.other_extensions]
+    return {"version": _EXTENSION_VERSION, "obj": objects} if objects else None
+
+
+def _stack(labels: tuple[MplsLabel, ...]) -> Json:
     stack = [
         {"exp": entry.traffic_class, "label": entry.label, "s": int(entry.bottom), "ttl": entry.mpls_ttl}
         for entry in labels
     ]
-    return {"version": _EXTENSION_VERSION, "obj": [{"class": _MPLS_CLASS, "type": _INCOMING_STACK, "mpls": stack}]}
+    return {"class": _MPLS_CLASS, "type": _INCOMING_STACK, "mpls": stack}
+
+
+def _c_type(told: InterfaceInformation) -> int:
+    """Return the c-type that says as much of an interface as is known of it."""
+    known = [told.index is not None, told.address is not None, told.name is not None, told.mtu is not None]
+    return _ROLES.index(told.role) << 6 | sum(
+        is_known << bit for is_known, bit in zip(known, (3, 2, 1, 0), strict=True)
+    )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ripe.atlas.sagan import Result
 
-from probes.facts import Family, Hop, Leg, Node
+from probes.facts import Family, Hop, Leg, Node, Responder
 
 _AF: Final = {Family.IPV4: 4, Family.IPV6: 6}
 MOST_TIMEOUTS: Final = 1000
@@ -65,15 +65,20 @@ def _assert_hop_agrees(theirs: Any, ours: Hop) -> None:
     assert silent == min(max(ours.sent - len(answers), 0), MOST_TIMEOUTS)
     for packet, (responder, _) in zip(heard, answers, strict=True):
         assert packet.internal_ttl == (1 if responder.quoted_ttl is None else responder.quoted_ttl)
-        assert _labels(packet) == [
-            (entry.label, entry.traffic_class, int(entry.bottom), entry.mpls_ttl) for entry in responder.mpls
-        ]
+        _assert_extensions_agree(packet.icmp_header, responder)
 
 
-def _labels(packet: Any) -> list[tuple[int, int, int, int]]:
-    if packet.icmp_header is None:
-        return []
-    assert packet.icmp_header.version == 2
-    (stack,) = packet.icmp_header.objects
-    assert (stack["class"], stack["type"]) == (1, 1)
-    return [(entry["label"], entry["exp"], entry["s"], entry["ttl"]) for entry in stack["mpls"]]
+def _assert_extensions_agree(header: Any, responder: Responder) -> None:
+    objects = [] if header is None else header.objects
+    assert header is None or header.version == 2
+    stacks = [
+        entries for found in objects if (found["class"], found["type"]) == (1, 1) and (entries := found.get("mpls"))
+    ]
+    assert [(entry["label"], entry["exp"], entry["s"], entry["ttl"]) for stack in stacks for entry in stack] == [
+        (entry.label, entry.traffic_class, int(entry.bottom), entry.mpls_ttl) for entry in responder.mpls
+    ]
+    others = [(found["class"], found["type"]) for found in objects if "mpls" not in found]
+    assert len(others) == len(responder.interfaces) + len(responder.other_extensions)
+    assert others[len(responder.interfaces) :] == [
+        (other.class_number, other.c_type) for other in responder.other_extensions
+    ]

@@ -8,7 +8,22 @@ import pytest
 
 from agent.formats.ripe_atlas import ripe_atlas_lines
 from agent.record import record_of
-from probes.facts import Answer, EndReason, Hop, Icmp, Leg, LossClass, Node, Responder, Sample, SendFailure
+from probes.facts import (
+    Answer,
+    EndReason,
+    ExtensionObject,
+    Hop,
+    Icmp,
+    InterfaceInformation,
+    InterfaceRole,
+    Leg,
+    LossClass,
+    MplsLabel,
+    Node,
+    Responder,
+    Sample,
+    SendFailure,
+)
 from probes.failure import Failure
 from rules.diagnosis import Diagnosis
 from tests.unit.formats.sagan_view import assert_agrees, lines_of, measured, parsed
@@ -129,6 +144,34 @@ def test_other_answers_are_no_errors(answer: Answer) -> None:
 @pytest.mark.parametrize(("quoted", "said"), [(None, None), (1, None), (0, 0), (4, 4)])
 def test_the_quoted_ttl_is_left_out_where_it_is_one(quoted: int | None, said: int | None) -> None:
     assert answered(quoted_ttl=quoted)[0].get("ittl") == said
+
+
+@pytest.mark.parametrize(
+    ("told", "c_type"),
+    [
+        # RFC 5837 section 4.1: role, two reserved bits, index, address, name, MTU.
+        (InterfaceInformation(role=InterfaceRole.INCOMING, index=7), 0b00_00_1000),
+        (InterfaceInformation(role=InterfaceRole.SUB_IP_INCOMING, address="192.0.2.1"), 0b01_00_0100),
+        (InterfaceInformation(role=InterfaceRole.OUTGOING, name="eth0"), 0b10_00_0010),
+        (InterfaceInformation(role=InterfaceRole.NEXT_HOP, mtu=1_500), 0b11_00_0001),
+        (
+            InterfaceInformation(role=InterfaceRole.OUTGOING, index=1, address="2001:db8::1", name="e", mtu=9_000),
+            0b10_00_1111,
+        ),
+    ],
+)
+def test_an_interface_is_an_object_of_the_c_type_that_it_came_with(told: InterfaceInformation, c_type: int) -> None:
+    assert answered(interfaces=(told,))[0]["icmpext"] == {"version": 2, "obj": [{"class": 2, "type": c_type}]}
+
+
+def test_objects_stand_one_behind_the_other_and_nothing_is_there_without_any() -> None:
+    label = MplsLabel(label=24_017, traffic_class=3, bottom=True, mpls_ttl=1)
+    other = ExtensionObject(class_number=3, c_type=1, octets=12)
+    reply = answered(mpls=(label,), other_extensions=(other,), quoted_tos=16)[0]
+    stack = {"class": 1, "type": 1, "mpls": [{"exp": 3, "label": 24_017, "s": 1, "ttl": 1}]}
+    assert reply["icmpext"] == {"version": 2, "obj": [stack, {"class": 3, "type": 1}]}
+    assert reply["itos"] == 16
+    assert "icmpext" not in answered()[0]
 
 
 def test_a_late_answer_is_a_timeout_and_somebody_heard_late() -> None:
