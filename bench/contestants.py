@@ -215,6 +215,7 @@ REFERENCE: Final = "traceroute"
 ENGINE: Final = "engine"
 FAST: Final = "engine --fast"
 COMMAND: Final = "cloudpath trace"
+US: Final = frozenset({ENGINE, FAST, COMMAND})
 
 CONTESTANTS: Final = (
     Contestant(

@@ -167,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
     )
     said.add_argument("--runs", type=_runs, help=f"counted runs of each (default {RUNS}; --quick {QUICK_RUNS})")
     said.add_argument("--output", type=Path, metavar="DIR", help=f"where results go (a full run: {_shown(OUTPUT)})")
+    said.add_argument("--render", action="store_true", help="only write tables and plot again, from the last figures")
     said.add_argument("--list", action="store_true", help="name networks and contestants, and run nothing")
     return said
 
@@ -198,6 +199,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.list:
         sys.stdout.write(listing())
         return 0
+    if arguments.render:
+        return render(arguments.output or OUTPUT)
     if os.geteuid() != 0:
         say("The bench builds networks out of namespaces and needs root: sudo .venv/bin/python -m bench")
         return 2
@@ -223,6 +226,15 @@ def main(argv: Sequence[str]) -> int:
     if directory := arguments.output or (OUTPUT if full else None):
         report.write(directory, results)
         say(f"written to {_shown(directory)}")
+    return 0
+
+
+def render(directory: Path) -> int:
+    """Write what a race found once more, and return the exit code."""
+    if not (directory / "race.json").exists():
+        say(f"there are no figures in {_shown(directory)}: no race.json")
+        return 2
+    report.again(directory)
     return 0
 
 

@@ -3,13 +3,12 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 from bench import plot, table
-from bench.bars import BARRED, verdicts
+from bench.bars import BARRED, Verdict, verdicts
 from bench.figures import COLUMNS, Sample, sample_from_row
 
 BEGIN: Final = "<!-- results: written by python -m bench -->"
@@ -63,16 +62,18 @@ class Results:
 def markdown(results: Results) -> str:
     """Return the whole report as Markdown."""
     parts = [_head(results), "### Bars\n\n" + table.verdict_table(judged(results))]
+    if lost := "".join(table.faster(results.samples, name) for name in results.networks):
+        parts.append(f"### Where we lose\n\nRight every time, and sooner than the engine:\n\n{lost}")
     for name, network in results.networks.items():
         parts.append(f"### {name}: {network.title}\n\n{table.network_table(results.samples, name)}")
-        if name in BARRED:
+        if name in BARRED and len({each.situation for each in results.samples if each.network == name}) > 1:
             parts.append(table.grid(results.samples, name))
         if wrong := table.complaints(results.samples, name):
             parts.append(wrong)
     return "\n".join(parts)
 
 
-def judged(results: Results) -> Sequence[Any]:
+def judged(results: Results) -> tuple[Verdict, ...]:
     """Return the verdicts on the bars."""
     return verdicts(results.samples, {name: each.round_trip_ms for name, each in results.networks.items()})
 
@@ -97,6 +98,11 @@ def write(directory: Path, results: Results) -> None:
         page.write_text(filled(page.read_text(encoding="utf-8"), text), encoding="utf-8")
     else:
         (directory / "results.md").write_text(text, encoding="utf-8")
+
+
+def again(directory: Path) -> None:
+    """Write tables and plot once more, from the figures of the race before."""
+    write(directory, Results.from_json((directory / "race.json").read_text(encoding="utf-8")))
 
 
 def filled(page: str, text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bench.bars import Measure, Verdict
-from bench.contestants import CONTESTANTS, REFERENCE
+from bench.contestants import CONTESTANTS, ENGINE, REFERENCE, US
 from bench.figures import Sample, Situation, choose, median, ratio, wall_ms
 
 NONE: Final = "–"
@@ -63,6 +63,23 @@ def _main_row(name: str, runs: Sequence[Sample], reference: Sequence[Sample]) ->
         f"{100 * sum(each.hops_found for each in runs) / sum(each.hops_there for each in runs):.0f} %",
         f"{right}/{len(runs)}" if right == len(runs) else f"**{right}/{len(runs)}** {WRONG}",
     )
+
+
+def faster(samples: Sequence[Sample], network: str) -> str:
+    """Return who told the right path every time, and sooner than the engine, by the same protocol: a line, or nothing."""
+    engine = choose(samples, network=network, contestant=ENGINE)
+    others = (each.name for each in CONTESTANTS if each.name not in US)
+    ratios = {name: _right_ratio(engine, choose(samples, network=network, contestant=name)) for name in others}
+    ahead = sorted((value, name) for name, value in ratios.items() if value is not None and value > 1)
+    shown = ", ".join(f"{name} (we take {value:.2f} ×)" for value, name in ahead)
+    return f"* {network}: {shown}\n" if shown else ""
+
+
+def _right_ratio(engine: Sequence[Sample], theirs: Sequence[Sample]) -> float | None:
+    """Return the engine's ratio to a peer in the peer's situations, None if the peer was wrong in any run."""
+    where = {each.situation for each in theirs}
+    beside = [each for each in engine if each.situation in where]
+    return ratio(beside, theirs) if all(each.right for each in theirs) else None
 
 
 def complaints(samples: Sequence[Sample], network: str) -> str:

@@ -6,10 +6,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import report
+from bench.__main__ import main
 from bench.contestants import ENGINE, REFERENCE
 from bench.plot import svg
 from bench.report import BEGIN, END, Network, Results
-from bench.table import complaints, grid, network_table, number
+from bench.table import complaints, faster, grid, network_table, number
 from tests.unit.bench.samples import ICMP, TCP_NOBODY, sample
 
 RIGHT = sample(ENGINE, 50.0, in_process_ms=42.0, target_rtt_ms=40.1, sent=36)
@@ -55,6 +56,26 @@ def test_the_grid_shows_where_somebody_did_not_run() -> None:
 )
 def test_numbers_have_the_digits_that_matter(value: float | None, shown: str) -> None:
     assert number(value) == shown
+
+
+def test_who_is_sooner_than_the_engine_and_right_is_said() -> None:
+    winner, wrong_winner = sample("tracepath", 25.0), sample("icmplib", 20.0, right=False)
+    assert faster((*SAMPLES, winner, wrong_winner), "ten") == "* ten: tracepath (we take 2.00 ×)\n"
+    assert faster(SAMPLES, "ten") == ""
+
+
+def test_tables_and_plot_are_made_again_from_the_figures(tmp_path: Path) -> None:
+    report.write(tmp_path, results())
+    before = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    for name in ("race.svg", "results.md"):
+        (tmp_path / name).unlink()
+    assert main(["--render", "--output", str(tmp_path)]) == 0
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == before
+
+
+def test_without_figures_nothing_is_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--render", "--output", str(tmp_path)]) == 2
+    assert "no race.json" in capsys.readouterr().err
 
 
 def test_results_are_read_back_from_json() -> None:
