@@ -80,8 +80,15 @@ class Carrier(Interface):
         """Give everything back."""
 
 
+class Readable(Interface):
+    """Whatever has descriptors to wait on."""
+
+    def filenos(self) -> Sequence[int]:
+        """Return them."""
+
+
 class Waiter(Interface):
     """Waits until a carrier has something to read, a time is reached, or somebody else wants attention."""
 
-    def wait(self, drivers: Sequence[Carrier], until: float) -> None:
-        """Return when a carrier is readable, a watched descriptor is, or monotonic time reaches `until`."""
+    def wait(self, drivers: Sequence[Readable], until: float) -> None:
+        """Return when one of them is readable, a watched descriptor is, or monotonic time reaches `until`."""

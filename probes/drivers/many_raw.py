@@ -48,7 +48,7 @@ class RawEcho(EchoCarrier):
     def __init__(self, family: Family, clock: Clock, **options: Unpack[CarrierOptions]) -> None:
         """Take over the socket."""
         super().__init__(family, clock, **options)
-        self._parse = _parse4 if family is Family.IPV4 else _parse6
+        self._parse = parse_ipv4_evidence if family is Family.IPV4 else parse_ipv6_evidence
         self._sight = self._sight4 if family is Family.IPV4 else self._sight6
         self._senders: dict[str, bytes] = {}
 
@@ -140,7 +140,7 @@ class RawEcho(EchoCarrier):
         return None if address is None else socket.inet_pton(self._numbers.address_family, address)
 
 
-def _parse4(evidence: bytes, stamp: Stamp) -> Received | None:
+def parse_ipv4_evidence(evidence: bytes, stamp: Stamp) -> Received | None:
     """Return what an IPv4 datagram says; MalformedDatagram where it breaks its format."""
     header = parse_ipv4(evidence)
     message = evidence[header.header_length : header.total_length]
@@ -149,7 +149,7 @@ def _parse4(evidence: bytes, stamp: Stamp) -> Received | None:
     return read_icmp(Family.IPV4, message, sender=sender, reply_ttl=header.ttl, stamp=stamp, reply_tos=header.tos)
 
 
-def _parse6(evidence: bytes, stamp: Stamp) -> Received | None:
+def parse_ipv6_evidence(evidence: bytes, stamp: Stamp) -> Received | None:
     """Return what an ICMPv6 message says, behind its marks and its sender."""
     return read_icmp(
         Family.IPV6,

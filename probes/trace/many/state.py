@@ -149,15 +149,23 @@ class ManyTrace:
 
     def left(self, ttl: int, slot: int, at: float) -> None:
         """Take in that a probe left."""
-        self._note_probe(ttl, slot, at, 0)
+        self.ttls.append(ttl)
+        self.flags.append(0)
+        self.sent_at.append(at)
+        self.rtt_us.append(0)
+        self.slots.append(slot)
+        self.evidence.append(None)
         self._open += 1
         self._quiet_since = at
+        self.queued -= 1
         if not self.queued:
             self.deadline = self._agenda_at()
 
     def refused(self, ttl: int, slot: int, failure: Failure, now: float) -> None:
         """Take in that the host refused to send a probe."""
-        self._note_probe(ttl, slot, now, FAILED | REFUSED)
+        self.left(ttl, slot, now)
+        self._open -= 1
+        self.flags[-1] = FAILED | REFUSED
         self._note_failure(failure, len(self.ttls) - 1, None, now)
         if not self.queued:
             self.deadline = self._agenda_at()
@@ -170,14 +178,15 @@ class ManyTrace:
         self._note_failure(failure, number, offender, now)
         return _NOTHING if self.outcome is not None else self._proceed(now)
 
-    def answered(self, number: int, ending: int, at: float, evidence: bytes, now: float) -> bytes:
-        """Take in a believed answer and return what to ask because of it."""
+    def answered(self, number: int, ending: int, at: float, evidence: bytes, now: float) -> bytes | None:
+        """Take in a believed answer and return what to ask because of it; None: nothing changes."""
         flag = self.flags[number]
         if flag & ANSWERED:
             self.duplicates = self.duplicates or {}
             self.duplicates[number] = self.duplicates.get(number, 0) + 1
-            return _NOTHING
-        rtt_us = max(0, round((at - self.sent_at[number]) * 1e6))
+            return None
+        rtt_us = int((at - self.sent_at[number]) * 1e6 + 0.5)
+        rtt_us = max(rtt_us, 0)
         late = flag & GIVEN_UP or rtt_us >= self.settings.timeout_s * 1e6
         self.flags[number] = flag | ANSWERED | (LATE if late else 0) | ending << ENDING_SHIFT
         self.rtt_us[number] = rtt_us
@@ -185,14 +194,20 @@ class ManyTrace:
         if not flag & _OVER:
             self._open -= 1
         ttl = self.ttls[number]
-        if ttl == SERIES:
-            self._target_alive = self._target_alive or ending == _REACHED
-        else:
+        if ttl != SERIES:
             self._note_ending(ttl, ending, now)
-        if self.outcome is not None:
-            return _NOTHING
+        elif ending == _REACHED:
+            self._target_alive = True
+        rtts = self._rtts
+        if rtts is None:
+            return None
         if not late:
-            self._note_rtt(ttl, rtt_us, ends=ending != _PASSED)
+            if ttl != SERIES and rtt_us > rtts[ttl]:
+                rtts[ttl] = rtt_us
+            if ending != _PASSED and rtt_us > rtts[-1]:
+                rtts[-1] = rtt_us
+        if self._open and self.end and self._filled == self.end:
+            return None
         return self._proceed(now)
 
     def stop(self, reason: EndReason, now: float) -> None:
@@ -207,30 +222,12 @@ class ManyTrace:
 
     # --- the books ----------------------------------------------------------------------------------------------------
 
-    def _note_probe(self, ttl: int, slot: int, at: float, flag: int) -> None:
-        self.queued -= 1
-        self.ttls.append(ttl)
-        self.flags.append(flag)
-        self.sent_at.append(at)
-        self.rtt_us.append(0)
-        self.slots.append(slot)
-        self.evidence.append(None)
-
     def _note_failure(self, failure: Failure, number: int, offender: str | None, now: float) -> None:
         self.failures = self.failures or []
         self.failures.append((failure, number, offender))
         hopeless = len(self.failures) >= self.settings.send_failure_limit
         if hopeless and all(flag & FAILED for flag in self.flags):
             self.stop(EndReason.SEND_FAILED, now)
-
-    def _note_rtt(self, ttl: int, rtt_us: int, *, ends: bool) -> None:
-        rtts = self._rtts
-        if rtts is None:
-            return
-        if ttl != SERIES and rtt_us > rtts[ttl]:
-            rtts[ttl] = rtt_us
-        if ends and rtt_us > rtts[-1]:
-            rtts[-1] = rtt_us
 
     def _note_ending(self, ttl: int, ending: int, now: float) -> None:
         """Find the end as the answers so far show it, by the same rule as `probes.trace.rows`."""

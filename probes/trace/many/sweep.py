@@ -11,6 +11,7 @@ from probes.seam import LocalError, Stamp
 from probes.trace.ending import ending_of
 from probes.trace.many.slots import Slots
 from probes.trace.many.state import ManyTrace, code_of
+from probes.trace.settings import TraceSettings
 from probes.wire.icmp import answer_kind
 
 TYPE_CHECKING = False
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 
     from probes.clock import Clock
     from probes.failure import Failure
-    from probes.many_seam import Carrier, Waiter
-    from probes.trace.settings import TraceSettings
+    from probes.many_seam import Carrier, Lane, Sighting, Waiter
 
 # A turn sends no more than this before it reads again, so that replies do not overflow the receive buffer.
 _SENDS_PER_TURN: Final = 256
 # Traces start while the queue is shorter than this: probes leave soon after they are wanted, and RTTs stay honest.
 _QUEUE_ENOUGH: Final = 512
 _TOKEN_LENGTH: Final = 8
+# Nobody waits for the end of one trace among thousands: answers may take the whole timeout, and a stalled host or
+# network shows no loss that is none.
+UNHURRIED: Final = TraceSettings(least_wait_s=1.0, silence_wait_s=1.0)
 # How long to leave a host alone that has no room for another packet.
 _FULL_PAUSE_S: Final = 0.001
 
@@ -132,59 +135,54 @@ class Sweep:
     def _hear(self, now: float) -> None:
         """Take in everything that has arrived."""
         receive = self.carrier.receive
-        owners, numbers = self._slots.owners, self._slots.numbers
+        owners, numbers, endings = self._slots.owners, self._slots.numbers, self._endings
         while sightings := receive():
             for slot, kind, sender, source, destination, token, at, evidence in sightings:
                 trace = owners[slot]
-                if trace is None:
-                    self._reject(None, RejectReason.UNKNOWN_PROBE)
+                ending = None
+                # A whole token and the quoted destination prove the probe. What falls short is looked at with care.
+                if trace is not None and token == trace.lane.token and destination == trace.lane.destination:
+                    ending = endings.get((kind, sender == destination))
+                if trace is None or ending is None or sender == trace.lane.source:
+                    self._doubt((slot, kind, sender, source, destination, token, at, evidence), now)
                     continue
-                lane = trace.lane
-                # The same order and the same words as `probes.trace.match`.
-                if token is not None and token != lane.token and not lane.token.startswith(token):
-                    self._reject(trace, RejectReason.WRONG_IDENTITY)
-                    continue
-                if destination != lane.destination:
-                    reason = RejectReason.FOREIGN_FLOW if source is not None else RejectReason.WRONG_SOURCE
-                    self._reject(trace, reason)
-                    continue
-                if source is None and token is None:
-                    self._reject(trace, RejectReason.SHORT_QUOTE)
-                    continue
-                # A translated source is believed only with a whole token (see `probes.trace.match`).
-                if source is not None and source != lane.source and token is None:
-                    self._reject(trace, RejectReason.FOREIGN_FLOW)
-                    continue
-                self._believe(trace, numbers[slot], kind, sender, at, evidence, now)
+                wanted = trace.answered(numbers[slot], ending, at, evidence, now)
+                if wanted is not None:
+                    self._go_on(trace, wanted)
 
-    def _believe(
-        self, trace: ManyTrace, number: int, kind: int, sender: bytes, at: float, evidence: bytes, now: float
-    ) -> None:
-        lane = trace.lane
-        if sender == lane.source and sender != lane.destination:
-            event = self.carrier.read(lane, evidence, Stamp(at, 0, StampSource.KERNEL))
+    def _doubt(self, sighting: Sighting, now: float) -> None:
+        """Take in a message that is not plainly an answer: believe it, or count why not."""
+        slot, kind, sender, source, destination, token, at, evidence = sighting
+        trace = self._slots.owners[slot]
+        if trace is None:
+            self._reject(None, RejectReason.UNKNOWN_PROBE)
+            return
+        reason = _contradiction(trace.lane, source, destination, token)
+        number = self._slots.numbers[slot]
+        if reason is None and sender == trace.lane.source and sender != destination:
+            event = self.carrier.read(trace.lane, evidence, Stamp(at, 0, StampSource.KERNEL))
             if isinstance(event, LocalError):
                 self._go_on(trace, trace.failed(number, event.failure, event.offender, now))
                 return
-        from_target = sender == lane.destination
-        code = self._endings.get((kind, from_target))
-        if code is None:
-            code = self._ending(kind, from_target=from_target)
-        if code < 0:
-            self._reject(trace, RejectReason.NOT_AN_ANSWER)
-        else:
-            self._go_on(trace, trace.answered(number, code, at, evidence, now))
+        ending = self._ending(kind, from_target=sender == destination)
+        if reason is None and ending is None:
+            reason = RejectReason.NOT_AN_ANSWER
+        if reason is not None or ending is None:
+            self._reject(trace, reason or RejectReason.NOT_AN_ANSWER)
+            return
+        self._go_on(trace, trace.answered(number, ending, at, evidence, now) or b"")
 
-    def _ending(self, kind: int, *, from_target: bool) -> int:
-        """Return what a type and code mean for the path, negative where they are no answer; and remember it."""
+    def _ending(self, kind: int, *, from_target: bool) -> int | None:
+        """Return what a type and code mean for the path, None where they are no answer; remember what they mean."""
         from probes.facts import Answer, Icmp  # noqa: PLC0415 - asked once for each kind of answer
 
         icmp = Icmp(type=kind >> 8, code=kind & 0xFF)
         answer = answer_kind(self.carrier.family, icmp.type, icmp.code)
-        unheard = answer is Answer.OTHER_ICMP
-        code = -1 if unheard else code_of(ending_of(answer, icmp, from_target=from_target))
-        self._endings[kind, from_target] = code
-        return code
+        if answer is Answer.OTHER_ICMP:
+            return None
+        ending = code_of(ending_of(answer, icmp, from_target=from_target))
+        self._endings[kind, from_target] = ending
+        return ending
 
     def _reject(self, trace: ManyTrace | None, reason: RejectReason) -> None:
         if trace is None:
@@ -245,33 +243,46 @@ class Sweep:
 
     def _send(self, now: float) -> float:
         """Send what the rate allows, at most so many; return when the next probe may leave."""
-        queue, slots, carrier = self._queue, self._slots, self.carrier
-        step_s = 1.0 / self._rate_per_s
+        queue, slots, send = self._queue, self._slots, self.carrier.send
+        step_s, series_ttl = 1.0 / self._rate_per_s, self._settings.series_ttl
         # A late turn may catch up, by one turn's worth of probes.
         at = max(self._next_send_at, now - _SENDS_PER_TURN * step_s)
         left = _SENDS_PER_TURN
         while queue and left and at <= now:
             trace, ttl = queue[0]
-            if trace.outcome is not None:
-                queue.popleft()
-                continue
-            slot = slots.give(trace, len(trace.ttls))
-            sent = carrier.send(trace.lane, ttl or self._settings.series_ttl, slot)
-            if sent is None:
-                slots.keep(slot)
-                self._next_send_at = now + _FULL_PAUSE_S
-                return self._next_send_at
+            if trace.outcome is None:
+                slot = slots.give(trace, len(trace.ttls))
+                sent = send(trace.lane, ttl or series_ttl, slot)
+                if sent is None:
+                    slots.keep(slot)
+                    at = now + _FULL_PAUSE_S
+                    break
+                if isinstance(sent, float):
+                    trace.left(ttl, slot, sent)
+                else:
+                    trace.refused(ttl, slot, sent, now)
+                if not trace.queued or trace.outcome is not None:
+                    self._go_on(trace, b"")
+                left -= 1
+                at += step_s
             queue.popleft()
-            left -= 1
-            at += step_s
-            if isinstance(sent, float):
-                trace.left(ttl, slot, sent)
-            else:
-                trace.refused(ttl, slot, sent, now)
-            if not trace.queued:
-                self._go_on(trace, b"")
         self._next_send_at = at
         return at
+
+
+def _contradiction(lane: Lane, source: bytes | None, destination: bytes, token: bytes | None) -> RejectReason | None:
+    """Return what speaks against a message: the same rules and words as in `probes.trace.match`."""
+    if token is not None and not lane.token.startswith(token):
+        return RejectReason.WRONG_IDENTITY
+    if source is None:
+        # A direct answer bears the whole payload, and comes from where the probe went.
+        if token is None:
+            return RejectReason.SHORT_QUOTE
+        return None if destination == lane.destination else RejectReason.WRONG_SOURCE
+    if destination != lane.destination:
+        return RejectReason.FOREIGN_FLOW
+    # A translated source is believed only with an identity too large to guess.
+    return RejectReason.FOREIGN_FLOW if token is None and source != lane.source else None
 
 
 def most_probes(settings: TraceSettings) -> int:
