@@ -29,30 +29,24 @@ class Control:
         self._attempts: list[Attempt] = []
 
     def probes(self, now: float) -> list[Attempt]:
-        """Return the probes that leave now: all of them, the first time; give up what waited long enough."""
-        if not self._due:
-            if now >= self._until:
-                self._give_up()
-            return []
+        """Return the probes that leave now: all of them, the first time."""
         leaving = [self._issue(ttl, now) for ttl in self._due]
-        self._due.clear()
-        self._attempts = leaving
-        self._until = now + self._wait_s
+        if leaving:
+            self._due.clear()
+            self._attempts = leaving
+            self._until = now + self._wait_s
         return leaving
 
-    def next_deadline(self) -> float:
-        """Return the instant of the next thing to do."""
-        return self._until - self._wait_s if self._due else self._until
+    def next_deadline(self) -> float | None:
+        """Return the instant at which it is to be asked again, None when everything was answered."""
+        if self._due:
+            return self._until - self._wait_s
+        return self._until if any(_is_open(attempt) for attempt in self._attempts) else None
 
-    @property
-    def over(self) -> bool:
-        """Return whether nothing is left to send or to wait for."""
-        return not self._due and not any(_waits(attempt) for attempt in self._attempts)
-
-    def _give_up(self) -> None:
-        for attempt in self._attempts:
-            attempt.given_up = attempt.given_up or _waits(attempt)
+    def waits(self, now: float) -> bool:
+        """Return whether something is left to send or to wait for."""
+        return bool(self._due) or (now < self._until and any(_is_open(attempt) for attempt in self._attempts))
 
 
-def _waits(attempt: Attempt) -> bool:
-    return attempt.reply is None and attempt.failure is None and not attempt.given_up
+def _is_open(attempt: Attempt) -> bool:
+    return attempt.reply is None and attempt.failure is None

@@ -158,15 +158,12 @@ class TracePlan:
 
     def next_deadline(self) -> float | None:
         """Return the instant at which `probes_to_send` has something to do, None when the plan is over."""
+        asking = None if self._control is None else self._control.next_deadline()
         if self.over:
-            return None
+            return asking
         searching = None if self._search is None else self._search.next_deadline()
-        deadlines = [
-            at for at in (searching, self._series.next_deadline(may_close=self._series_may_close)) if at is not None
-        ]
-        if self._control is not None and self.asking:
-            deadlines.append(self._control.next_deadline())
-        return min(deadlines, default=inf)
+        measuring = self._series.next_deadline(may_close=self._series_may_close)
+        return min([at for at in (searching, measuring, asking) if at is not None], default=inf)
 
     def facts(self) -> TraceFacts:
         """Return everything seen so far."""
@@ -215,7 +212,7 @@ class TracePlan:
         if self._stopped is not None:
             return True
         searched = self._search is None or self._search.outcome is not None
-        return searched and self._series.finished and not self.asking
+        return searched and self._series.finished
 
     @property
     def attempts(self) -> Sequence[Attempt]:
@@ -227,10 +224,9 @@ class TracePlan:
         """Return the answers that quote probes of ours to another destination, a few of them."""
         return self._elsewhere
 
-    @property
-    def asking(self) -> bool:
+    def asking(self, now: float) -> bool:
         """Return whether control probes are on their way, or about to leave."""
-        return self._control is not None and not self._control.over
+        return self._control is not None and self._control.waits(now)
 
     @property
     def can_ask(self) -> bool:

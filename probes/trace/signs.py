@@ -179,35 +179,34 @@ def _nat64(heard: _Heard) -> Iterator[PathSign]:
 
 
 def _class_rewritten(heard: _Heard) -> Iterator[PathSign]:
-    """Yield each hop from which on the quoted DSCP or ECN is another than before."""
+    """Yield each hop from which on the quoted DSCP or ECN is neither what was sent nor what it was before."""
     sent_dscp, sent_ecn = heard.flow.tos >> _DSCP_SHIFT, heard.flow.tos & _ECN_BITS
-    dscp, ecn = sent_dscp, sent_ecn
+    dscp, ecn, marked = sent_dscp, sent_ecn, False
     for ttl, reply in heard.quoting:
         if reply.quoted_tos is None:
             continue
         seen_dscp, seen_ecn = reply.quoted_tos >> _DSCP_SHIFT, reply.quoted_tos & _ECN_BITS
-        if seen_dscp != dscp:
-            yield _rewritten(SignKind.DSCP_REWRITTEN, "DSCP", sent_dscp, dscp, seen_dscp, ttl, reply)
-        if seen_ecn != ecn:
-            yield _ecn_sign(sent_ecn, ecn, seen_ecn, ttl, reply)
-        # A mark is one packet's own fate: the next hop's packet may have passed without.
-        dscp, ecn = seen_dscp, ecn if _is_mark(sent_ecn, seen_ecn) else seen_ecn
-
-
-def _ecn_sign(sent: int, before: int, seen: int, ttl: int, reply: Reply) -> PathSign:
-    kind = SignKind.CONGESTION_MARKED if _is_mark(sent, seen) else SignKind.ECN_REWRITTEN
-    return _rewritten(kind, "ECN", sent, before, seen, ttl, reply)
+        if seen_dscp not in {dscp, sent_dscp}:
+            yield _rewritten(SignKind.DSCP_REWRITTEN, "DSCP", sent_dscp, seen_dscp, ttl, reply)
+        dscp = seen_dscp
+        if _is_mark(sent_ecn, seen_ecn):
+            # A mark is one packet's own fate, and says nothing of the next one: it is told once.
+            if not marked:
+                yield _rewritten(SignKind.CONGESTION_MARKED, "ECN", sent_ecn, seen_ecn, ttl, reply)
+            marked = True
+            continue
+        if seen_ecn not in {ecn, sent_ecn}:
+            yield _rewritten(SignKind.ECN_REWRITTEN, "ECN", sent_ecn, seen_ecn, ttl, reply)
+        ecn = seen_ecn
 
 
 def _is_mark(sent: int, seen: int) -> bool:
     """Return whether a router only did what ECN is for: marked a packet that allows it (RFC 3168 section 5)."""
-    return sent != 0 and seen == _CONGESTION_EXPERIENCED
+    return sent not in {0, _CONGESTION_EXPERIENCED} and seen == _CONGESTION_EXPERIENCED
 
 
-def _rewritten(kind: SignKind, what: str, sent: int, before: int, seen: int, ttl: int, reply: Reply) -> PathSign:
-    until = "" if before == sent else f", {before} was quoted before it"
-    said = f"hop {ttl} quotes {what} {seen}; {what} {sent} was sent{until}"
-    return _sign(kind, ttl, reply.sender, sent, seen, said)
+def _rewritten(kind: SignKind, what: str, sent: int, seen: int, ttl: int, reply: Reply) -> PathSign:
+    return _sign(kind, ttl, reply.sender, sent, seen, f"hop {ttl} quotes {what} {seen}; {what} {sent} was sent")
 
 
 def _ttl_rewritten(heard: _Heard) -> Iterator[PathSign]:
@@ -260,10 +259,10 @@ def _asymmetric_return(heard: _Heard) -> Iterator[PathSign]:
 
     One router that starts its answers with an odd TTL looks the same: so every farther one must agree.
     """
-    known = [(ttl, reply, reply.reply_ttl) for ttl, reply in heard.hops if reply.reply_ttl is not None]
+    known = _least_asymmetric(heard)
     first: tuple[int, Reply, int] | None = None
     for ttl, reply, reply_ttl in known:
-        if abs(distance_back(reply_ttl, near=ttl) - ttl) < _LEAST_ASYMMETRY:
+        if _asymmetry(ttl, reply_ttl) < _LEAST_ASYMMETRY:
             first = None
         elif first is None:
             first = ttl, reply, reply_ttl
@@ -273,6 +272,24 @@ def _asymmetric_return(heard: _Heard) -> Iterator[PathSign]:
     back, start = distance_back(reply_ttl, near=ttl), initial_ttl(reply_ttl, near=ttl)
     said = f"answers of hop {ttl} arrive with TTL {reply_ttl}: {back} hops back if they start with {start}, {ttl} there"
     yield _sign(SignKind.ASYMMETRIC_RETURN, ttl, reply.sender, ttl, back, said)
+
+
+def _least_asymmetric(heard: _Heard) -> list[tuple[int, Reply, int]]:
+    """Return for each TTL the answer whose way back is most like the way there, near to far."""
+    best: dict[int, tuple[int, Reply, int]] = {}
+    end = heard.end_ttl
+    # What reached the target from beyond its distance is its own answer all the same.
+    beyond = [] if end is None else [(end, reply) for _, reply in heard.own]
+    for ttl, reply in (*heard.hops, *beyond):
+        if reply.reply_ttl is None:
+            continue
+        if ttl not in best or _asymmetry(ttl, reply.reply_ttl) < _asymmetry(ttl, best[ttl][2]):
+            best[ttl] = ttl, reply, reply.reply_ttl
+    return list(best.values())
+
+
+def _asymmetry(ttl: int, reply_ttl: int) -> int:
+    return abs(distance_back(reply_ttl, near=ttl) - ttl)
 
 
 # --- more than one ----------------------------------------------------------------------------------------------------
