@@ -163,4 +163,5 @@ def _flow(world: World, protocol: Protocol, *, own_source_ports: bool) -> Flow:
         source_port=None if icmp or own_source_ports else 54321,
         destination_port=port,
         icmp_id=4711 if icmp else None,
+        tos=world.tos,
     )

@@ -1,13 +1,13 @@
 """Reads simulated networks from files that read like maps, and says what a trace of them must show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from probes.facts import Family, FlowKind, Hop, Icmp, Leg, MplsLabel, Protocol, ProtocolChoice, Responder
+from probes.facts import Family, FlowKind, Hop, Icmp, Leg, MplsLabel, PathSign, Protocol, ProtocolChoice, Responder
 from probes.failure import Failure
 from probes.seam import LocalError
 from probes.trace.adaptive import Naming
@@ -27,7 +27,11 @@ _ROUTER = {Family.IPV4: "10.0.0.{}", Family.IPV6: "2001:db8::{}"}
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What the leg must show; what is None is not looked at. `hops` are lines, see `line`."""
+    """What the leg must show; what is None is not looked at.
+
+    `hops` are lines, see `line`; `signs` are lines of kind, TTL, address, what was sent and what was seen; `middlebox`
+    is a line of protocol, TTL, address and the control's protocol.
+    """
 
     protocol: str | None = None
     ends: str
@@ -43,6 +47,9 @@ class Expectation:
     answered: Mapping[str, bool | None] = field(default_factory=dict)
     reason: str | None = None
     sends_at_most: int | None = None
+    signs: tuple[str, ...] | None = None
+    not_observable: tuple[str, ...] | None = None
+    middlebox: str | None = "any"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +96,11 @@ def lines(leg: Leg) -> tuple[str, ...]:
     return tuple(line(hop) for hop in leg.hops)
 
 
+def sign_line(sign: PathSign) -> str:
+    """Return a sign as a map writes it."""
+    return f"{sign.kind} {sign.probe_ttl} {sign.address} {sign.sent} {sign.seen}"
+
+
 def _who(responder: Responder) -> str:
     """Return an address, with type and code of any ICMP message but a plain "time to live exceeded"."""
     icmp = responder.icmp
@@ -105,7 +117,7 @@ def _with_error(address: str, icmp: Icmp) -> str:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 _MAP_KEYS = {"about", "family", "target", "source", "changes", "refuses", "local_errors", "forgeries", "opens_not"}
-_MAP_KEYS |= {"unprivileged", "clock_step", "plain", "habits", "path", "runs"}
+_MAP_KEYS |= {"tos", "unprivileged", "clock_step", "plain", "habits", "path", "runs"}
 _RUN_KEYS = {"choices", "naming", "settings", "flow", "interrupted_at_ms"}
 
 
@@ -142,7 +154,7 @@ def _settings(values: dict[str, Any]) -> TraceSettings:
 def _expectation(values: dict[str, Any], choice: ProtocolChoice) -> Expectation:
     """Return what is expected of one protocol: a mapping by protocol, where one is given, says it for each."""
     said = {key: value[choice.value] if _by_choice(key, value) else value for key, value in values.items()}
-    for key in ("hops", "rejects_some", "send_failures"):
+    for key in ("hops", "rejects_some", "send_failures", "signs", "not_observable"):
         if said.get(key) is not None:
             said[key] = tuple(" ".join(text.split()) for text in _texts(said[key]))
     return Expectation(**said)
@@ -173,6 +185,7 @@ def _world(document: Mapping[str, Any]) -> World:
         forgeries=tuple(document.get("forgeries", ())),
         opens_not={Protocol(p): Failure(f) for p, f in document.get("opens_not", {}).items()},
         unprivileged=document.get("unprivileged", False),
+        tos=document.get("tos", 0),
         clock_step=None if step is None else (step["at_ms"] / 1000, step["by_s"]),
     )
 
@@ -194,9 +207,10 @@ def _path(said: Mapping[str, Any], family: Family, target: str) -> list[Node]:
 def _node(said: Mapping[str, Any], family: Family, target: str) -> Node:
     if "any_of" in said:
         branches = tuple(tuple(_node(node, family, target) for node in branch) for branch in said["any_of"])
-        return Node(address="", rtt_ms=0.0, any_of=branches)
+        per_protocol = {Protocol(protocol): index for protocol, index in said.get("goes_by", {}).items()}
+        return Node(address="", rtt_ms=0.0, any_of=branches, goes_by=per_protocol)
     known = {"at", "target", "limit", "lost", "mpls", "rejects", "drops", "drops_passing", "expires_with"}
-    known |= {"answers_for"}
+    known |= {"answers_for", "mpls_ttl"}
     limit = said.get("limit", (6, 1.0))
     answers = said.get("target")
     plain = {key: value for key, value in said.items() if key not in known}
@@ -204,7 +218,7 @@ def _node(said: Mapping[str, Any], family: Family, target: str) -> Node:
         address=said.get("at", target),
         limit=None if limit == "none" else tuple(limit),
         lost=frozenset(said.get("lost", ())),
-        mpls=tuple(MplsLabel(label=label, traffic_class=0, bottom=True, mpls_ttl=1) for label in said.get("mpls", ())),
+        mpls=_labels(said.get("mpls", ()), said.get("mpls_ttl", 1)),
         rejects={Protocol(p): (icmp[0], icmp[1]) for p, icmp in said.get("rejects", {}).items()},
         drops=frozenset(Protocol(p) for p in said.get("drops", ())),
         drops_passing=frozenset(said.get("drops_passing", ())),
@@ -213,6 +227,10 @@ def _node(said: Mapping[str, Any], family: Family, target: str) -> Node:
         target=None if answers is None else _answers(answers, family),
         **plain,
     )
+
+
+def _labels(labels: Sequence[int], mpls_ttl: int) -> tuple[MplsLabel, ...]:
+    return tuple(MplsLabel(label=label, traffic_class=0, bottom=True, mpls_ttl=mpls_ttl) for label in labels)
 
 
 def _answers(said: Mapping[str, str], family: Family) -> dict[Protocol, str]:

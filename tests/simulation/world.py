@@ -56,7 +56,7 @@ class Node:
     """One router, or the target at the end. `lost` and `delays_ms` name its answers by their number, from 1.
 
     `answers_for` are the protocols that it answers in the target's name, and how. Its answers start with a TTL of 64,
-    and the way back is as long as the way there unless `reply_ttl` says how much is left.
+    and the way back is as long as the way there unless `reply_ttl` says how much is left (`replies_ttl`: in turn).
     """
 
     address: str
@@ -71,7 +71,8 @@ class Node:
     quotes_source: str | None = None
     quotes_destination: str | None = None
     quotes_ttl: int = 1
-    quotes_tos: int = 0
+    quotes_tos: int | None = None
+    replies_ttl: tuple[int, ...] = ()
     reply_ttl: int | None = None
     answers_for: dict[Protocol, str] = field(default_factory=dict)
     expires_with: tuple[int, int] | None = None
@@ -81,6 +82,7 @@ class Node:
     drops_passing: frozenset[int] = frozenset()
     target: dict[Protocol, str] | None = None
     any_of: tuple[tuple["Node", ...], ...] = ()
+    goes_by: dict[Protocol, int] = field(default_factory=dict)
     answered: int = 0
     passed: int = 0
     bucket: Bucket | None = None
@@ -118,6 +120,7 @@ class World:
     forgeries: tuple[str, ...] = ()
     opens_not: dict[Protocol, Failure] = field(default_factory=dict)
     unprivileged: bool = False
+    tos: int = 0
     clock_step: tuple[float, float] | None = None
 
     def path_at(self, now: float) -> list[Node]:
@@ -153,7 +156,7 @@ class Sky:
         """Let one probe travel, and put into the air what answers it."""
         self._forge(probe, now)
         self._turns[probe.probe_ttl] += 1
-        nodes = list(_unfold(self._world.path_at(now), flow_hash))
+        nodes = list(_unfold(self._world.path_at(now), flow_hash, self._flow.protocol))
         for distance, node in enumerate(nodes, start=1):
             last = distance == len(nodes)
             if node.target is not None and last:
@@ -226,6 +229,8 @@ class Sky:
         """Return what is left of an answer's TTL; a connection does not show it."""
         if self._sees_number and answer in {Answer.SYN_ACK, Answer.RST}:
             return None
+        if node.replies_ttl:
+            return node.replies_ttl[node.answered % len(node.replies_ttl)]
         return 64 - (distance - 1) if node.reply_ttl is None else node.reply_ttl
 
     def _quote_of(self, node: Node, probe: Probe, answer: Answer) -> Quote:
@@ -234,7 +239,8 @@ class Sky:
         if quote.quoted_ttl is None:
             return quote
         destination = node.quotes_destination or quote.destination
-        return replace(quote, quoted_ttl=node.quotes_ttl, quoted_tos=node.quotes_tos, destination=destination)
+        tos = self._flow.tos if node.quotes_tos is None else node.quotes_tos
+        return replace(quote, quoted_ttl=node.quotes_ttl, quoted_tos=tos, destination=destination)
 
     def quote(self, probe: Probe, answer: Answer, *, short: bool = False, source: str | None = None) -> Quote:
         """Return what the channel shows of the probe that is answered."""
@@ -270,11 +276,12 @@ class Sky:
         heappush(self._queue, (at, next(self._order), event))
 
 
-def _unfold(nodes: list[Node] | tuple[Node, ...], flow_hash: int) -> Iterator[Node]:
-    """Yield the nodes that one flow meets: where paths are equal, the hash of the flow chooses."""
+def _unfold(nodes: list[Node] | tuple[Node, ...], flow_hash: int, protocol: Protocol) -> Iterator[Node]:
+    """Yield the nodes that one flow meets: where paths are equal, its protocol or else its hash chooses."""
     for node in nodes:
         if node.any_of:
-            yield from _unfold(node.any_of[flow_hash % len(node.any_of)], flow_hash // len(node.any_of))
+            chosen = node.goes_by.get(protocol, flow_hash % len(node.any_of))
+            yield from _unfold(node.any_of[chosen], flow_hash // len(node.any_of), protocol)
         else:
             yield node
 
