@@ -46,7 +46,7 @@ _INTERFACE_CLASS: Final = 2
 _ROLES: Final = tuple(InterfaceRole)
 
 # A record is outside text to whoever reads one back: a number in it must not fill the memory.
-_MOST_TIMEOUTS: Final = 1000
+_MOST_ENTRIES: Final = 1000
 
 
 def ripe_atlas_lines(record: Record) -> str:
@@ -101,11 +101,21 @@ def _hop(hop: Hop, leg: Leg) -> Json:
     refused = next((failed for failed in leg.send_failures if failed.first_probe_ttl == hop.probe_ttl), None)
     if refused is not None and not hop.sent and not hop.responders:
         return {"hop": hop.probe_ttl, "error": _refusal(refused)}
-    replies = [_reply(who, leg) | {"rtt": us / 1000} for who in hop.responders for us in who.rtt_us]
-    timeouts: list[Json] = [{"x": "*"}] * min(max(hop.sent - len(replies), 0), _MOST_TIMEOUTS)
+    timed = [_reply(who, leg) | {"rtt": us / 1000} for who in hop.responders for us in who.rtt_us]
+    in_time, late = _without_times(hop, len(timed))
+    replies = [*timed, *(_reply(who, leg) for who in in_time)]
+    timeouts: list[Json] = [{"x": "*"}] * min(max(hop.sent - len(replies), 0), _MOST_ENTRIES)
     # By how many probes an answer is late the record does not say: by one at least.
-    late = [_reply(who, leg) | {"late": 1} for who in hop.responders if not who.rtt_us]
-    return {"hop": hop.probe_ttl, "result": [*replies, *timeouts, *late]}
+    return {"hop": hop.probe_ttl, "result": [*replies, *timeouts, *(_reply(who, leg) | {"late": 1} for who in late)]}
+
+
+def _without_times(hop: Hop, timed: int) -> tuple[list[Responder], list[Responder]]:
+    """Return who answered in time without a time that can be trusted, once an answer, and who was heard late only."""
+    silent_on_time = [who for who in hop.responders if not who.rtt_us]
+    count = min(max(hop.received - timed, 0), _MOST_ENTRIES)
+    in_time = (silent_on_time or list(hop.responders))[:count]
+    # Of several the record does not say how many answers each gave: the first gets what is left.
+    return in_time + in_time[:1] * (count - len(in_time)), silent_on_time[count:]
 
 
 def _refusal(failed: SendFailure) -> str:

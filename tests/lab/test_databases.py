@@ -29,7 +29,17 @@ def files(tmp_path: Path) -> tuple[str, ...]:
 
 def shown(lab: Lab, *options: str, family: Family = Family.IPV4) -> str:
     source = lab.fresh_source("client", family)
-    command = (*ours.COMMAND, "trace", "-n", *options, "--source", source, lab.address("server", family))
+    command = (
+        "env",
+        "COLUMNS=80",
+        *ours.COMMAND,
+        "trace",
+        "-n",
+        *options,
+        "--source",
+        source,
+        lab.address("server", family),
+    )
     done = lab.run("client", command)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

@@ -187,6 +187,28 @@ def test_a_late_answer_is_a_timeout_and_somebody_heard_late() -> None:
     assert read["result"] == [{"x": "*"}, {"x": "*"}, {"from": "10.0.0.1", "ttl": 255, "late": 1}]
 
 
+def test_answers_in_time_without_a_time_have_no_rtt_and_are_no_timeouts() -> None:
+    (first,) = samples.GATEWAY.responders
+    other = replace(first, address="10.0.0.2")
+    plain = {"from": "10.0.0.1", "ttl": 255}
+    for responders, sent, expected in (
+        ((replace(first, rtt_us=()),), 3, [plain] * 3),
+        ((replace(first, rtt_us=(411,)),), 4, [plain | {"rtt": 0.411}, plain, plain, {"x": "*"}]),
+        (
+            (first, replace(other, rtt_us=())),
+            4,
+            [
+                *(plain | {"rtt": rtt} for rtt in (0.411, 0.38, 0.402)),
+                {"x": "*"},
+                plain | {"from": "10.0.0.2", "late": 1},
+            ],
+        ),
+    ):
+        hop = replace(samples.GATEWAY, sent=sent, responders=responders)
+        (read,) = result(replace(samples.LEG, hops=(hop,)))["result"]
+        assert read["result"] == expected
+
+
 def test_a_leg_of_nobody_is_no_result() -> None:
     rest = Leg(from_=Node.SERVICE_EDGE, to=Node.DESTINATION, reason="not discoverable")
     assert len(lines(replace(samples.HEALTHY, legs=(samples.LEG, rest)))) == 1
