@@ -167,6 +167,7 @@ class TargetSection(_Section):
     first_ttl: Ttl = 1
     max_ttl: Ttl = 30
     timeout_s: TimeoutSeconds = 1.0
+    path_mtu: bool = False
 
 
 class ServiceEdgeSection(_Section):

@@ -31,7 +31,7 @@ from probes.facts import (
     Target,
 )
 from probes.frozen import field, frozen, mutable, replace
-from probes.seam import Driver
+from probes.seam import Driver, Waiter
 from probes.target import parse_target
 from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
@@ -41,6 +41,7 @@ from probes.trace.settings import TraceSettings
 
 if TYPE_CHECKING:
     from probes.origin import Origin
+    from probes.trace.tracer import OpenDriver
 
 DEFAULT_TCP_PORT = 443
 DEFAULT_UDP_PORT = 33434
@@ -58,7 +59,7 @@ class SampleRequest:
     """What one sample is asked to look at, and how.
 
     `patience_s`: how long it may take before it compares. `fresh`: what is remembered of the path is not used, and
-    replaced by what this sample learns.
+    replaced by what this sample learns. `path_mtu`: it is measured too, once the path is known.
     """
 
     target: Target
@@ -70,6 +71,7 @@ class SampleRequest:
     controls: tuple[str, ...] = ()
     names: bool = True
     fresh: bool = False
+    path_mtu: bool = False
     severity_overrides: Mapping[str, str] = field(default_factory=dict)
     rule_files: tuple[Path, ...] = ()
     databases: tuple[Path, ...] = ()
@@ -254,9 +256,32 @@ class _Collection:
                 on_progress=self._on_progress,
                 remembered=in_force(recalled, here, now_s),
             )
+            if self._request.path_mtu and not self._stopped(watch)():
+                outcome = self._with_path_mtu(outcome, open_driver, waiter, watch)
         lesson = outcome.lesson
         self._findings.learned[key] = None if lesson is None else Remembered(lesson=lesson, learned_in=here)
         return outcome
+
+    def _with_path_mtu(
+        self, outcome: TraceOutcome, open_driver: "OpenDriver", waiter: Waiter, watch: Watch
+    ) -> TraceOutcome:
+        """Return the outcome with the leg's path MTU; where the agent itself fails, everything else as it is."""
+        from probes.trace.mtu_pass import Surroundings, with_path_mtu  # noqa: PLC0415 - for those who ask for it
+
+        by = Surroundings(
+            open_driver=open_driver,
+            waiter=waiter,
+            clock=self._world.clock,
+            random_bytes=self._world.random_bytes,
+            interrupted=self._stopped(watch),
+            on_progress=self._on_progress,
+        )
+        leg = outcome.leg
+        try:
+            leg = with_path_mtu(leg, outcome.reachability, _link_mtu(self._findings.network, leg.address), by)
+        except Exception as error:  # noqa: BLE001 - the agent's own mistake: it becomes a fact, here as in `collect`
+            self._findings.agent_failures.append(own_failure("path MTU", error))
+        return replace(outcome, leg=leg)
 
     def _naming(self, role: Role) -> Naming:
         target = self._request.target
@@ -342,6 +367,13 @@ class _Collection:
 def _first_end(target: Target) -> Node:
     """Return what the first leg leads to."""
     return Node.SERVICE_EDGE if target.route is RouteKind.SERVICE_EDGE else Node.DESTINATION
+
+
+def _link_mtu(network: Network, address: str | None) -> int | None:
+    """Return the MTU of the interface by which an address is reached, None where that is not known."""
+    route = next((route for route in network.routes if route.destination == address), None)
+    named = None if route is None else route.interface
+    return next((interface.mtu for interface in network.interfaces if interface.name == named), None)
 
 
 def _port_apart(target: Target) -> int | None:

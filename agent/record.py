@@ -128,7 +128,7 @@ def without_scores(sample: Sample) -> Sample:
 
 
 def _without_scores(leg: Leg) -> Leg:
-    scores = {"loss_ratio": None, "end_to_end": None, "path_mtu": None}
+    scores = {"loss_ratio": None, "end_to_end": None, "path_mtu": None, "mtu": None}
     return replace(leg, hops=(), tried=(), signs=None, signs_not_observable=(), reason=DISCARDED_REASON, **scores)
 
 

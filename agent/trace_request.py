@@ -41,6 +41,7 @@ class TraceOptions:
     edge: str | None = None
     proxy: str | None = None
     no_names: bool = False
+    path_mtu: bool = False
     fresh: bool = False
     interface: str | None = None
     source: str | None = None
@@ -72,6 +73,7 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         ndr=settings.ndr if settings else NdrSetting.AUTO,
         controls=settings.controls if settings else (),
         names=not options.no_names,
+        path_mtu=options.path_mtu or (section is not None and section.path_mtu),
         fresh=options.fresh,
         severity_overrides={code: str(s) for code, s in settings.severity_overrides.items()} if settings else {},
         databases=options.asn_db or (settings.agent.address_databases if settings else ()),

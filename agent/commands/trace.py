@@ -60,6 +60,7 @@ _OPTIONS: Final = (
     click.option("--fresh", is_flag=True, help="Ignore what is remembered of the path, and learn it anew."),
     click.option("-z", "--asn", is_flag=True, help="Show networks and places, from MMDB files of your own."),
     click.option("--asn-db", type=FILE, multiple=True, help="An MMDB file to look in; may be given several times."),
+    click.option("--mtu", "path_mtu", is_flag=True, help="Measure the path MTU: where it drops, black holes too."),
     click.option("--interface", metavar="NAME", help="Send by this interface."),
     click.option("--source", metavar="ADDR", help="Send from this address."),
     click.option("--tos", type=click.IntRange(0, 255), default=0, help="Type of service (IPv6: traffic class) byte."),

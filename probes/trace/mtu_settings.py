@@ -34,6 +34,7 @@ class KnownPath:
         distance: The TTL at which the target answers, None where that is not known.
         link_mtu: The first interface's MTU, None where it is not known.
         rtt_s: The largest round trip to the target, None where that is not known.
+        suspected: What another protocol found, to be checked; None where nobody looked before.
     """
 
     hops: tuple[KnownHop, ...] = ()
@@ -42,6 +43,7 @@ class KnownPath:
     distance: int | None = None
     link_mtu: int | None = None
     rtt_s: float | None = None
+    suspected: int | None = None
 
 
 @frozen

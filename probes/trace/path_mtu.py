@@ -79,7 +79,7 @@ class PathMtuPlan:
         self._shots = Shots(self._ledger, self._settings, rtt_s=path.rtt_s, paced=paced)
         self._refused: dict[Failure, int] = {}
         self._openings = 0
-        self._wake_at = inf
+        self._wake_at = -inf
         self._ended: MtuCertainty | None = None
         self._reason: str | None = None
         if not path.answers and self._end_ttl is None:
@@ -89,6 +89,7 @@ class PathMtuPlan:
 
     def probes_to_send(self, now: float) -> list[Probe]:
         """Return the probes that leave now, in order; close whatever waited long enough."""
+        self._wake_at = inf
         for shot in self._shots.expired(now):
             self._miss(shot, now)
         if not self.over:
@@ -103,7 +104,7 @@ class PathMtuPlan:
         self, number: int | None, failure: Failure, now: float, offender: str | None = None, mtu: int | None = None
     ) -> None:
         """Take in that the host refused a probe, or what it says of the flow; `mtu` is what its link takes."""
-        del now
+        self._wake_at = now
         shot = None if number is None else self._shots.by_number.get(number)
         if failure is Failure.MESSAGE_TOO_LONG:
             self._too_big_for_host(shot, offender, mtu)
@@ -116,7 +117,7 @@ class PathMtuPlan:
 
     def reply_received(self, event: Received | Unreadable, now: float) -> None:
         """Take in what arrived, if it answers one of the probes; the end's own word outweighs every other."""
-        del now
+        self._wake_at = now
         if isinstance(event, Unreadable):
             return
         verdict = self._ledger.match(event)
@@ -234,7 +235,6 @@ class PathMtuPlan:
         elif self._link_mtu > self._evidence.arrived and not self._evidence.tried(self._link_mtu):
             self._ask_end({self._link_mtu} - self._shots.aimed_at_end())
         else:
-            self._wake_at = inf
             # Every gap asks its question, also behind one that is not settled yet.
             settled = [self._settled(gap, now) for gap in self._evidence.gaps()]
             if all(settled):
@@ -248,7 +248,9 @@ class PathMtuPlan:
             self._end(MtuCertainty.UNKNOWN, _NO_ANSWER)
             return
         self._openings += 1
+        suspected = self._path.suspected
         usual = () if self._shots.paced else _USUAL
+        usual = usual if suspected is None else (suspected, suspected + 1)
         self._ask_end({self._link_mtu, *(size for size in usual if size < self._link_mtu)})
 
     def _settled(self, gap: Gap, now: float) -> bool:
@@ -285,7 +287,7 @@ class PathMtuPlan:
             return True
         if size in self._shots.aimed_at_end():
             return False
-        self._ask_end([size] * (needed - had), deciding=True)
+        self._ask_end([size] * (needed - had), deciding=gap.tight)
         return False
 
     def _placed(self, gap: Gap, now: float) -> bool:

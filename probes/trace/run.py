@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from probes.seam import Waiter
     from probes.trace.account import TraceOutcome
     from probes.trace.adaptive import Naming
-    from probes.trace.line import Line
+    from probes.trace.line import Carried
     from probes.trace.memory import Lesson
     from probes.trace.settings import TraceSettings
     from probes.trace.tracer import OpenDriver
@@ -38,7 +38,7 @@ def _nothing() -> None:
 
 
 def run(
-    lines: Sequence[Line],
+    lines: Sequence[Carried],
     *,
     waiter: Waiter,
     clock: Clock,
@@ -72,13 +72,13 @@ def run(
             waiter.wait(drivers, until=min(*deadlines, now + _LONGEST_NAP_S))
 
 
-def _read(lines: Sequence[Line], clock: Clock) -> None:
+def _read(lines: Sequence[Carried], clock: Clock) -> None:
     for line in lines:
         for event in line.driver.receive():
             deliver(line.plan, event, clock.monotonic())
 
 
-def _send(line: Line, now: float, clock: Clock) -> bool:
+def _send(line: Carried, now: float, clock: Clock) -> bool:
     """Send what is due; return whether anything was."""
     probes = line.plan.probes_to_send(now)[:_SENDS_PER_TURN]
     for probe in probes:

@@ -20,6 +20,16 @@ table inet lab_behaviour {
 }
 """
 
+_NO_WORD_OF_SIZES: Final = """
+table inet lab_behaviour {
+    chain output {
+        type filter hook output priority 0;
+        icmp type destination-unreachable icmp code frag-needed drop
+        icmpv6 type packet-too-big drop
+    }
+}
+"""
+
 _FORWARD_NOTHING: Final = """
 table inet lab_behaviour {
     chain forward {
@@ -86,6 +96,7 @@ class KernelSettings:
 KERNEL_SETTINGS: Final[dict[Behaviour, KernelSettings]] = {
     Behaviour.SILENT: KernelSettings(nftables=_NO_ICMP_ERRORS),
     Behaviour.STINGY: KernelSettings(sysctls=_ONE_ANSWER_A_MINUTE),
+    Behaviour.HOLE: KernelSettings(nftables=_NO_WORD_OF_SIZES),
     Behaviour.SWALLOWS: KernelSettings(nftables=_FORWARD_NOTHING),
     Behaviour.REJECTS: KernelSettings(nftables=_REJECT_FORWARDED),
     Behaviour.MUTE: KernelSettings(nftables=_ANSWER_NOTHING),

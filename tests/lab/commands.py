@@ -76,7 +76,7 @@ def _addresses_and_routes(map_: NetworkMap, node: Node, tag: str) -> Iterator[st
             device = interface(link.other(node.name))
             if link.delayed:
                 yield f"link set dev {tap_names(number, tag)[node.name == link.right]} name {device}"
-            yield f"link set dev {device} up"
+            yield f"link set dev {device}{_mtu(link)} up"
     for link in map_.links_of(node.name):
         for family in FAMILIES:
             yield from _addresses(link, node, family)
@@ -85,6 +85,10 @@ def _addresses_and_routes(map_: NetworkMap, node: Node, tag: str) -> Iterator[st
             yield f"route add {route.prefix} via {route.via} dev {route.interface}"
     for route_text in node.routes:
         yield f"route add {route_text}"
+
+
+def _mtu(link: Link) -> str:
+    return "" if link.mtu is None else f" mtu {link.mtu}"
 
 
 def _addresses(link: Link, node: Node, family: Family) -> Iterator[str]:

@@ -30,6 +30,7 @@ class Behaviour(StrEnum):
 
     SILENT = "silent"
     STINGY = "stingy"
+    HOLE = "hole"
     SWALLOWS = "swallows"
     REJECTS = "rejects"
     MUTE = "mute"
@@ -71,6 +72,7 @@ class Link:
     """A wire between two nodes: the left one has the first address of each prefix, the right one the second.
 
     `delay_ms` is added in each direction, by the delay line; the ratios of loss, reordering and duplication too.
+    `mtu` is that of both ends, None for the usual 1500.
     """
 
     left: str
@@ -81,6 +83,7 @@ class Link:
     loss: float = 0.0
     reorder: float = 0.0
     duplicate: float = 0.0
+    mtu: int | None = None
 
     @property
     def delayed(self) -> bool:

@@ -38,13 +38,12 @@ def _path(
 @st.composite
 def _models(draw: st.DrawFn, *, says: st.SearchStrategy[object], wild: bool) -> Model:
     hops = draw(st.integers(0, 7))
-    every = {"min_size": hops, "max_size": hops}
     links, routers = _path(
         draw(st.lists(_MTUS, min_size=hops + 1, max_size=hops + 1)),
-        draw(st.lists(says, **every)),
-        draw(st.lists(st.booleans() if wild else st.just(True), **every)),
-        draw(st.lists(_STRICT if wild else _STOCK, **every)),
-        draw(st.lists(_STRICT if wild else st.builds(Limiter), **every)),
+        draw(st.lists(says, min_size=hops, max_size=hops)),
+        draw(st.lists(st.booleans() if wild else st.just(True), min_size=hops, max_size=hops)),
+        draw(st.lists(_STRICT if wild else _STOCK, min_size=hops, max_size=hops)),
+        draw(st.lists(_STRICT if wild else st.builds(Limiter), min_size=hops, max_size=hops)),
     )
     # What this host sends fits its own link, or the wire is a black hole of its own.
     host_mtu = draw(st.sampled_from([links[0], links[0], 1500, 9000]))
