@@ -6,6 +6,7 @@ from itertools import chain
 from agent.views.diagnosis_view import error_lines, explanation_lines
 from agent.views.escape import escape, escape_text
 from agent.views.hop_rows import END, START, Icons, Place, leg_rows
+from agent.views.path_signs import sign_notes
 from agent.views.prose import labelled, wrapped
 from agent.views.style import Paint, Style
 from agent.views.summary import notes, outcome
@@ -44,7 +45,7 @@ def command_line_view(
         sections.append(wrapped("No path is shown: the network changed while it was measured.", style))
     elif sample.legs:
         sections.append(_table(sample, diagnosis, style, wide=wide))
-        sections.append(_notes(sample, style))
+        sections.append(_notes(sample, style, every=wide or explain))
     sections.append(_verdict(sample, diagnosis, style))
     if explain:
         sections.append(explanation_lines(diagnosis, style))
@@ -149,11 +150,11 @@ def _place(error: FiredError, index: int, leg: Leg) -> Place | None:
 # --- below the table --------------------------------------------------------------------------------------------------
 
 
-def _notes(sample: Sample, style: Style) -> list[str]:
+def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:
     several = len(sample.legs) > 1
     lines: list[str] = []
     for leg in sample.legs:
-        for note in notes(leg):
+        for note in (*notes(leg), *sign_notes(leg, every=every)):
             lines += wrapped(f"{leg_words(leg)}: {note}" if several else note, style, hanging=2)
     return [style.paint(line, Paint.FAINT) for line in lines]
 

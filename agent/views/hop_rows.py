@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from agent.views.escape import escape
+from agent.views.path_signs import marks
 from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.table import Row
 from agent.views.words import CLASSES, NODES, leg_words, milliseconds, percent, responder_answer, spread_ms, unanswered
@@ -32,6 +33,7 @@ def leg_rows(leg: Leg, icons: Icons, style: Style) -> list[Row]:
     rows = [_start_row(leg, arrow, icons, style)]
     for hop in leg.hops:
         rows.extend(_hop_rows(hop, arrow, icons, style))
+        rows.extend(Row(name=shown, paint=Paint.FAINT) for shown in marks(leg, hop))
     rows.append(_end_row(leg, arrow, icons, style))
     return rows
 
@@ -132,7 +134,7 @@ def _responder_cells(responder: Responder) -> dict[str, str]:
         "asn": "" if responder.asn is None else f"AS{responder.asn}",
         "as_name": _in_ascii(responder.as_name or "", _LONGEST_NETWORK),
         "place": _place(responder),
-        "answer": responder_answer(responder) + _labels(responder),
+        "answer": responder_answer(responder),
     }
 
 
@@ -151,13 +153,6 @@ def _in_ascii(text: str, limit: int) -> str:
 
         text = "".join([character for character in normalize("NFKD", text) if not combining(character)])
     return escape(text, limit)
-
-
-def _labels(responder: Responder) -> str:
-    """Return the RFC 4950 labels that a router quoted, top of the stack first."""
-    if not responder.mpls:
-        return ""
-    return ", MPLS " + "/".join(str(entry.label) for entry in responder.mpls)
 
 
 def _rtt_cells(rtt: RttSummary | None) -> dict[str, str]:

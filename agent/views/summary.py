@@ -89,6 +89,11 @@ def _reached(sample: Sample, leg: Leg) -> Outcome:
     if series:
         parts.append(series_words(series))
     sentence = ", ".join(parts) + "."
+    box = sample.middlebox
+    if box and (box.protocol, box.target) == (leg.protocol, leg.address):
+        asked = protocol_and_port(box.protocol, box.port)
+        who = f"somebody at hop {box.probe_ttl} ({escape(box.address)}) answers {asked} in the target's place"
+        return Outcome(False, f"{who}: {sentence}")
     if series and series.loss_ratio:
         return Outcome(False, f"packets are lost: {sentence}")
     if _port_refused(sample, leg):

@@ -9,6 +9,7 @@ from probes.facts import (
     EndToEnd,
     Hop,
     Icmp,
+    InterfaceRole,
     Leg,
     LossClass,
     Node,
@@ -17,6 +18,7 @@ from probes.facts import (
     ProxyMode,
     Responder,
     RouteKind,
+    SignKind,
     Target,
     Trial,
     TrialOutcome,
@@ -132,6 +134,29 @@ ANSWERS: Final[dict[Answer, str]] = {
     Answer.RST: "RST",
     Answer.UDP_REPLY: "UDP reply",
     Answer.OTHER_ICMP: "other ICMP message",
+}
+
+SIGNS: Final[dict[SignKind, str]] = {
+    SignKind.SOURCE_TRANSLATED: "A translator changes the source address (NAT)",
+    SignKind.DESTINATION_TRANSLATED: "A translator changes the destination address (DNAT)",
+    SignKind.DSCP_REWRITTEN: "The priority (DSCP) is changed on the way",
+    SignKind.ECN_REWRITTEN: "The congestion bits (ECN) are changed on the way",
+    SignKind.CONGESTION_MARKED: "A router marked congestion",
+    SignKind.TTL_HIDDEN: "There are routers that do not show (MPLS)",
+    SignKind.TTL_REWRITTEN: "The TTL is changed on the way, so routers behind that do not show",
+    SignKind.ASYMMETRIC_RETURN: "The way back is another than the way there",
+    SignKind.NAT64: "An IPv6/IPv4 translator is on the way (NAT64)",
+    SignKind.TARGET_ANSWERS_EARLY: "The target's address belongs to a translator (DNAT)",
+    SignKind.SEVERAL_TARGETS: "Several machines answer under the target's address",
+    SignKind.LOAD_BALANCED: "Several routers share the load",
+    SignKind.MIDDLEBOX: "Somebody on the way answers for the target",
+}
+
+INTERFACE_ROLES: Final[dict[InterfaceRole, str]] = {
+    InterfaceRole.INCOMING: "in by",
+    InterfaceRole.SUB_IP_INCOMING: "in by part",
+    InterfaceRole.OUTGOING: "out by",
+    InterfaceRole.NEXT_HOP: "on to",
 }
 
 FAILURES: Final[dict[Failure, str]] = {

@@ -18,14 +18,18 @@ from probes.facts import (
     FlowKind,
     Hop,
     Icmp,
+    InterfaceInformation,
+    InterfaceRole,
     Leg,
     LossClass,
     Method,
+    Middlebox,
     MplsLabel,
     NameSource,
     Network,
     NetworkChange,
     Node,
+    PathSign,
     Place,
     Prober,
     Protocol,
@@ -42,6 +46,7 @@ from probes.facts import (
     RttSummary,
     Sample,
     SendFailure,
+    SignKind,
     StampSource,
     Target,
     Transport,
@@ -383,6 +388,86 @@ PROXY = Proxy(mode=ProxyMode.ENVIRONMENT, host="proxy.example.com", port=3_128, 
 DEAD_PROXY = replace(
     HEALTHY,
     proxy=replace(PROXY, works=False, connect_status=None, failure=Failure.CONNECTION_REFUSED),
+)
+
+# What quotes and replies give away, hostile names among it.
+TELLING = replace(
+    with_leg(
+        hops=(
+            GATEWAY,
+            ISP,
+            replace(
+                CORE,
+                responders=(
+                    replace(
+                        CORE.responders[0],
+                        mpls=(
+                            MplsLabel(label=16_001, traffic_class=5, bottom=False, mpls_ttl=1),
+                            MplsLabel(label=24_017, traffic_class=0, bottom=True, mpls_ttl=1),
+                        ),
+                        interfaces=(
+                            InterfaceInformation(
+                                role=InterfaceRole.INCOMING, index=7, name="ge-0/0/1\x1b[31m" + "x" * 40, mtu=9_000
+                            ),
+                            InterfaceInformation(role=InterfaceRole.OUTGOING),
+                        ),
+                    ),
+                ),
+            ),
+            PEER,
+            *LEG.hops[4:],
+        ),
+        signs=(
+            PathSign(
+                kind=SignKind.DSCP_REWRITTEN,
+                probe_ttl=2,
+                address="203.0.113.1",
+                sent=46,
+                seen=0,
+                evidence="hop 2 quotes DSCP 0; DSCP 46 was sent",
+            ),
+            PathSign(
+                kind=SignKind.SOURCE_TRANSLATED,
+                probe_ttl=2,
+                address="203.0.113.1",
+                sent="10.0.0.23",
+                seen="203.0.113.40",
+                evidence="the probe that hop 2 quotes came from 203.0.113.40, and was sent from 10.0.0.23",
+            ),
+            PathSign(
+                kind=SignKind.ASYMMETRIC_RETURN,
+                probe_ttl=4,
+                address="198.51.100.1",
+                sent=4,
+                seen=9,
+                evidence="answers of hop 4 arrive with TTL 247: 9 hops back if they start with 255, 4 there",
+            ),
+            PathSign(
+                kind=SignKind.MIDDLEBOX,
+                probe_ttl=4,
+                address="198.51.100.1",
+                sent=DESTINATION,
+                seen="198.51.100.1",
+                evidence=(
+                    f"TCP to port 443 with TTL 4 was answered (syn_ack) under {DESTINATION} after 4.10 ms, and ICMP "
+                    "with TTL 4 expired at 198.51.100.1 after 4.20 ms"
+                ),
+            ),
+        ),
+    ),
+    middlebox=Middlebox(
+        target=DESTINATION,
+        protocol=Protocol.TCP,
+        port=443,
+        answer=Answer.SYN_ACK,
+        probe_ttl=4,
+        address="198.51.100.1",
+        control_protocol=Protocol.ICMP,
+        target_ttl=None,
+        rtt_us=4_100,
+        control_rtt_us=4_200,
+        evidence="TCP was answered at TTL 4, and ICMP expired there",
+    ),
 )
 
 # Two routers share hop 3, with labels.
