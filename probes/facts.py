@@ -146,7 +146,7 @@ class StampSource(Word):
 
 
 class RejectReason(Word):
-    """Why a datagram was not believed."""
+    """Why a datagram was not believed; `overflow`: it was never read, the socket's queue was full."""
 
     MALFORMED = "malformed"
     FOREIGN_FLOW = "foreign_flow"
@@ -156,6 +156,7 @@ class RejectReason(Word):
     SHORT_QUOTE = "short_quote"
     DUPLICATE = "duplicate"
     NOT_AN_ANSWER = "not_an_answer"
+    OVERFLOW = "overflow"
 
 
 @frozen

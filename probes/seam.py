@@ -102,11 +102,16 @@ class Probe:
 
 @frozen_positional
 class Stamp:
-    """When a packet left or arrived: monotonic seconds always, and the wall clock that the kernel's stamps use."""
+    """When a packet left or arrived: monotonic seconds always, and the wall clock that the kernel's stamps use.
+
+    `off_by_s`: the packet left or arrived at most so much later or earlier, respectively, than it says here. A process
+    that reads the clock itself may lose the processor between that and the packet.
+    """
 
     monotonic_s: float
     realtime_ns: int
     source: StampSource
+    off_by_s: float = 0.0
 
 
 @frozen
@@ -170,9 +175,10 @@ class Received:
 
 @frozen_positional
 class Unreadable:
-    """A datagram that could not be parsed, or is plainly not ours; it is counted and forgotten."""
+    """Datagrams that could not be parsed, or are plainly not ours; they are counted and forgotten."""
 
     reason: RejectReason
+    count: int = 1
 
 
 @frozen_positional

@@ -14,15 +14,22 @@ if TYPE_CHECKING:
 
 # asm-generic/socket.h; the kernel's stamps are two native longs there.
 SO_TIMESTAMPNS: Final = 35
+# What a socket's queue had no room for comes as a count beside the next datagram (socket(7)).
+SO_RXQ_OVFL: Final = 40
+# linux/net_tstamp.h: stamp what leaves, by software, report that stamp, and return it without the packet.
+SO_TIMESTAMPING: Final = 37
+STAMP_DEPARTURES: Final = 1 << 1 | 1 << 4 | 1 << 11
 SO_ATTACH_FILTER: Final = 26
 # linux/in.h and linux/in6.h: send whole or not at all, and never mind what is known of the path's MTU.
 PMTUDISC_PROBE: Final = 3
 MSG_ERRQUEUE: Final = 0x2000
 # linux/errqueue.h: struct sock_extended_err is errno, origin, type, code, pad, info, data; the offender's sockaddr
-# follows. `info` is the MTU of a packet that was too big. With the RFC 4884 option `data` starts with the offset of the extension structure behind the quote.
+# follows. `info` is the MTU of a packet that was too big. With the RFC 4884 option `data` starts with the offset of the
+# extension structure behind the quote.
 EXTENDED_ERROR: Final = "=IBBBxIH2x"
 EXTENDED_ERROR_LENGTH: Final = 16
 ORIGIN_LOCAL: Final = 1
+ORIGIN_TIMESTAMPING: Final = 4
 # linux/icmp.h and linux/icmpv6.h: a bit for each type that must not pass.
 SOL_RAW: Final = 255
 ICMP_FILTER: Final = 1

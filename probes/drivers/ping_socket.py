@@ -6,9 +6,9 @@ import _socket as socket
 import errno
 
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.errqueue import event_of, read_queued_error
+from probes.drivers.errqueue import event_of
 from probes.drivers.own_host import own_verdict
-from probes.drivers.sockets import open_socket, queue_errors, read_datagram
+from probes.drivers.sockets import open_socket, queue_errors
 from probes.facts import Method, Protocol, RejectReason
 from probes.seam import Flow, Unreadable
 from probes.wire.answers import read_icmp, read_quoted_icmp
@@ -65,12 +65,12 @@ class PingSocket(SocketDriver):
         """Return what the error queue and the socket hold."""
         self._stamps.start_batch()
         events: list[Event] = []
-        while len(events) < MOST_AT_ONCE and (error := read_queued_error(self._socket, self._numbers)):
+        while len(events) < MOST_AT_ONCE and (error := self._next_error(self._socket)):
             event = event_of(error, self.flow, self._numbers, self._stamps, read_quoted_icmp)
             events.append(own_verdict(event, self.flow))
-        while len(events) < MOST_AT_ONCE and (datagram := read_datagram(self._socket)):
+        while len(events) < MOST_AT_ONCE and (datagram := self._read(self._socket)):
             events.append(self._reply(datagram))
-        return in_order(events)
+        return in_order([*events, *self._overflow()])
 
     def _reply(self, datagram: Datagram) -> Event:
         """Return what an echo reply says."""

@@ -7,7 +7,7 @@ import _socket as socket
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver
 from probes.drivers.own_host import own_verdict
 from probes.drivers.socket_filter import pass_answers, pass_wanted_icmp
-from probes.drivers.sockets import LONGEST, open_socket, read_datagram
+from probes.drivers.sockets import open_socket
 from probes.facts import Family, Method, Protocol, RejectReason
 from probes.seam import Flow, Received, Unreadable
 from probes.wire.answers import protocol_number, read_icmp
@@ -51,12 +51,12 @@ def hear_icmp(
     flow: Flow,
     stamps: StampReader,
     is_ours: Callable[[Quote], bool],
-    longest: int = LONGEST,
+    read: Callable[[socket.socket], Datagram | None],
 ) -> list[Event]:
-    """Return what has arrived at a raw ICMP socket, plainly foreign messages as such; none may exceed `longest`."""
+    """Return what has arrived at a raw ICMP socket, plainly foreign messages as such; `read` takes the next one off."""
     events: list[Event] = []
     for _ in range(MOST_AT_ONCE):
-        datagram = read_datagram(opened, longest=longest)
+        datagram = read(opened)
         if datagram is None:
             break
         event = _heard(datagram, numbers, flow, stamps)
@@ -124,7 +124,9 @@ class RawIcmp(SocketDriver):
     def receive(self) -> Sequence[Event]:
         """Return what has arrived."""
         self._stamps.start_batch()
-        return hear_icmp(self._socket, self._numbers, self.flow, self._stamps, self._is_ours, self._longest)
+        self._drain_departures()
+        events = hear_icmp(self._socket, self._numbers, self.flow, self._stamps, self._is_ours, self._read)
+        return [*events, *self._overflow()]
 
     def _is_ours(self, quote: Quote) -> bool:
         """Return whether a reply or quote may be of this flow; one cut before its identifier is left to the matcher."""

@@ -7,7 +7,7 @@ import _socket as socket
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp, payload_and_marks
 from probes.drivers.socket_filter import pass_answers, pass_destination_ports
-from probes.drivers.sockets import Together, open_socket, read_datagram
+from probes.drivers.sockets import Together, open_socket
 from probes.facts import Answer, FlowKind, Method, Protocol, RejectReason
 from probes.seam import Flow, Unreadable
 from probes.wire import tcp
@@ -110,14 +110,15 @@ class RawTcp(SocketDriver):
     def receive(self) -> Sequence[Event]:
         """Return ICMP messages, SYN-ACKs and RSTs."""
         self._stamps.start_batch()
-        events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours)
+        self._drain_departures()
+        events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours, self._read)
         for _ in range(MOST_AT_ONCE):
-            datagram = read_datagram(self._raw)
+            datagram = self._read(self._raw)
             if datagram is None:
                 break
             if (event := self._heard(datagram)) is not None:
                 events.append(event)
-        return in_order(events)
+        return in_order([*events, *self._overflow()])
 
     def _heard(self, datagram: Datagram) -> Event | None:
         """Return what one segment says, None for one that answers nothing."""

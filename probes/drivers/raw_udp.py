@@ -7,7 +7,7 @@ import _socket as socket
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp
 from probes.drivers.socket_filter import pass_answers, pass_nothing
-from probes.drivers.sockets import Together, open_socket, read_datagram
+from probes.drivers.sockets import Together, open_socket
 from probes.drivers.udp import destination_port, udp_flow, udp_reply
 from probes.facts import Method
 from probes.wire import udp
@@ -59,10 +59,10 @@ class RawUdp(SocketDriver):
     def receive(self) -> Sequence[Event]:
         """Return ICMP messages and direct replies."""
         self._stamps.start_batch()
-        events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours)
-        while len(events) < MOST_AT_ONCE and (datagram := read_datagram(self._bound)):
+        events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours, self._read)
+        while len(events) < MOST_AT_ONCE and (datagram := self._read(self._bound)):
             events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
-        return in_order(events)
+        return in_order([*events, *self._overflow()])
 
     def _is_ours(self, quote: Quote) -> bool:
         """Return whether a quote may be of this flow; one cut before its ports is left to the matcher."""

@@ -6,7 +6,14 @@ import _socket as socket
 import errno
 import struct
 
-from probes.drivers.linux import MSG_ERRQUEUE, PMTUDISC_PROBE, SO_TIMESTAMPNS
+from probes.drivers.linux import (
+    MSG_ERRQUEUE,
+    PMTUDISC_PROBE,
+    SO_RXQ_OVFL,
+    SO_TIMESTAMPING,
+    SO_TIMESTAMPNS,
+    STAMP_DEPARTURES,
+)
 from probes.frozen import frozen_positional
 
 TYPE_CHECKING = False
@@ -56,7 +63,22 @@ class Datagram:
 
     def stamp_ns(self) -> int | None:
         """Return the kernel's receive stamp in nanoseconds of CLOCK_REALTIME."""
-        timespec = self.control.get((socket.SOL_SOCKET, SO_TIMESTAMPNS))
+        return self._timespec_ns(SO_TIMESTAMPNS)
+
+    def departed_ns(self) -> int | None:
+        """Return when the packet left whose stamp an error queue gave back: nanoseconds of CLOCK_REALTIME.
+
+        The control message has the option's number, and software's stamp first (linux/errqueue.h, scm_timestamping).
+        """
+        return self._timespec_ns(SO_TIMESTAMPING)
+
+    def overflowed(self) -> int:
+        """Return how many datagrams the socket had no room for since it was opened, until this one came."""
+        value = self.control.get((socket.SOL_SOCKET, SO_RXQ_OVFL))
+        return int(_INT.unpack_from(value)[0]) & 0xFFFFFFFF if value else 0
+
+    def _timespec_ns(self, message: int) -> int | None:
+        timespec = self.control.get((socket.SOL_SOCKET, message))
         if timespec is None or len(timespec) < _TIMESPEC.size:
             return None
         seconds, nanoseconds = _TIMESPEC.unpack_from(timespec)
@@ -96,7 +118,9 @@ class Together:
 
 
 def open_socket(endpoint: Endpoint, kind: int, protocol: int = 0) -> socket.socket:
-    """Return a non-blocking socket with stamps, reply TTLs and classes, the largest buffer and the flow's interface and TOS.
+    """Return a non-blocking socket with stamps both ways, reply TTLs and classes, the largest buffer, the flow's TOS.
+
+    It sends by the flow's interface.
 
     Raises:
         OSError: The host refuses it.
@@ -111,11 +135,21 @@ def open_socket(endpoint: Endpoint, kind: int, protocol: int = 0) -> socket.sock
         opened.setsockopt(numbers.level, numbers.traffic_class, endpoint.tos)
         if kind is not socket.SOCK_STREAM:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            _ask_for_departures_and_overflow(opened)
         _choose_interface(opened, kind, endpoint)
     except OSError:
         opened.close()
         raise
     return opened
+
+
+def _ask_for_departures_and_overflow(opened: socket.socket) -> None:
+    """Have the kernel say when packets left, and how many found no room; a kernel that does not is doubted instead."""
+    for option, value in ((SO_TIMESTAMPING, STAMP_DEPARTURES), (SO_RXQ_OVFL, 1)):
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, option, value)
+        except OSError:
+            continue
 
 
 def queue_errors(opened: socket.socket, numbers: Numbers) -> None:

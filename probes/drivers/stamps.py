@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from probes.drivers.lateness import Lateness
 from probes.facts import StampSource
 from probes.seam import Stamp
 
@@ -27,10 +28,33 @@ class StampReader:
         self._opened_ns = self._batch_ns = clock.realtime_ns()
         self._offset_ns = self._opened_ns - _monotonic_ns(clock)
         self._steady = True
+        self._lateness: Lateness | None = Lateness()
+        self._late_s = 0.0
 
     def now(self) -> Stamp:
         """Return the present, as this process sees it."""
         return Stamp(self._clock.monotonic(), self._clock.realtime_ns(), StampSource.USER)
+
+    def departure(self, asked: Stamp, kernel_ns: int | None) -> Stamp | None:
+        """Return when a packet left that this process asked to send, by the kernel's stamp; None where it is another's.
+
+        Args:
+            asked: The present, as read right before the packet was given to the kernel, which has returned since.
+            kernel_ns: The kernel's stamp, in nanoseconds of CLOCK_REALTIME.
+        """
+        if kernel_ns is None or not asked.realtime_ns <= kernel_ns <= self._clock.realtime_ns():
+            return None
+        return Stamp(asked.monotonic_s + (kernel_ns - asked.realtime_ns) / _SECOND_NS, kernel_ns, StampSource.KERNEL)
+
+    def unstamped(self, asked: Stamp) -> Stamp:
+        """Return when a packet left that the kernel did not stamp: after `asked`, and before now."""
+        late_s = self._clock.monotonic() - asked.monotonic_s
+        return Stamp(asked.monotonic_s, asked.realtime_ns, StampSource.USER, late_s)
+
+    def read_late(self, late_s: float) -> Stamp:
+        """Return the present, for something that may have come so much earlier."""
+        present = self.now()
+        return Stamp(present.monotonic_s, present.realtime_ns, StampSource.USER, late_s)
 
     def start_batch(self) -> None:
         """Look at the clocks once for what is about to be read."""
@@ -41,6 +65,8 @@ class StampReader:
         if not self._steady:
             self._opened_ns += step_ns
         self._offset_ns = offset_ns
+        if self._lateness is not None:
+            self._late_s = self._lateness.since_last_s()
 
     def at(self, kernel_ns: int | None) -> Stamp:
         """Return the kernel's stamp in both clocks; the present where there is none or the wall clock stepped."""
@@ -51,8 +77,10 @@ class StampReader:
             return present
         # The kernel starts stamping some milliseconds after the first socket that asks [measured]. Until then it reads
         # the clock when the datagram is read, which is no more than this process can do.
-        source = StampSource.KERNEL if kernel_ns < self._batch_ns else StampSource.USER
-        return Stamp((kernel_ns - self._offset_ns) / _SECOND_NS, kernel_ns, source)
+        if self._lateness is not None and kernel_ns >= self._batch_ns:
+            return self.read_late(self._late_s)
+        self._lateness = None
+        return Stamp((kernel_ns - self._offset_ns) / _SECOND_NS, kernel_ns, StampSource.KERNEL)
 
 
 def _monotonic_ns(clock: Clock) -> int:

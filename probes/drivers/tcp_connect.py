@@ -6,9 +6,11 @@ import _socket as socket
 import errno
 import select
 import struct
+from math import inf
 
 from probes.drivers.base import MOST_AT_ONCE, in_order
 from probes.drivers.errqueue import event_of, read_queued_error
+from probes.drivers.lateness import Lateness
 from probes.drivers.linux import TCP_INFO_LENGTH, TCP_INFO_RESENT, TCP_INFO_RTT, TCP_SYN_SENT
 from probes.drivers.own_host import own_verdict, refusal
 from probes.drivers.sockets import open_socket, queue_errors
@@ -74,6 +76,8 @@ class TcpConnect:
         self._numbers = endpoint.numbers
         self._clock = clock
         self._stamps = StampReader(clock)
+        self._lateness = Lateness()
+        self._late_s = 0.0
         self._in_flight: dict[int, _Connection] = {}
         self._epoll = select.epoll()
 
@@ -93,6 +97,7 @@ class TcpConnect:
         if error_number not in _UNDER_WAY:
             opened.close()
             return refusal(OSError(error_number, ""), self._endpoint, Operation.CONNECT)
+        sent = self._stamps.unstamped(sent)
         known = error_number if error_number == errno.ECONNREFUSED else 0
         self._in_flight[opened.fileno()] = _Connection(opened, probe.number, sent, known)
         self._epoll.register(opened.fileno(), select.EPOLLIN | select.EPOLLOUT)
@@ -101,6 +106,7 @@ class TcpConnect:
     def receive(self) -> Sequence[Event]:
         """Return how connections ended, and give up those that the kernel would soon try again."""
         self._stamps.start_batch()
+        self._late_s = self._lateness.since_last_s()
         events: list[Event] = []
         for fileno, _ in self._epoll.poll(0, MOST_AT_ONCE):
             connection = self._in_flight[fileno]
@@ -141,21 +147,31 @@ class TcpConnect:
         ended_with = connection.error or connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if ended_with == errno.ECONNREFUSED:
             # The kernel says only that it came, not when.
-            return self._in_time(connection, self._answer(connection, Answer.RST, self._stamps.now()))
+            return self._in_time(connection, self._answer(connection, Answer.RST, self._stamps.read_late(self._late_s)))
         if ended_with in _ESTABLISHED_THEN:
             return self._established(connection)
         if ended_with == errno.ETIMEDOUT:
             return None
         return LocalError(failure_of(OSError(ended_with, ""), Operation.CONNECT), None, connection.number)
 
-    def _established(self, connection: _Connection) -> Received | None:
-        """Return the SYN-ACK of a connection that was established by its first SYN, with the kernel's own RTT."""
+    def _established(self, connection: _Connection) -> Event | None:
+        """Return the SYN-ACK of a connection, with the kernel's own RTT; None while there is none.
+
+        A SYN that was sent again, as the kernel does after a segment that answers nothing
+        (tcp_rcv_synsent_state_process), leaves it open which of the two was answered: the destination was reached, but
+        no RTT is known.
+        """
         info = connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_LENGTH)
         rtt_us, resent = (_U32.unpack_from(info, offset)[0] for offset in (TCP_INFO_RTT, TCP_INFO_RESENT))
-        if info[0] == TCP_SYN_SENT or not rtt_us or resent:
+        if info[0] == TCP_SYN_SENT or not (rtt_us or resent):
             return None
+        if resent:
+            return self._in_time(connection, self._answer(connection, Answer.SYN_ACK, self._stamps.read_late(inf)))
         sent = connection.sent
-        came = Stamp(sent.monotonic_s + rtt_us / 1e6, sent.realtime_ns + rtt_us * 1000, StampSource.KERNEL)
+        # The kernel measured from the packet itself: the doubt about when it left is not in the difference.
+        came = Stamp(
+            sent.monotonic_s + rtt_us / 1e6, sent.realtime_ns + rtt_us * 1000, StampSource.KERNEL, -sent.off_by_s
+        )
         return self._answer(connection, Answer.SYN_ACK, came)
 
     def _answer(self, connection: _Connection, answer: Answer, stamp: Stamp) -> Received:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import _socket as socket
 
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.errqueue import event_of, read_queued_error
+from probes.drivers.errqueue import event_of
 from probes.drivers.own_host import own_verdict
-from probes.drivers.sockets import open_socket, queue_errors, read_datagram
+from probes.drivers.sockets import open_socket, queue_errors
 from probes.drivers.udp import destination_port, udp_flow, udp_reply
 from probes.facts import Method
 from probes.seam import Quote
@@ -54,11 +54,11 @@ class UnprivilegedUdp(SocketDriver):
         """Return what the error queue and the socket hold."""
         self._stamps.start_batch()
         events: list[Event] = []
-        while len(events) < MOST_AT_ONCE and (error := read_queued_error(self._socket, self._numbers)):
+        while len(events) < MOST_AT_ONCE and (error := self._next_error(self._socket)):
             events.append(own_verdict(self._event(error), self.flow))
-        while len(events) < MOST_AT_ONCE and (datagram := read_datagram(self._socket)):
+        while len(events) < MOST_AT_ONCE and (datagram := self._read(self._socket)):
             events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
-        return in_order(events)
+        return in_order([*events, *self._overflow()])
 
     def _event(self, error: QueuedError) -> Event:
         """Return what an entry says; the queue keeps the port that the probe was sent to beside it."""

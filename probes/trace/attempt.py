@@ -7,7 +7,7 @@ from probes.word import Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from probes.facts import Answer, Icmp, MplsLabel
+    from probes.facts import Answer, Icmp
     from probes.failure import Failure
     from probes.seam import Extensions, Probe, Stamp
 
@@ -32,8 +32,8 @@ class Purpose(Word):
 class Reply:
     """An answer that was believed. `late`: it took the whole timeout, or came when nobody waited any more.
 
-    A late RTT is no sample. `quoted_source` and `quoted_source_id` (a port, or an ICMP identifier) are None where the
-    quote shows our own or none at all.
+    A late RTT is no sample, nor is one that is not `exact`: its stamps may be off by too much. `quoted_source` and
+    `quoted_source_id` (a port, or an ICMP identifier) are None where the quote shows our own or none at all.
     """
 
     sender: str
@@ -49,6 +49,12 @@ class Reply:
     quoted_source: str | None = None
     quoted_source_id: int | None = None
     extensions: Extensions | None = None
+    exact: bool = True
+
+    @property
+    def is_sample(self) -> bool:
+        """Return whether its RTT counts."""
+        return self.exact and not self.late
 
 
 @mutable

@@ -99,14 +99,14 @@ def _ends_so(attempt: Attempt, ending: Ending) -> bool:
 
 
 def _hop(row: _Seen, loss_class: LossClass) -> Hop:
-    in_time = [reply.rtt_us for reply in row.replies if not reply.late]
+    in_time = [reply for reply in row.replies if not reply.late]
     return Hop(
         probe_ttl=row.probe_ttl,
         sent=len(row.attempts),
         received=len(in_time),
         loss_class=loss_class,
         responders=_responders(row.replies),
-        rtt_us=summarise(in_time),
+        rtt_us=summarise([reply.rtt_us for reply in in_time if reply.is_sample]),
         late=len(row.replies) - len(in_time),
         duplicates=sum(attempt.duplicates for attempt in row.attempts),
     )
@@ -136,7 +136,7 @@ def _responder(group: list[Reply]) -> Responder:
         interfaces=extensions.interfaces if extensions else (),
         other_extensions=extensions.others if extensions else (),
         malformed_extensions=extensions.malformed if extensions else False,
-        rtt_us=tuple(reply.rtt_us for reply in group if not reply.late),
+        rtt_us=tuple(reply.rtt_us for reply in group if reply.is_sample),
     )
 
 

@@ -173,7 +173,7 @@ def _reached(attempt: Attempt) -> bool:
 
 
 def _samples_us(answered: list[Attempt]) -> list[int]:
-    return [a.reply.rtt_us for a in answered if a.reply is not None and not a.reply.late]
+    return [a.reply.rtt_us for a in answered if a.reply is not None and a.reply.is_sample]
 
 
 def _series_reason(sent: list[Attempt], *, cut_short: bool) -> str | None:

@@ -34,6 +34,7 @@ class TraceSettings:
         catch_up: So many probes may leave at once when the loop was late.
         send_failure_limit: So many refusals by the host, and nothing sent, end the trace at once.
         clock_tolerance_s: Wall and monotonic clock may tell a round trip this far apart before the wall is distrusted.
+        most_off_s: An RTT whose stamps may be off by more is no sample; the answer counts all the same.
         distance_hint: The target's distance as remembered: a hint, never truth.
         progress_interval_s: The least time between two progress reports.
     """
@@ -62,6 +63,7 @@ class TraceSettings:
     catch_up: int = 8
     send_failure_limit: int = 3
     clock_tolerance_s: float = 0.05
+    most_off_s: float = 0.0005
     distance_hint: int | None = None
     progress_interval_s: float = 0.1
 

@@ -153,15 +153,20 @@ def test_what_connect_made_is_gone_after_closing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "method", "flow_kind"),
-    [(Protocol.UDP, Method.ERROR_QUEUE, FlowKind.PARIS), (Protocol.TCP, Method.CONNECT, FlowKind.PER_PROBE)],
+    ("protocol", "method", "flow_kind", "sent"),
+    [
+        (Protocol.UDP, Method.ERROR_QUEUE, FlowKind.PARIS, StampSource.KERNEL),
+        (Protocol.TCP, Method.CONNECT, FlowKind.PER_PROBE, StampSource.USER),
+    ],
 )
-def test_what_a_driver_says_of_itself(protocol: Protocol, method: Method, flow_kind: FlowKind) -> None:
+def test_what_a_driver_says_of_itself(
+    protocol: Protocol, method: Method, flow_kind: FlowKind, sent: StampSource
+) -> None:
     driver = opened(protocol, Family.IPV4, "127.0.0.1", 9, privileged=False)
     flow = driver.flow
     driver.close()
     assert (driver.method, driver.flow_kind) == (method, flow_kind)
-    assert driver.clocks == Clocks(sent=StampSource.USER, received=StampSource.KERNEL)
+    assert driver.clocks == Clocks(sent=sent, received=StampSource.KERNEL)
     assert (flow.source, flow.destination, flow.destination_port) == ("127.0.0.1", "127.0.0.1", 9)
     assert (flow.source_port is None) is (protocol is Protocol.TCP)
 
