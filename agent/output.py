@@ -81,6 +81,14 @@ def deliver_data_to_file(path: Path, data: bytes) -> None:
 
 def why_not_writable(path: Path) -> str | None:
     """Return why a file could not be written, in a few words, or None if it looks as if it could."""
+    try:
+        return _obstacle(path)
+    except PermissionError:
+        # Somebody else's directory is on the way there.
+        return "writing there is not permitted"
+
+
+def _obstacle(path: Path) -> str | None:
     directory = path.resolve().parent
     if path.is_dir():
         return "it is a directory"
