@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from bench.contestants import COMMAND, ENGINE, FAST, REFERENCE
-from bench.figures import Sample, Situation, pairs
+from bench.figures import SITUATIONS, Sample, Situation, pairs
 from probes.facts import Protocol
 
 _NOT_TCP: Final = (Protocol.ICMP, Protocol.UDP)
@@ -54,13 +54,14 @@ class Verdict:
     @property
     def missed(self) -> tuple[Situation, ...]:
         """Return the situations in which the bar was not met: too slow, or not the right path."""
-        slow = tuple(situation for situation, value in self.measured.items() if value > self.bar.limit)
-        return slow + tuple(each for each in self.wrong if each not in slow)
+        slow = {situation for situation, value in self.measured.items() if value > self.bar.limit}
+        return tuple(each for each in self.situations if each in slow or each in self.wrong)
 
     @property
     def situations(self) -> tuple[Situation, ...]:
         """Return all situations that were judged."""
-        return tuple(dict.fromkeys((*self.measured, *self.wrong)))
+        judged = self.measured.keys() | set(self.wrong)
+        return tuple(each for each in SITUATIONS if each in judged)
 
     @property
     def middle(self) -> float | None:
@@ -118,7 +119,8 @@ def _verdict(bar: Bar, samples: Sequence[Sample], round_trip_ms: dict[str, float
     mine = [each for each in here if each.contestant == bar.contestant and each.situation.protocol in bar.protocols]
     theirs = [each for each in here if each.contestant == bar.against and each.right]
     measured, wrong = {}, []
-    for situation in dict.fromkeys(each.situation for each in mine):
+    there = {each.situation for each in mine}
+    for situation in (each for each in SITUATIONS if each in there):
         right = [each for each in mine if each.situation == situation and each.right]
         values = list(_values(bar, right, theirs, round_trip_ms))
         if values:

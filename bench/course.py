@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -60,6 +60,8 @@ class Starter:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            # Ctrl-C is for the bench: it ends its starters itself.
+            start_new_session=True,
         )
 
     def run(self, command: tuple[str, ...], timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
@@ -77,8 +79,13 @@ class Starter:
 
     def close(self) -> None:
         """End it, and what it runs."""
-        with self._process as process:
-            process.terminate()
+        self._process.terminate()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            # What was asked of it last may not have reached it any more.
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
 
 
 class Course:
@@ -97,7 +104,7 @@ class Course:
         """Build the network, start counting."""
         with ExitStack() as undo:
             undo.enter_context(self.lab)
-            undo.callback(self._close_starters)
+            undo.callback(self.stop)
             # Opened here and now: two threads must not.
             self.lab.shell(CLIENT)
             for node, line in _PREPARATIONS.get(self.map.name, {}).items():
@@ -137,6 +144,20 @@ class Course:
         sets = (each["set"] for each in json.loads(text)["nftables"] if "set" in each)
         elements = (element["elem"] for each in sets for element in each.get("elem", ()))
         return Counter({element["val"]: element["counter"]["packets"] for element in elements})
+
+    @contextmanager
+    def stopped_on_error(self) -> Iterator[None]:
+        """End all that still runs when something goes wrong inside, Ctrl-C included: nobody waits for it then."""
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all that still runs."""
+        while self._starters:
+            self._starters.pop().close()
 
     def starter(self, user: User) -> Starter:
         """Return this thread's starter for a user."""
@@ -195,10 +216,6 @@ class Course:
             right=right,
             complaint="" if right else complaint or f"told {' '.join(hop or '*' for hop in answer.hops)}",
         )
-
-    def _close_starters(self) -> None:
-        for starter in self._starters:
-            starter.close()
 
 
 def _read(contestant: Contestant, figures: dict[str, Any]) -> tuple[Answer, str]:

@@ -26,6 +26,15 @@ class Situation:
         return f"{self.protocol.value.upper()} {FAMILY_WORD[self.family]} {USER_WORD[self.user]}"
 
 
+# All of them, in the order of the tables.
+SITUATIONS: Final = tuple(
+    Situation(protocol=protocol, family=family, user=user)
+    for user in (User.ROOT, User.NOBODY)
+    for family in (Family.IPV4, Family.IPV6)
+    for protocol in (Protocol.ICMP, Protocol.UDP, Protocol.TCP)
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One run of one contestant.

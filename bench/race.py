@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,10 +18,10 @@ from bench import report
 from bench.bars import BARRED
 from bench.contestants import CONTESTANTS, Contestant
 from bench.course import CLIENT, TARGET, Course, network_names, network_title, read_network
-from bench.figures import Sample, Situation
+from bench.figures import SITUATIONS, Sample, Situation
 from bench.report import Network, Results
-from probes.facts import Family, Protocol
-from tests.lab.builder import User, remove_leftovers
+from probes.facts import Family
+from tests.lab.builder import remove_leftovers
 from tests.lab.open_way import REPOSITORY
 
 RUNS: Final = 5
@@ -39,18 +40,13 @@ QUICK_NETWORKS: Final = ("ten", "twenty", "three_silent", "dead")
 # Here everybody runs in every situation ...
 THOROUGH: Final = frozenset({"ten"})
 # ... on the other networks with bars those of `main` do; elsewhere one situation tells enough.
+# Without these no network can be built.
+TOOLS: Final = ("ip", "nft", "tc", "sysctl", "setpriv", "nsenter")
 # So many traces from one address in a row, or at once.
 CROWD: Final = 4
 OUTPUT: Final = REPOSITORY / "docs" / "performance"
 # Runs that sleep go side by side, so many at once.
 PATIENT_AT_ONCE: Final = 40
-
-SITUATIONS: Final = tuple(
-    Situation(protocol=protocol, family=family, user=user)
-    for user in (User.ROOT, User.NOBODY)
-    for family in (Family.IPV4, Family.IPV6)
-    for protocol in (Protocol.ICMP, Protocol.UDP, Protocol.TCP)
-)
 
 Say = Callable[[str], None]
 
@@ -104,12 +100,10 @@ def run_rounds(course: Course, plan: Plan, say: Say) -> list[Sample]:
         if situation == heat[0][1]:
             course.run(contestant, situation, 0)
     samples: list[Sample] = []
-    with ThreadPoolExecutor(max_workers=PATIENT_AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=PATIENT_AT_ONCE) as pool, course.stopped_on_error():
         for round_ in range(plan.runs):
             say(f"{network}: round {round_ + 1} of {plan.runs}: {len(patient)} side by side, {len(quick)} one by one")
-            samples += (
-                pool.map(course.run, *zip(*((*pair, round_) for pair in patient), strict=True)) if patient else ()
-            )
+            samples += pool.map(lambda pair: course.run(*pair), [(*pair, round_) for pair in patient])
             for pair in quick:
                 samples += crowd(pool, course, *pair, round_)
     return samples
@@ -201,17 +195,39 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if arguments.render:
         return render(arguments.output or OUTPUT)
-    if os.geteuid() != 0:
-        say("The bench builds networks out of namespaces and needs root: sudo .venv/bin/python -m bench")
+    plan = plan_of(arguments)
+    if problem := what_is_in_the_way(plan):
+        say(problem)
         return 2
     for each in missing(arguments.contestant):
         say(f"left out: {each}")
+    try:
+        results = measure(plan, arguments, argv)
+    except KeyboardInterrupt:
+        say("interrupted; nothing is written")
+        return 130
+    publish(results, arguments)
+    return 0
+
+
+def what_is_in_the_way(plan: Plan) -> str:
+    """Return why the race cannot be run here, with what to do; empty if it can."""
+    if os.geteuid() != 0:
+        return "The bench builds networks out of namespaces and needs root: sudo .venv/dev/bin/python -m bench"
+    if lacking := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        return f"The bench needs {', '.join(lacking)}: as root on Debian, scripts/test lab installs them."
+    if not any(True for network in plan.networks for _ in plan.heat(network)):
+        return "None of these contestants runs on these networks; without --quick there are more situations."
+    return ""
+
+
+def measure(plan: Plan, arguments: argparse.Namespace, argv: Sequence[str]) -> Results:
+    """Run the race and return its results."""
     remove_leftovers()
     compile_ours()
-    plan = plan_of(arguments)
     started = time.monotonic()
     samples = race(plan, say)
-    results = Results(
+    return Results(
         date=datetime.now(UTC).date().isoformat(),
         command=" ".join(("python -m bench", *argv)),
         machine=report.machine(),
@@ -221,12 +237,20 @@ def main(argv: Sequence[str]) -> int:
         missing=missing(arguments.contestant),
         samples=samples,
     )
-    sys.stdout.write(report.markdown(results))
-    full = not (arguments.quick or arguments.network or arguments.contestant)
+
+
+def publish(results: Results, arguments: argparse.Namespace) -> None:
+    """Write the results where they belong, and print the tables."""
+    full = not (arguments.quick or arguments.network or arguments.contestant) and results.runs >= RUNS
     if directory := arguments.output or (OUTPUT if full else None):
         report.write(directory, results)
         say(f"written to {_shown(directory)}")
-    return 0
+    try:
+        sys.stdout.write(report.markdown(results))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads only the beginning (`| head`) has what they want, and leaving must not try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def render(directory: Path) -> int:

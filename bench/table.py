@@ -6,7 +6,7 @@ from typing import Final
 
 from bench.bars import Measure, Verdict
 from bench.contestants import CONTESTANTS, ENGINE, REFERENCE, US
-from bench.figures import Sample, Situation, choose, median, ratio, wall_ms
+from bench.figures import SITUATIONS, Sample, Situation, choose, median, ratio, wall_ms
 
 NONE: Final = "–"
 WRONG: Final = "✗"
@@ -66,7 +66,7 @@ def _main_row(name: str, runs: Sequence[Sample], reference: Sequence[Sample]) ->
 
 
 def faster(samples: Sequence[Sample], network: str) -> str:
-    """Return who told the right path every time, and sooner than the engine, by the same protocol: a line, or nothing."""
+    """Return who told the right path every time, and sooner than the engine did: a line, or nothing."""
     engine = choose(samples, network=network, contestant=ENGINE)
     others = (each.name for each in CONTESTANTS if each.name not in US)
     ratios = {name: _right_ratio(engine, choose(samples, network=network, contestant=name)) for name in others}
@@ -99,7 +99,8 @@ def _complaint(kinds: Counter[tuple[str, Situation, str]], name: str, situation:
 def grid(samples: Sequence[Sample], network: str) -> str:
     """Return one network's medians in every situation, with the number of wrong paths where there were any."""
     here = [each for each in samples if each.network == network]
-    situations = tuple(dict.fromkeys(each.situation for each in here))
+    there = {each.situation for each in here}
+    situations = tuple(each for each in SITUATIONS if each in there)
     names = [each.name for each in CONTESTANTS if any(run.contestant == each.name for run in here)]
     rows = ((name, *(_cell(here, network, name, situation) for situation in situations)) for name in names)
     return markdown(("median ms", *(each.title for each in situations)), rows)

@@ -25,6 +25,7 @@ LAB_TOOLS: Final = (
     "nsenter",
     "ping",
     "traceroute",
+    "tracepath",
     "mtr",
     "scamper",
     "dnsmasq",

@@ -5,8 +5,8 @@ import pytest
 from bench import race
 from bench.bars import verdicts
 from bench.contestants import CONTESTANTS, Contestant
-from bench.figures import Sample
-from bench.race import SITUATIONS, Plan
+from bench.figures import SITUATIONS, Sample
+from bench.race import Plan
 from tests.lab.conftest import compile_packages
 
 pytestmark = pytest.mark.lab

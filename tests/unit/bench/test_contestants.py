@@ -16,7 +16,7 @@ from bench.contestants import (
     read_tracepath,
     read_traceroute,
 )
-from bench.race import SITUATIONS
+from bench.figures import SITUATIONS
 from tests.lab.builder import User
 from tests.unit.bench.samples import ICMP, UDP
 

@@ -10,7 +10,8 @@ from bench import race
 from bench.__main__ import main
 from bench.contestants import CONTESTANTS, ENGINE, FAST, REFERENCE
 from bench.course import network_names
-from bench.race import NETWORKS, QUICK_NETWORKS, SITUATIONS, parser, plan_of, with_sent
+from bench.figures import SITUATIONS
+from bench.race import NETWORKS, QUICK_NETWORKS, parser, plan_of, with_sent
 from tests.unit.bench.samples import ICMP, sample
 
 
@@ -75,6 +76,20 @@ def test_without_root_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert main([]) == 2
     assert "needs root: sudo" in capsys.readouterr().err
+
+
+def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "nft" else name)
+    assert main([]) == 2
+    assert "needs nft: as root on Debian, scripts/test lab" in capsys.readouterr().err
+
+
+def test_nothing_to_run_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    assert main(["--quick", "--contestant", "tracepath"]) == 2
+    assert "without --quick" in capsys.readouterr().err
 
 
 def test_the_list_needs_no_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
