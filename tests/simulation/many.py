@@ -7,10 +7,10 @@ from random import Random
 from typing import Final
 
 from probes.drivers.many_raw import parse_ipv4_evidence
-from probes.facts import Clocks, Family, Method, Protocol, RejectReason, StampSource
+from probes.facts import Clocks, Family, FlowKind, Method, Protocol, RejectReason, StampSource
 from probes.failure import Failure
 from probes.many_seam import Lane, Readable
-from probes.seam import Event, Flow, Stamp, Unreadable
+from probes.seam import Event, Flow, Probe, Stamp, Unreadable
 from probes.wire.checksum import internet_checksum
 
 SOURCE: Final = "192.0.2.1"
@@ -153,6 +153,42 @@ class SimulatedCarrier:
         heapq.heappush(self._arriving, (at, self._number, told))
 
 
+class DeepDriver:
+    """The deep engine's driver over the same simulated way, to compare what both engines make of it."""
+
+    method = Method.RAW
+    flow_kind = FlowKind.PARIS
+    clocks = Clocks(sent=StampSource.USER, received=StampSource.KERNEL)
+
+    def __init__(self, carrier: SimulatedCarrier, clock: Clock, destination: str) -> None:
+        lane = carrier.lane(destination, bytes(8))
+        assert isinstance(lane, Lane)
+        self.flow = lane.flow
+        self._lane = lane
+        self._carrier = carrier
+        self._clock = clock
+
+    def send(self, probe: Probe) -> Stamp | Failure:
+        self._lane.token = probe.identity.token
+        self._carrier.send(self._lane, probe.probe_ttl, probe.identity.sequence)
+        return Stamp(self._clock.now, self._clock.realtime_ns(), StampSource.USER)
+
+    def receive(self) -> Sequence[Event]:
+        return [
+            self._carrier.read(self._lane, evidence, Stamp(at, round(at * 1e9) + 10**18, StampSource.KERNEL))
+            for *_, at, evidence in self._carrier.receive()
+        ]
+
+    def next_arrival(self) -> float | None:
+        return self._carrier.next_arrival()
+
+    def filenos(self) -> Sequence[int]:
+        return ()
+
+    def close(self) -> None:
+        self._carrier.close()
+
+
 class SimulatedWaiter:
     """Moves the clock to whatever comes first; a loop that waits for the past turns without end."""
 
@@ -163,7 +199,8 @@ class SimulatedWaiter:
     def wait(self, drivers: Sequence[Readable], until: float) -> None:
         self.turns += 1
         assert self.turns < _ENDLESS, "the loop turns without end"
-        arrivals = [at for each in drivers if isinstance(each, SimulatedCarrier) and (at := each.next_arrival())]
+        carriers = [each for each in drivers if isinstance(each, SimulatedCarrier | DeepDriver)]
+        arrivals = [at for each in carriers if (at := each.next_arrival()) is not None]
         self._clock.now = max(self._clock.now + 1e-6, min([until, *arrivals]))
 
 

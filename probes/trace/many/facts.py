@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from probes.facts import EndReason, FlowKind
+from probes.frozen import replace
 from probes.seam import Identity, Probe, Received, Stamp
 from probes.trace.attempt import Attempt, Ending, Purpose
 from probes.trace.budget import Budget
 from probes.trace.leg import check_of, leg_of
 from probes.trace.many.state import GIVEN_UP, LATE, REFUSED, SERIES
 from probes.trace.plan import TracePlan
+from probes.trace.signs import signs_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,14 +112,19 @@ def many_leg(
         protocol_reason: Why by ICMP, in words.
         refused: Better ways to probe that could not be opened.
     """
-    return leg_of(
+    way, plan = _Way(trace, carrier), _Replay(trace, carrier)
+    leg = leg_of(
         stretch,
-        _Way(trace, carrier),
-        _Replay(trace, carrier).facts(),
+        way,
+        plan.facts(),
         protocol_reason=protocol_reason,
         refused=refused,
         duration_us=round((trace.ended_at - trace.started_at) * 1e6),
     )
+    if not leg.hops:
+        return leg
+    seen, hidden = signs_of(way.flow, way.flow_kind, plan.attempts, plan.elsewhere, None, compared=False)
+    return replace(leg, signs=seen, signs_not_observable=hidden)
 
 
 def many_check(trace: ManyTrace, carrier: Carrier, stretch: Stretch) -> Reachability:
