@@ -9,7 +9,7 @@ from agent.zone import is_link_local
 from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind, Target
 from probes.frozen import frozen, replace
 from probes.target import parse_target
-from probes.trace.settings import TraceSettings
+from probes.trace.settings import TraceSettings, fast
 
 if TYPE_CHECKING:
     from agent.config_model import ProxySection, Settings, TargetSection
@@ -37,6 +37,7 @@ class TraceOptions:
     max_ttl: int | None = None
     queries: int | None = None
     timeout: float | None = None
+    fast: bool = False
     route: str | None = None
     edge: str | None = None
     proxy: str | None = None
@@ -199,6 +200,7 @@ def _trace_settings(options: TraceOptions, section: "TargetSection | None") -> T
         queries=options.queries or default.queries,
         timeout_s=options.timeout or default.timeout_s,
     )
+    settings = fast(settings) if options.fast else settings
     if settings.first_ttl > settings.max_ttl:
         raise UsageProblem(
             f"-f {settings.first_ttl} is above -m {settings.max_ttl}; the first TTL comes before the last"

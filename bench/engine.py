@@ -18,7 +18,7 @@ from probes.facts import Family, Leg, Node, Protocol, ProtocolChoice, Refusal, R
 from probes.seam import Driver
 from probes.trace.adaptive import Naming
 from probes.trace.run import trace
-from probes.trace.settings import TraceSettings
+from probes.trace.settings import TraceSettings, fast
 
 _VALUED = {"-p": "icmp", "-q": "3", "--source": ""}
 
@@ -33,7 +33,9 @@ def main(arguments: list[str]) -> None:
             options[word] = next(words)
         elif not word.startswith("-"):
             address = word
-    leg = traced(address, Protocol(options["-p"]), int(options["-q"]), options["--source"] or None)
+    settings = TraceSettings(queries=int(options["-q"]))
+    settings = fast(settings) if "--fast" in arguments else settings
+    leg = traced(address, Protocol(options["-p"]), settings, options["--source"] or None)
     hops = ", ".join(f'"{hop.responders[0].address}"' if hop.responders else "null" for hop in leg.hops)
     sent = sum(hop.sent for hop in leg.hops)
     reached = {True: "true", False: "false", None: "null"}[leg.reached]
@@ -43,7 +45,7 @@ def main(arguments: list[str]) -> None:
     os._exit(0)
 
 
-def traced(address: str, protocol: Protocol, queries: int, source: str | None) -> Leg:
+def traced(address: str, protocol: Protocol, settings: TraceSettings, source: str | None) -> Leg:
     """Return the leg to an address, traced with one protocol alone."""
     clock = SystemClock()
     family = Family.IPV6 if ":" in address else Family.IPV4
@@ -55,7 +57,7 @@ def traced(address: str, protocol: Protocol, queries: int, source: str | None) -
 
     return trace(
         choice=ProtocolChoice(protocol),
-        settings=TraceSettings(queries=queries),
+        settings=settings,
         role=Role.DESTINATION,
         from_=Node.CLIENT,
         to=Node.DESTINATION,

@@ -53,6 +53,7 @@ _OPTIONS: Final = (
     click.option("-m", "--max-ttl", type=_TTL, help="Last TTL.  [default: 30]"),
     click.option("-q", "--queries", type=click.IntRange(1, 20), help="Probes to each hop.  [default: 3]"),
     click.option("-w", "--timeout", type=_TIMEOUT, help="Longest wait in seconds.  [default: 1]"),
+    click.option("--fast", is_flag=True, help="Ask all hops at once: quicker on long paths, with more probes."),
     click.option("--route", type=click.Choice(_ROUTES), help="How traffic goes to the application.  [default: direct]"),
     click.option("--edge", metavar="HOST[:PORT]", help="The service edge to trace; implies --route service_edge."),
     click.option("--proxy", metavar="URL|environment|none", help="The proxy that applies.  [default: environment]"),

@@ -1,6 +1,12 @@
 """The trace's settings: every number that the engine obeys, named, with its default and its reason."""
 
-from probes.frozen import frozen
+from __future__ import annotations
+
+from probes.frozen import frozen, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 
 @frozen
@@ -14,7 +20,8 @@ class TraceSettings:
         timeout_s: No wait for one answer is longer; an answer that took as long is late.
         gap_s: Between two hop probes. 0.3 ms keeps the RTT error's 90th percentile at 0.24 ms [measured].
         window: The first round runs this far ahead of the highest hop that answered.
-        later_window: The later rounds run this far ahead.
+        later_window: The later rounds run this far ahead: with 12, 20 hops take 1.3 times their RTT, with 8, 1.5 times
+            [simulated]; each one more is two probes more than needed to a nearer target.
         gap_limit: This many silent hops in a row end a path whose target is silent too.
         retry_delays_s: How long nothing may be heard behind the last answering hop until each retry.
         rtt_factor: A hop may take this many times the RTT of the nearest hop at or behind it that answered ...
@@ -45,7 +52,7 @@ class TraceSettings:
     timeout_s: float = 1.0
     gap_s: float = 0.0003
     window: int = 16
-    later_window: int = 8
+    later_window: int = 12
     gap_limit: int = 5
     retry_delays_s: tuple[float, ...] = (0.1, 0.2)
     rtt_factor: float = 3.0
@@ -76,3 +83,16 @@ class TraceSettings:
         quiet_s = sum(self.retry_delays_s) + 2 * self.least_wait_s + self.timeout_s
         end_s = self.top_up_delay_s + 4 * self.timeout_s + 2 * self.burst_period_s
         return ttls * quiet_s + rounds_s + end_s + probes * (self.gap_s + self.series_gap_s)
+
+
+# What `fast` changes: everything goes out at once for paths as long as nearly all are, and twice as close together.
+_FAST_WINDOW: Final = 24
+_FAST_GAP_S: Final = 0.00015
+
+
+def fast(settings: TraceSettings) -> TraceSettings:
+    """Return the settings in a hurry: a far path is known in little more than its slowest round trip.
+
+    The price: up to 40 needless probes to a near target, and RTTs that feel each other more.
+    """
+    return replace(settings, window=_FAST_WINDOW, later_window=_FAST_WINDOW, gap_s=_FAST_GAP_S)
