@@ -30,7 +30,7 @@ _MOST_BYTES: Final = 1 << 19
 
 _HEADER: Final = b"cloudpath-agent paths 1\n"
 _NOTHING: Final = "-"
-_FIELDS: Final = 9
+_FIELDS: Final = 10
 _MOST_TTL: Final = 255
 _ENCODING: Final = ("utf-8", "surrogateescape")
 
@@ -196,6 +196,7 @@ def _written(key: str, remembered: Remembered) -> str:
         key,
         lesson.protocol,
         lesson.distance,
+        lesson.rtt_us,
         lesson.reached_at_s,
         lesson.tried_at_s,
         where.epoch,
@@ -209,11 +210,12 @@ def _written(key: str, remembered: Remembered) -> str:
 def _parsed(line: str) -> Remembered | None:
     """Return what a line says, None where it says nothing that could be meant."""
     try:
-        _, protocol, distance, reached_at, tried_at, epoch, *where = line.split("\t")
+        _, protocol, distance, rtt_us, reached_at, tried_at, epoch, *where = line.split("\t")
         interface, gateway, source = (None if value == _NOTHING else value for value in where)
         lesson = Lesson(
             protocol=Protocol(protocol),
             distance=None if distance == _NOTHING else int(distance),
+            rtt_us=None if rtt_us == _NOTHING else int(rtt_us),
             reached_at_s=int(reached_at),
             tried_at_s=int(tried_at),
         )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from probes.facts import ProtocolChoice
 from probes.frozen import frozen, replace
-from probes.trace import adaptive, middlebox
+from probes.trace import choice as choosing
+from probes.trace import middlebox
 from probes.trace.leg import check_of, leg_of, unopened_check, unopened_leg
 from probes.trace.signs import signs_of
 from probes.trace.trials import checked_trial, traced_trial, unopened_trial
@@ -79,14 +80,17 @@ def _best(course: Course, checks: Mapping[Protocol, Reachability], found: Middle
     first, second = course.first, course.second
     if first is None:
         return _with_trials(course, _unopened(course), checks, [], found)
-    legs = [_leg(course, protocol, _first_reason(course, first)) for protocol in (first, second) if protocol]
-    met = [traced_trial(leg, checks[leg.protocol], found) for leg in legs if leg.protocol is not None]
+    why = _first_reason(course, first)
+    remembered = course.memory.protocol if course.memory.protocol in course.lines else None
+    legs = {each: _leg(course, each, why) for each in (first, second, remembered) if each is not None}
+    met = {each: traced_trial(leg, checks[each], found) for each, leg in legs.items()}
     if second is None:
-        return _with_trials(course, legs[0], checks, met, found)
-    choice = (adaptive.choose_after_silence if course.gave_way else adaptive.choose)(*met)
-    from_memory = first is course.memory.protocol
-    reason = adaptive.chosen_reason(_first_reason(course, first), choice, from_memory=from_memory)
-    return _with_trials(course, replace(legs[choice.second], protocol_reason=reason), checks, met, found)
+        return _with_trials(course, legs[first], checks, list(met.values()), found)
+    choose = choosing.choose_after_silence if course.gave_way else choosing.choose
+    choice = choose(met[first], met[second])
+    reason = choosing.chosen_reason(why, choice, from_memory=remembered is not None)
+    shown = replace(legs[second if choice.second else first], protocol_reason=reason)
+    return _with_trials(course, shown, checks, list(met.values()), found)
 
 
 def _with_trials(
@@ -133,7 +137,9 @@ def _voices(course: Course) -> list[middlebox.Voice]:
 def _first_reason(course: Course, protocol: Protocol) -> str:
     before = course.order[: course.order.index(protocol)]
     dropped = [preferred for preferred in before if preferred not in course.lines]
-    return course.memory.reason(protocol, adaptive.first_reason(course.choice, protocol, course.naming, dropped))
+    said = choosing.first_reason(course.choice, protocol, course.naming, dropped)
+    reason, remembered = course.memory.reason(protocol, said), course.memory.protocol
+    return reason if remembered is protocol or remembered not in course.lines else course.memory.failed(reason)
 
 
 def _leg(course: Course, protocol: Protocol, reason: str) -> Leg:

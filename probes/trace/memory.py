@@ -35,7 +35,7 @@ class Surroundings:
 
 @frozen
 class Lesson:
-    """What one leg taught: a protocol that its target answered, how far away, and when.
+    """What one leg taught: a protocol that its target answered, how far away and how fast, and when.
 
     `distance` is the target's TTL, None where only the series reached it. Instants are whole seconds of the wall clock
     since 1970; `tried_at_s` is when the protocol was last chosen by trial and not by memory.
@@ -43,6 +43,7 @@ class Lesson:
 
     protocol: Protocol
     distance: int | None
+    rtt_us: int | None
     reached_at_s: int
     tried_at_s: int
 
@@ -105,6 +106,7 @@ def learned(leg: Leg, before: Lesson | None, *, first_ttl: int, now_s: int) -> L
     return Lesson(
         protocol=shown.protocol,
         distance=known if distance is None else distance,
+        rtt_us=shown.rtt_us,
         reached_at_s=now_s,
         tried_at_s=same.tried_at_s if same is not None and trusted(same, now_s) else now_s,
     )
@@ -133,6 +135,11 @@ class Memory:
         # The protocol to trace with before any other, None where the trial decides.
         self.protocol = lesson.protocol if lesson is not None and free and trusted(lesson, now_s) else None
 
+    @property
+    def rtt_us(self) -> int | None:
+        """Return how fast the target answered then."""
+        return None if self._lesson is None else self._lesson.rtt_us
+
     def hinted(self, settings: TraceSettings, protocol: Protocol) -> TraceSettings:
         """Return the settings with the remembered distance as a hint, where it was learned by this protocol."""
         lesson = self._lesson
@@ -147,6 +154,14 @@ class Memory:
             return otherwise
         words = in_words(lesson, self._now_s)
         return f"{protocol} {words}" if self.protocol is protocol else f"{otherwise}; it {words}"
+
+    def failed(self, reason: str) -> str:
+        """Return why a trace is shown, after what memory put first was not answered."""
+        return (
+            reason
+            if self._lesson is None
+            else f"{self._lesson.protocol} {in_words(self._lesson, self._now_s)}, and does not now; {reason}"
+        )
 
     def after(self, leg: Leg, *, first_ttl: int) -> Lesson | None:
         """Return what to remember after this trace; None: forget the leg."""

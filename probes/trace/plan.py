@@ -201,6 +201,11 @@ class TracePlan:
             self._search.give_way()
         self._series.give_way()
 
+    def hold_retries(self) -> None:
+        """Ask silence no more: the target answers another protocol, which needs what the routers may still answer."""
+        if self._search is not None:
+            self._search.holds_retries = True
+
     @property
     def rtt_us(self) -> int | None:
         """Return the lowest round trip of the target's own answers, None without one in time."""

@@ -47,9 +47,11 @@ class Search:
     def __init__(self, *, settings: TraceSettings, budget: Budget, waits: Waits, issue: Issue, now: float) -> None:
         self.rows = Rows(settings.first_ttl, settings.max_ttl)
         self.outcome: EndReason | None = None
-        # Set from outside: the series heard the target; quotes came back too short to name their probe.
+        # Set from outside: the series heard the target; quotes came back too short to name their probe; another trace
+        # is to come, and what the routers' limits still allow belongs to it.
         self.target_alive = False
         self.short_quotes = False
+        self.holds_retries = False
         self._settings = settings
         self._budget = budget
         self._waits = waits
@@ -261,7 +263,7 @@ class Search:
             return self._quiet_since + first_delay_s, lambda _now: self._look_farther()
         if self.target_alive or rows.highest >= settings.max_ttl:
             return rows.settled_at(settings.max_ttl, self._waits), lambda _now: self._finish(EndReason.MAX_TTL)
-        if self._stage < len(delays):
+        if self._stage < len(delays) and not self.holds_retries:
             return self._quiet_since + delays[self._stage], lambda _now: self._retry_tail()
         silence_over = self._quiet_since + self._waits.wait_s(rows.highest + 1)
         settled = rows.settled_at(rows.highest, self._waits)

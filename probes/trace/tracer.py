@@ -60,6 +60,7 @@ class Tracer:
         self._interrupted: Callable[[], bool] = lambda: False
         self._on_progress: Callable[[Leg], None] | None = None
         self._reported_at = self._started_at
+        self._searching_since = self._started_at
         self._path_known = False
         self._asked = False
 
@@ -142,20 +143,38 @@ class Tracer:
         if self._second is not None:
             return self.lines[self._second].plan.over
         first, others = self._standing(self._first), self._others()
-        self._second = self._next_trace(first, others, now)
-        if self._second is None:
-            return adaptive.settled(first, others)
-        # Three queries and three more still fit a router's bucket of six, so there is a second trace, never a third.
-        self._gave_way = not first.reached
-        self.lines[self._first].plan.give_way()
-        self.lines[self._second].plan.search_hops(now)
-        return False
+        following = self._next_trace(first, others, now)
+        if following is not None:
+            # Three queries and three more still fit a router's bucket of six: there is a second trace, never a third.
+            self._second, self._gave_way = following, not first.reached
+            self._hand_over(first.protocol, following, now)
+            return False
+        instead = self._instead_of_remembered(first, others, now)
+        if instead is not None:
+            # Memory was wrong: the trial begins anew, as if there were none.
+            self._first, self._searching_since = instead, now
+            self._hand_over(first.protocol, instead, now)
+            return False
+        return adaptive.settled(first, others)
+
+    def _hand_over(self, from_: Protocol, to: Protocol, now: float) -> None:
+        self.lines[from_].plan.give_way()
+        self.lines[to].plan.search_hops(now)
+
+    def _instead_of_remembered(self, first: Standing, others: list[Standing], now: float) -> Protocol | None:
+        if first.protocol is not self._memory.protocol:
+            return None
+        waited_s = now - self._searching_since
+        return adaptive.instead_of_remembered(self._order, first, others, waited_s, self._memory.rtt_us)
 
     def _next_trace(self, first: Standing, others: list[Standing], now: float) -> Protocol | None:
         if self._choice is not ProtocolChoice.ADAPTIVE:
             return None
         if not first.reached:
-            return adaptive.after_silence(self._order, first, others, now - self._started_at)
+            if any(other.reached for other in others):
+                # What it would ask again now is what the next trace may still ask.
+                self.lines[first.protocol].plan.hold_retries()
+            return adaptive.after_silence(first, others, now - self._searching_since)
         if not first.over or first.protocol is self._memory.protocol:
             return None
         hops = self.lines[first.protocol].plan.facts().hops
@@ -164,7 +183,7 @@ class Tracer:
         )
 
     def _others(self) -> list[Standing]:
-        return [self._standing(protocol) for protocol in self.lines if protocol is not self._first]
+        return [self._standing(each) for each in self._order if each in self.lines and each is not self._first]
 
     def _standing(self, protocol: Protocol) -> Standing:
         plan = self.lines[protocol].plan

@@ -67,6 +67,7 @@ _LESSONS = st.builds(
     Lesson,
     protocol=_PROTOCOLS,
     distance=st.none() | st.integers(1, 30),
+    rtt_us=st.none() | st.integers(0, 500_000),
     reached_at_s=st.integers(_NOW_S - 80_000, _NOW_S),
     tried_at_s=st.sampled_from([_NOW_S, _NOW_S - 10, _NOW_S - 7200]),
 )

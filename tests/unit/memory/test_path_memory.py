@@ -20,7 +20,9 @@ from probes.trace.memory import Lesson, Remembered, Surroundings, leg_key
 
 _KEY = leg_key(ProtocolChoice.ADAPTIVE, "2001:db8::80", 443, "eth0")
 _WHERE = Surroundings(epoch="4d2c", interface="eth0", gateway="fe80::1", source="2001:db8::2")
-_LESSON = Lesson(protocol=Protocol.TCP, distance=12, reached_at_s=1_700_000_180, tried_at_s=1_700_000_000)
+_LESSON = Lesson(
+    protocol=Protocol.TCP, distance=12, rtt_us=12_300, reached_at_s=1_700_000_180, tried_at_s=1_700_000_000
+)
 _KNOWN = Remembered(lesson=_LESSON, learned_in=_WHERE)
 _NOBODY = 65_534
 
@@ -292,7 +294,7 @@ from probes.facts import Protocol
 from probes.trace.memory import Lesson, Remembered, Surroundings
 where = Surroundings(epoch="e", interface=None, gateway=None, source=None)
 for distance in range(1, 201):
-    lesson = Lesson(protocol=Protocol.TCP, distance=distance, reached_at_s=1, tried_at_s=1)
+    lesson = Lesson(protocol=Protocol.TCP, distance=distance, rtt_us=1, reached_at_s=1, tried_at_s=1)
     PathMemory(Path(sys.argv[1])).remember(sys.argv[2], Remembered(lesson=lesson, learned_in=where))
 """
 

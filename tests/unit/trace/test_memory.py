@@ -36,7 +36,7 @@ from probes.trace.settings import TraceSettings
 
 _NOW_S = 1_700_000_000
 _ICMP, _TCP = Protocol.ICMP, Protocol.TCP
-_LESSON = Lesson(protocol=_TCP, distance=12, reached_at_s=_NOW_S - 180, tried_at_s=_NOW_S - 180)
+_LESSON = Lesson(protocol=_TCP, distance=12, rtt_us=12_300, reached_at_s=_NOW_S - 180, tried_at_s=_NOW_S - 180)
 _HERE = Surroundings(epoch="4d2c", interface="eth0", gateway="10.0.0.1", source="10.0.0.23")
 _ADAPTIVE = ProtocolChoice.ADAPTIVE
 
@@ -52,7 +52,15 @@ def _leg(protocol: Protocol = _TCP, *, distance: int = 12, **changes: object) ->
         )
         for ttl in range(1, distance + 1)
     )
-    trial = Trial(protocol=protocol, outcome=TrialOutcome.REACHED, chosen=True, traced=True, reached=True, reason="")
+    trial = Trial(
+        protocol=protocol,
+        outcome=TrialOutcome.REACHED,
+        chosen=True,
+        traced=True,
+        reached=True,
+        rtt_us=12_300,
+        reason="",
+    )
     leg = Leg(
         from_=Node.CLIENT,
         to=Node.DESTINATION,
@@ -70,7 +78,7 @@ def _leg(protocol: Protocol = _TCP, *, distance: int = 12, **changes: object) ->
 
 def test_a_reached_leg_teaches_its_protocol_and_distance() -> None:
     assert learned(_leg(), None, first_ttl=1, now_s=_NOW_S) == Lesson(
-        protocol=_TCP, distance=12, reached_at_s=_NOW_S, tried_at_s=_NOW_S
+        protocol=_TCP, distance=12, rtt_us=12_300, reached_at_s=_NOW_S, tried_at_s=_NOW_S
     )
 
 
@@ -176,6 +184,8 @@ def test_a_trusted_protocol_goes_first_with_its_distance() -> None:
     assert memory.hinted(TraceSettings(), _ICMP) == TraceSettings()
     assert memory.reason(_TCP, "x") == "tcp reached the target 3 minutes ago, 12 hops away"
     assert memory.reason(_ICMP, "x") == "x"
+    assert memory.failed("x") == "tcp reached the target 3 minutes ago, 12 hops away, and does not now; x"
+    assert memory.rtt_us == 12_300
 
 
 def test_an_old_protocol_leaves_its_distance_only() -> None:
