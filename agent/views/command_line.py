@@ -6,6 +6,7 @@ from itertools import chain
 from agent.views.diagnosis_view import error_lines, explanation_lines
 from agent.views.escape import escape, escape_text
 from agent.views.hop_rows import END, START, Icons, Place, leg_rows
+from agent.views.path_mtu import path_mtu_lines
 from agent.views.path_signs import sign_notes
 from agent.views.prose import labelled, wrapped
 from agent.views.style import Paint, Style
@@ -45,6 +46,7 @@ def command_line_view(
         sections.append(wrapped("No path is shown: the network changed while it was measured.", style))
     elif sample.legs:
         sections.append(_table(sample, diagnosis, style, wide=wide))
+        sections.append(_path_mtus(sample, style))
         sections.append(_notes(sample, style, every=wide or explain))
     sections.append(_verdict(sample, diagnosis, style))
     if explain:
@@ -148,6 +150,15 @@ def _place(error: FiredError, index: int, leg: Leg) -> Place | None:
 
 
 # --- below the table --------------------------------------------------------------------------------------------------
+
+
+def _path_mtus(sample: Sample, style: Style) -> list[str]:
+    several = len(sample.legs) > 1
+    lines: list[str] = []
+    for leg in sample.legs:
+        for said in path_mtu_lines(leg, style):
+            lines += wrapped(f"{leg_words(leg)}: {said}" if several else said, style, hanging=2)
+    return lines
 
 
 def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:

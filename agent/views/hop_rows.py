@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from agent.views.escape import escape
+from agent.views.path_mtu import mtu_marks
 from agent.views.path_signs import marks
 from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.table import Row
@@ -33,7 +34,7 @@ def leg_rows(leg: Leg, icons: Icons, style: Style) -> list[Row]:
     rows = [_start_row(leg, arrow, icons, style)]
     for hop in leg.hops:
         rows.extend(_hop_rows(hop, arrow, icons, style))
-        rows.extend(Row(name=shown, paint=Paint.FAINT) for shown in marks(leg, hop))
+        rows.extend(Row(name=shown, paint=Paint.FAINT) for shown in (*marks(leg, hop), *mtu_marks(leg, hop)))
     rows.append(_end_row(leg, arrow, icons, style))
     return rows
 

@@ -5,9 +5,10 @@ from typing import Final
 
 from agent.views.escape import escape
 from agent.views.hop_rows import leg_rows
+from agent.views.path_mtu import mtu_progress
 from agent.views.style import Style
 from agent.views.table import render
-from agent.views.words import NODES, PROTOCOLS
+from agent.views.words import NODES, PROTOCOLS, counted
 from probes.facts import Leg
 
 # A trace that is over sooner shows its result at once: a block that only flickers helps nobody.
@@ -32,6 +33,9 @@ def progress_lines(leg: Leg, style: Style, height: int) -> list[str]:
 def _heading(leg: Leg) -> str:
     heard = sum(1 for hop in leg.hops if hop.responders)
     so_far = f"{heard} of {len(leg.hops)} hops answered" if leg.hops else "no answer so far"
+    if leg.mtu is not None:
+        so_far = f"{mtu_progress(leg.mtu)}, {counted(leg.mtu.sent, 'packet')} sent"
+        return f"Tracing {escape(leg.address or NODES[leg.to])}: {so_far}"
     protocol = f" by {PROTOCOLS[leg.protocol]}" if leg.protocol else ""
     return f"Tracing {escape(leg.address or NODES[leg.to])}{protocol}: {so_far}"
 

@@ -12,6 +12,8 @@ from probes.facts import (
     InterfaceRole,
     Leg,
     LossClass,
+    MtuCertainty,
+    MtuStepKind,
     Node,
     Protocol,
     Proxy,
@@ -92,6 +94,20 @@ CLASS_NOTES: Final[dict[LossClass, tuple[str, str]]] = {
 }
 # Nothing lies behind the end of a path that could show that nothing is lost: the limiter has to be named.
 LIMITED_END: Final = "Hop {hop} is the end and limits how often it answers: what is missing there shows no loss."
+
+# Behind "Path MTU" and before the number.
+MTU_CERTAINTIES: Final[dict[MtuCertainty, str]] = {
+    MtuCertainty.EXACT: "",
+    MtuCertainty.SEARCHED: "",
+    MtuCertainty.AT_LEAST: " at least",
+    MtuCertainty.UNKNOWN: " not known",
+}
+# Behind the name of who reports, or alone.
+MTU_STEPS: Final[dict[MtuStepKind, str]] = {
+    MtuStepKind.LOCAL: "this machine says so itself",
+    MtuStepKind.REPORTED: "said so",
+    MtuStepKind.BLACK_HOLE: "nobody says so",
+}
 
 # RFC 792 and RFC 1812 section 5.2.7.1 (ICMP type 3), RFC 4443 section 3.1 (ICMPv6 type 1).
 UNREACHABLE_V4: Final[dict[int, str]] = {
