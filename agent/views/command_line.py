@@ -14,6 +14,7 @@ from agent.views.summary import notes, outcome
 from agent.views.table import Row, render
 from agent.views.words import (
     FAILURES,
+    MISSING,
     PROTOCOLS,
     PROXY_MODES,
     ROUTES,
@@ -167,6 +168,9 @@ def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:
     for leg in sample.legs:
         for note in (*notes(leg), *sign_notes(leg, every=every)):
             lines += wrapped(f"{leg_words(leg)}: {note}" if several else note, style, hanging=2)
+    for failure in sample.agent_failures:
+        if failure.operation in MISSING:
+            lines += wrapped(MISSING[failure.operation].format(detail=escape_text(failure.detail)), style, hanging=2)
     return [style.paint(line, Paint.FAINT) for line in lines]
 
 

@@ -222,6 +222,10 @@ END_REASONS: Final[dict[EndReason, str]] = {
 }
 
 
+# What a failure of the agent's own takes from the table, where no error of the sample says so, by what was being done.
+MISSING: Final[dict[str, str]] = {"address_database": "Networks and places may be missing: {detail}."}
+
+
 # A delay is never shown as 0.00.
 _TOO_SHORT_FOR_TWO_DECIMALS_US: Final = 100
 

@@ -7,7 +7,7 @@ import pytest
 
 from agent.views.command_line import command_line_view
 from agent.views.style import Style
-from probes.facts import Proxy, ProxyMode
+from probes.facts import AgentFailure, Proxy, ProxyMode
 from probes.failure import Failure
 from tests.unit.views import samples
 from tests.unit.views.snapshots import DRAWINGS, EXPECTED, OTHER_VIEWS, Drawing
@@ -29,6 +29,14 @@ def test_other_view_is_as_approved(name: str) -> None:
 @pytest.mark.parametrize(("name", "width"), [("dns_narrow", 44), ("ping_narrow", 44), ("progress_low_terminal", 44)])
 def test_other_views_keep_to_a_narrow_terminal(name: str, width: int) -> None:
     assert [line for line in OTHER_VIEWS[name]().splitlines() if len(line) > width] == []
+
+
+def test_a_database_that_broke_is_named_below_the_table() -> None:
+    broken = AgentFailure(
+        operation="address_database", failure=Failure.INVALID_SETTING, detail="a\x1b[2J.mmdb is damaged; fetch it anew"
+    )
+    text = command_line_view(replace(samples.HEALTHY, agent_failures=(broken,)), samples.FINE, Style(width=100))
+    assert r"Networks and places may be missing: a\u001b[2J.mmdb is damaged; fetch it anew." in text
 
 
 def test_every_approved_text_belongs_to_a_view() -> None:
