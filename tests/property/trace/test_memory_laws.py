@@ -103,7 +103,7 @@ def _shown(leg: Leg) -> tuple[object, ...]:
 
 
 @given(_worlds(), st.sampled_from([ProtocolChoice.ICMP, ProtocolChoice.TCP, ProtocolChoice.UDP]), _LESSONS)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_a_remembered_distance_changes_nothing_that_is_shown(
     world: World, choice: ProtocolChoice, lesson: Lesson
 ) -> None:
@@ -111,7 +111,7 @@ def test_a_remembered_distance_changes_nothing_that_is_shown(
 
 
 @given(_worlds(), _LESSONS)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_a_remembered_protocol_shows_what_it_shows_without_memory_and_reaches_what_others_reach(
     world: World, lesson: Lesson
 ) -> None:
