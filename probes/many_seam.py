@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from probes.failure import Failure
     from probes.seam import Event, Flow, Stamp
 
-    # What a reply says at first sight. Addresses are packed; `source` and `token` are None where the message does not
-    # carry them: (slot, type << 8 | code, sender, quoted source, quoted destination, token, arrived at, evidence).
-    # Arrival is in monotonic seconds; the evidence is what `Carrier.read` makes a whole `Received` of, when asked.
+    # What a reply says at first sight: (slot, type << 8 | code, sender, quoted source, quoted destination, token,
+    # arrived at, evidence). Addresses are packed; the source is None for a direct answer, and where the kernel has
+    # compared it; the token is None where the quote ends before it. Arrival is in monotonic seconds; the evidence is
+    # what `Carrier.read` makes a whole `Received` of, when asked.
     Sighting = tuple[int, int, bytes, bytes | None, bytes, bytes | None, float, bytes]
 else:
     Interface = object

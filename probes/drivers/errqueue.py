@@ -46,8 +46,11 @@ class QueuedError:
 def read_queued_error(opened: socket.socket, numbers: Numbers) -> QueuedError | None:
     """Return the next entry of a socket's error queue, None where it is empty."""
     datagram = read_datagram(opened, MSG_ERRQUEUE)
-    if datagram is None:
-        return None
+    return None if datagram is None else queued_error(datagram, numbers)
+
+
+def queued_error(datagram: Datagram, numbers: Numbers) -> QueuedError:
+    """Return what a datagram of an error queue says, with the kernel's words beside it."""
     control = datagram.control.get((numbers.level, numbers.receive_errors), b"")
     if len(control) < EXTENDED_ERROR_LENGTH:
         return QueuedError(datagram, 0, ORIGIN_LOCAL, Icmp(type=0, code=0), 0, 0, None)

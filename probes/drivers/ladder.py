@@ -135,12 +135,12 @@ def _climb(
             return rung.open(endpoint, clock, random_bytes), tuple(refused)
         except OSError as error:
             failure = failure_of(error, Operation.OPEN)
-            detail = _detail(rung.method, failure, error)
+            detail = refusal_words(rung.method, failure, error)
             refused.append(Refusal(protocol=endpoint.protocol, method=rung.method, failure=failure, detail=detail))
     return None, tuple(refused)
 
 
-def _detail(method: Method, failure: Failure, error: OSError) -> str:
+def refusal_words(method: Method, failure: Failure, error: OSError) -> str:
     """Return why a rung did not hold, and what would make it hold, in words for a person."""
     if failure is Failure.NOT_PERMITTED and method is Method.RAW:
         return "raw sockets need root or CAP_NET_RAW"

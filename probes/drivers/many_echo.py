@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket as socket
 import errno
 import struct
+import sys
 
 from probes.drivers.endpoint import Endpoint, find_endpoint
 from probes.drivers.linux import NUMBERS, SO_TIMESTAMPNS
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from probes.clock import Clock
     from probes.facts import Method
-    from probes.seam import Event, Received, Stamp
+    from probes.many_seam import Sighting
+    from probes.seam import Event, Stamp
 
     class CarrierOptions(TypedDict):
         """What a carrier is made of, besides family and clock."""
@@ -50,6 +52,11 @@ _SO_MEMINFO: Final = 55
 _MEMINFO: Final = struct.Struct("=9I")
 _RECEIVE_BUFFER: Final = 8 * 2**20
 _STEP_NS: Final = 5_000_000
+_HOP_LIMITS: Final = {(each.level, each.ttl_message) for each in NUMBERS.values()}
+_CLASSES: Final = {(each.level, each.traffic_class) for each in NUMBERS.values()}
+# The byte of a native int that holds a value below 256.
+_LOW: Final = 0 if sys.byteorder == "little" else -1
+_SEND_ATTEMPTS: Final = 4
 
 
 class EchoCarrier:
@@ -58,7 +65,9 @@ class EchoCarrier:
     method: Method
     clocks: Clocks = Clocks(sent=StampSource.USER, received=StampSource.KERNEL)
     # Reads evidence whole; a subclass sets it.
-    _parse: Callable[[bytes, Stamp], Received | None]
+    _parse: Callable[[bytes, Stamp, Flow], Event | None]
+    # Errors that an earlier probe left pending, and that the next call reports instead of sending.
+    _pending: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -109,6 +118,7 @@ class EchoCarrier:
             source=found.source,
             destination=found.destination,
             icmp_id=self._identifier,
+            tos=self._tos,
         )
         return Lane(
             address=found.remote(0),
@@ -134,13 +144,12 @@ class EchoCarrier:
         except BlockingIOError:
             return None
         except OSError as error:
-            # ENOBUFS: a queue on the way out of the host is full; IPv6 says so where IPv4 is silent [measured].
-            return None if error.errno == errno.ENOBUFS else self._refused(error, lane)
+            return self._settle(error, packet, lane)
         return at
 
     def read(self, lane: Lane, evidence: bytes, stamp: Stamp) -> Event:
         """Return everything that a message says, read as for a single trace."""
-        event = self._parse(evidence, stamp)
+        event = self._parse(evidence, stamp, lane.flow)
         return Unreadable(RejectReason.NOT_AN_ANSWER) if event is None else own_verdict(event, lane.flow)
 
     def lost(self) -> int:
@@ -158,11 +167,42 @@ class EchoCarrier:
 
     # --- for subclasses -----------------------------------------------------------------------------------------------
 
+    def _settle(self, error: OSError, packet: bytes, lane: Lane) -> float | Failure | None:
+        """Send again what an older probe's error kept back; else return what the host means."""
+        refused = error
+        for _ in range(_SEND_ATTEMPTS):
+            if refused.errno not in self._pending:
+                break
+            try:
+                at = self._monotonic()
+                self._socket.sendto(packet, lane.address)
+            except BlockingIOError:
+                return None
+            except OSError as again:
+                refused = again
+            else:
+                return at
+        # ENOBUFS: a queue on the way out of the host is full; IPv6 says so where IPv4 is silent [measured].
+        return None if refused.errno == errno.ENOBUFS else self._refused(refused, lane)
+
+    def _refuse(self, reason: RejectReason) -> Sighting | None:
+        """Count a message that is not handed on, and return none."""
+        self.rejected[reason] = self.rejected.get(reason, 0) + 1
+        return None
+
     def _refused(self, error: OSError, lane: Lane) -> Failure | None:
         endpoint = find_endpoint(self.family, Protocol.ICMP, lane.flow.destination, None, source=self._source)
         if isinstance(endpoint, Endpoint):
             return refusal(error, endpoint, Operation.SEND)
         return endpoint[0]
+
+    def _arrival(self, control: list[tuple[int, int, bytes]]) -> float:
+        """Return the kernel's stamp in monotonic seconds."""
+        for level, kind, value in control:
+            if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET:
+                seconds, nanoseconds = TIMESPEC.unpack(value)
+                return float(seconds * 1_000_000_000 + nanoseconds - self._offset_ns) * 1e-9
+        return self._monotonic()
 
     def _look_at_clocks(self) -> bool:
         """Return whether stamps of the wall clock can be told in monotonic time: it was not set meanwhile."""
@@ -179,8 +219,21 @@ class EchoCarrier:
         return _HEAD.pack(kind, 0, checksum, identifier)
 
 
-def tune(opened: socket.socket, family: Family, *, source: str | None, interface: str | None, tos: int) -> None:
+def marks(control: list[tuple[int, int, bytes]]) -> bytes:
+    """Return the hop limit and the traffic class that the kernel tells beside a message, an octet each."""
+    hop_limit = traffic_class = 0
+    for level, kind, value in control:
+        if (level, kind) in _HOP_LIMITS:
+            hop_limit = value[_LOW]
+        elif (level, kind) in _CLASSES:
+            traffic_class = value[_LOW] if len(value) > 1 else value[0]
+    return bytes((hop_limit, traffic_class))
+
+
+def tune(opened: socket.socket, family: Family, *, interface: str | None, tos: int, header_seen: bool) -> None:
     """Set what every socket of a carrier needs: stamps, hop limits, the largest buffer, interface and TOS.
+
+    `header_seen`: what arrives begins with its IP header, and needs no words beside it.
 
     Raises:
         OSError: The host refuses.
@@ -188,7 +241,7 @@ def tune(opened: socket.socket, family: Family, *, source: str | None, interface
     numbers = NUMBERS[family]
     opened.setblocking(False)
     opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    if family is Family.IPV6:
+    if not header_seen:
         opened.setsockopt(numbers.level, numbers.receive_ttl, 1)
         opened.setsockopt(numbers.level, numbers.receive_traffic_class, 1)
     opened.setsockopt(numbers.level, numbers.traffic_class, tos)
@@ -196,8 +249,6 @@ def tune(opened: socket.socket, family: Family, *, source: str | None, interface
     if interface is not None:
         index = struct.pack("!I", socket.if_nametoindex(interface))
         opened.setsockopt(numbers.level, numbers.unicast_interface, index)
-    if source is not None:
-        opened.bind((source.partition("%")[0], 0))
     try:
         # Beyond net.core.rmem_max, for whoever may (CAP_NET_ADMIN).
         opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import _socket as socket
-import sys
 
-from probes.drivers.linux import NUMBERS, SO_TIMESTAMPNS
-from probes.drivers.many_echo import MOST_AT_ONCE, SEQUENCES, TIMESPEC, EchoCarrier, tune
+from probes.drivers.linux import NUMBERS
+from probes.drivers.many_echo import MOST_AT_ONCE, SEQUENCES, EchoCarrier, marks, tune
 from probes.drivers.many_filter import pass_identifiers
 from probes.drivers.socket_filter import pass_wanted_icmp
 from probes.facts import Family, Method, RejectReason, StampSource
@@ -34,8 +33,6 @@ _CONTROL: Final = 96
 _ICMP4_AT: Final = 20
 _SENDER6_AT: Final = 2
 _MESSAGE6_AT: Final = 18
-# The byte of a native int that holds a value below 256.
-_LOW: Final = 0 if sys.byteorder == "little" else -1
 # Senders are mostly the same few routers; the table of their packed addresses is begun anew when it gets this long.
 _MOST_SENDERS: Final = 65536
 
@@ -48,7 +45,9 @@ class RawEcho(EchoCarrier):
     def __init__(self, family: Family, clock: Clock, **options: Unpack[CarrierOptions]) -> None:
         """Take over the socket."""
         super().__init__(family, clock, **options)
-        self._parse = parse_ipv4_evidence if family is Family.IPV4 else parse_ipv6_evidence
+        message = parse_ipv4_evidence if family is Family.IPV4 else parse_ipv6_evidence
+        self._message = message
+        self._parse = lambda evidence, stamp, _: message(evidence, stamp)
         self._sight = self._sight4 if family is Family.IPV4 else self._sight6
         self._senders: dict[str, bytes] = {}
 
@@ -68,14 +67,6 @@ class RawEcho(EchoCarrier):
             if sighting is not None:
                 heard.append(sighting)
         return heard
-
-    def _arrival(self, control: list[tuple[int, int, bytes]]) -> float:
-        """Return the kernel's stamp in monotonic seconds."""
-        for level, kind, value in control:
-            if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET:
-                seconds, nanoseconds = TIMESPEC.unpack(value)
-                return float(seconds * 1_000_000_000 + nanoseconds - self._offset_ns) * 1e-9
-        return self._monotonic()
 
     def _sight4(self, data: bytes, control: list[tuple[int, int, bytes]], sender: str, at: float) -> Sighting | None:
         """Return what an IPv4 datagram says; the socket gives the IP header, and has not checked the ICMP checksum."""
@@ -97,7 +88,7 @@ class RawEcho(EchoCarrier):
         Evidence is the hop limit (0: not told) and the traffic class, the sender's address, and the message.
         """
         packed = self._senders.get(sender) or self._learn(sender)
-        evidence = _marks(control) + packed + data
+        evidence = marks(control) + packed + data
         seen = glance_ipv6(data)
         if seen is None:
             return self._by_field(evidence, packed, at)
@@ -114,15 +105,10 @@ class RawEcho(EchoCarrier):
         packed = self._senders[sender] = socket.inet_pton(socket.AF_INET6, sender.partition("%")[0])
         return packed
 
-    def _refuse(self, reason: RejectReason) -> Sighting | None:
-        """Count a message that is not handed on, and return none."""
-        self.rejected[reason] = self.rejected.get(reason, 0) + 1
-        return None
-
     def _by_field(self, evidence: bytes, sender: bytes, at: float) -> Sighting | None:
         """Return what a message of an unusual shape says: options, extension headers, a cut quote."""
         try:
-            received = self._parse(evidence, Stamp(at, 0, StampSource.KERNEL))
+            received = self._message(evidence, Stamp(at, 0, StampSource.KERNEL))
         except MalformedDatagram:
             return self._refuse(RejectReason.MALFORMED)
         if received is None:
@@ -161,18 +147,6 @@ def parse_ipv6_evidence(evidence: bytes, stamp: Stamp) -> Received | None:
     )
 
 
-def _marks(control: list[tuple[int, int, bytes]]) -> bytes:
-    """Return the hop limit and the traffic class that the kernel tells beside an IPv6 message, an octet each."""
-    hop_limit = traffic_class = 0
-    for level, kind, value in control:
-        if level == socket.IPPROTO_IPV6:
-            if kind == socket.IPV6_HOPLIMIT:
-                hop_limit = value[_LOW]
-            elif kind == socket.IPV6_TCLASS:
-                traffic_class = value[_LOW]
-    return bytes((hop_limit, traffic_class))
-
-
 def open_raw_echo(
     family: Family,
     clock: Clock,
@@ -203,7 +177,9 @@ def open_raw_echo(
     try:
         pass_wanted_icmp(opened, family)
         pass_identifiers(opened, family, identifier, mask)
-        tune(opened, family, source=source, interface=interface, tos=tos)
+        tune(opened, family, interface=interface, tos=tos, header_seen=family is Family.IPV4)
+        if source is not None:
+            opened.bind((source.partition("%")[0], 0))
     except OSError:
         opened.close()
         raise

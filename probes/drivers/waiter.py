@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from probes.clock import Clock
-    from probes.seam import Driver
+    from probes.many_seam import Readable
 
 
 # Drivers that must give something up in time get their turn at least this often.
@@ -34,7 +34,7 @@ class PollWaiter:
         self._epoll = select.epoll()
         self._extra = tuple(extra)
 
-    def wait(self, drivers: Sequence[Driver], until: float) -> None:
+    def wait(self, drivers: Sequence[Readable], until: float) -> None:
         """Return when something is readable or monotonic time reaches `until`, and after 50 ms in any case."""
         watched = {*self._extra, *(fileno for driver in drivers for fileno in driver.filenos())}
         for fileno in watched:

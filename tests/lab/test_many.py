@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from bench.many import line_map
-from probes.facts import Family
-from tests.lab.builder import Lab
+from probes.facts import Family, Method
+from tests.lab import ours
+from tests.lab.builder import Lab, User
 
 pytestmark = pytest.mark.lab
 
@@ -49,6 +50,37 @@ def test_every_path_is_right_and_nothing_is_lost(line: Lab, family: Family, memo
 def test_a_probe_costs_few_times_the_barest_loop(line: Lab, family: Family) -> None:
     result = measure(line, family, "--traces", "3000", "--rate", "0")
     assert result["cpu_us"] <= MOST_TIMES_BARE * result["bare_us"], result
+
+
+# Of each map, the nodes to trace at once: routers, too, are targets.
+PLACES = {
+    "chain": ("server", "r3"),
+    "silent": ("server",),
+    "limited": ("server",),
+    "dead_end": ("mute",),
+    "rejected": ("server",),
+}
+
+
+@pytest.mark.parametrize("user", User)
+@pytest.mark.parametrize("family", list(Family))
+@pytest.mark.parametrize("place", PLACES)
+def test_the_paths_are_the_maps(network: Callable[[str], Lab], place: str, family: Family, user: User) -> None:
+    """Both engines' laws hold for the wide one: hops, loss classes and ends, with rights and without."""
+    lab = network(place)
+    targets = {lab.address(node, family): lab.map.expected("client", node, family) for node in PLACES[place]}
+    source = lab.fresh_source("client", family)
+    done = lab.run("client", (sys.executable, "-m", "tests.lab.many_run", source, *targets), user=user)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["method"] == (Method.RAW if user is User.ROOT else Method.PING_SOCKET)
+    for address, expected in targets.items():
+        leg = told["legs"][address]
+        assert ours.hop_list(leg) == expected.hops
+        assert leg["reached"] is expected.reached
+        for seen, allowed in zip(ours.loss_classes(leg), ours.allowed_loss_classes(expected), strict=True):
+            assert seen in allowed
+        assert leg["loss_ratio"] == (0.0 if expected.reached else 1.0)
 
 
 def measure(lab: Lab, family: Family, *options: str) -> dict[str, float]:

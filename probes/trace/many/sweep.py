@@ -28,6 +28,8 @@ _SENDS_PER_TURN: Final = 256
 # Traces start while the queue is shorter than this: probes leave soon after they are wanted, and RTTs stay honest.
 _QUEUE_ENOUGH: Final = 512
 _TOKEN_LENGTH: Final = 8
+# Echo replies (RFC 792, RFC 4443); neither number means an error in the other family.
+_DIRECT: Final = frozenset({0, 129})
 # Nobody waits for the end of one trace among thousands: answers may take the whole timeout, and a stalled host or
 # network shows no loss that is none.
 UNHURRIED: Final = TraceSettings(least_wait_s=1.0, silence_wait_s=1.0)
@@ -157,7 +159,7 @@ class Sweep:
         if trace is None:
             self._reject(None, RejectReason.UNKNOWN_PROBE)
             return
-        reason = _contradiction(trace.lane, source, destination, token)
+        reason = _contradiction(trace.lane, kind, source, destination, token)
         number = self._slots.numbers[slot]
         if reason is None and sender == trace.lane.source and sender != destination:
             event = self.carrier.read(trace.lane, evidence, Stamp(at, 0, StampSource.KERNEL))
@@ -270,11 +272,13 @@ class Sweep:
         return at
 
 
-def _contradiction(lane: Lane, source: bytes | None, destination: bytes, token: bytes | None) -> RejectReason | None:
+def _contradiction(
+    lane: Lane, kind: int, source: bytes | None, destination: bytes, token: bytes | None
+) -> RejectReason | None:
     """Return what speaks against a message: the same rules and words as in `probes.trace.match`."""
     if token is not None and not lane.token.startswith(token):
         return RejectReason.WRONG_IDENTITY
-    if source is None:
+    if kind >> 8 in _DIRECT:
         # A direct answer bears the whole payload, and comes from where the probe went.
         if token is None:
             return RejectReason.SHORT_QUOTE
@@ -282,7 +286,8 @@ def _contradiction(lane: Lane, source: bytes | None, destination: bytes, token: 
     if destination != lane.destination:
         return RejectReason.FOREIGN_FLOW
     # A translated source is believed only with an identity too large to guess.
-    return RejectReason.FOREIGN_FLOW if token is None and source != lane.source else None
+    translated = source is not None and source != lane.source
+    return RejectReason.FOREIGN_FLOW if translated and token is None else None
 
 
 def most_probes(settings: TraceSettings) -> int:
