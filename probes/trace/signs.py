@@ -123,6 +123,8 @@ def _not_observable(heard: _Heard, *, compared: bool) -> tuple[SignKind, ...]:
         hidden.append(SignKind.ASYMMETRIC_RETURN)
     if sum(reply.reply_ttl is not None for _, reply in heard.own) < 2:  # noqa: PLR2004 - one alone has no other
         hidden.append(SignKind.SEVERAL_TARGETS)
+    if not heard.expired:
+        hidden += (SignKind.TARGET_ANSWERS_EARLY, SignKind.LOAD_BALANCED)
     if not compared:
         hidden.append(SignKind.MIDDLEBOX)
     return tuple(hidden)
