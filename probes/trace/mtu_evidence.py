@@ -38,11 +38,13 @@ class Refusal:
 class Gap:
     """Two sizes that ended differently, and nothing known between them.
 
-    `said_below` is None where the smaller one arrived; `said_above` is None where the larger one vanished.
+    `said_below` is None where the smaller one arrived; `said_above` is None where the larger one vanished. `top` is the
+    largest size known that ended as the larger one did.
     """
 
     below: int
     above: int
+    top: int
     arrived_below: bool
     said_below: Refusal | None
     said_above: Refusal | None
@@ -130,6 +132,7 @@ class Evidence:
                 Gap(
                     below=below,
                     above=run[0],
+                    top=run[-1],
                     arrived_below=arrived,
                     said_below=said_below,
                     said_above=said_above,

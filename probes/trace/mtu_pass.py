@@ -123,12 +123,32 @@ def _measured(leg: Leg, path: KnownPath, protocol: Protocol, by: Surroundings) -
     if driver is None:
         return None
     try:
-        return _driven(leg, path, driver, by)
+        plan = _driven(leg, path, driver, by)
+        found = plan.facts(method=driver.method, now=by.clock.monotonic())
+        if plan.nearer_hole is None or by.interrupted():
+            return found
+        # As far as the hop behind which the smaller packets vanish, the path is one with a narrowest place of its own.
+        nearer = replace(path, answers=False, hops=tuple(hop for hop in path.hops if hop.probe_ttl <= plan.nearer_hole))
+        second = _driven(leg, nearer, driver, by).facts(method=driver.method, now=by.clock.monotonic())
+        return _with_nearer_steps(found, second)
     finally:
         driver.close()
 
 
-def _driven(leg: Leg, path: KnownPath, driver: Driver, by: Surroundings) -> PathMtu:
+def _with_nearer_steps(found: PathMtu, nearer: PathMtu) -> PathMtu:
+    """Return a path MTU with the steps that a second look at its nearer part found."""
+    known = {step.probe_ttl for step in found.steps}
+    steps = [*found.steps, *(step for step in nearer.steps if step.probe_ttl not in known)]
+    return replace(
+        found,
+        steps=tuple(sorted(steps, key=lambda step: -step.mtu)),
+        sent=found.sent + nearer.sent,
+        duration_us=(found.duration_us or 0) + (nearer.duration_us or 0),
+    )
+
+
+def _driven(leg: Leg, path: KnownPath, driver: Driver, by: Surroundings) -> PathMtuPlan:
+    """Return a plan that a driver has carried to its end."""
     reported_at = by.clock.monotonic()
     plan = PathMtuPlan(flow=driver.flow, path=path, random_bytes=by.random_bytes, now=reported_at)
 
@@ -142,7 +162,7 @@ def _driven(leg: Leg, path: KnownPath, driver: Driver, by: Surroundings) -> Path
         return plan.over
 
     run([_Line(driver, plan)], waiter=by.waiter, clock=by.clock, steer=steer)
-    return plan.facts(method=driver.method, now=by.clock.monotonic())
+    return plan
 
 
 def known_path(

@@ -120,12 +120,21 @@ class Places:
 
     def _further(self, size: int, journey: _Journey, refusal: Refusal | None) -> list[Question] | None:
         following = next((hop.probe_ttl for hop in self._hops if hop.probe_ttl > journey.reached), None)
-        if refusal is not None or following is None or self._settled(journey, following):
+        if (
+            refusal is not None
+            or following is None
+            or self._settled(journey, following)
+            or self._bounded(size, journey)
+        ):
             journey.done = True
             return None
         journey.asking = True
         journey.open = 1
         return [(size, following), (self._settings.small, following)]
+
+    def _bounded(self, size: int, journey: _Journey) -> bool:
+        """Return whether a smaller packet ended no farther, so that this one cannot either."""
+        return any(other.done and other.reached <= journey.reached for s, other in self._journeys.items() if s < size)
 
     def _settled(self, journey: _Journey, probe_ttl: int) -> bool:
         tries = self._settings.place_tries

@@ -103,15 +103,19 @@ class PathMtuPlan:
     def failed(
         self, number: int | None, failure: Failure, now: float, offender: str | None = None, mtu: int | None = None
     ) -> None:
-        """Take in that the host refused a probe, or what it says of the flow; `mtu` is what its link takes."""
+        """Take in that the host refused a probe, or what it says of the flow; `mtu` is what its link takes.
+
+        A packet that it refuses for any other reason than its size counts as lost: a full queue, or a device that drops
+        it (IPv6 tells so with ENOBUFS [measured]), says it of large ones only where those vanish again and again.
+        """
         self._wake_at = now
         shot = None if number is None else self._shots.by_number.get(number)
         if failure is Failure.MESSAGE_TOO_LONG:
             self._too_big_for_host(shot, offender, mtu)
+            if shot is not None:
+                self._shots.refused(shot, failure)
         else:
             self._refused[failure] = self._refused.get(failure, 0) + 1
-        if shot is not None:
-            self._shots.refused(shot, failure)
         if sum(self._refused.values()) >= _HOPELESS and not any(attempt.left for attempt in self._ledger.attempts):
             self._end(MtuCertainty.UNKNOWN, f"the host refused to send: {', '.join(self._refused)}")
 
@@ -173,6 +177,19 @@ class PathMtuPlan:
     def over(self) -> bool:
         """Return whether the plan wants nothing more."""
         return self._ended is not None
+
+    @property
+    def nearer_hole(self) -> int | None:
+        """Return the hop before which a second black hole takes the largest packets, None where there is none.
+
+        All that is known of it is that it is nearer than the one whose size was found.
+        """
+        for gap in self._evidence.gaps():
+            smallest = None if gap.said_above else self._places.behind(gap.above, None)
+            largest = None if gap.said_above else self._places.behind(gap.top, None)
+            if smallest is not None and largest is not None and largest < smallest:
+                return smallest
+        return None
 
     # --- what became of a packet --------------------------------------------------------------------------------------
 
@@ -261,8 +278,11 @@ class PathMtuPlan:
         if not gap.tight:
             self._narrow(gap)
             return False
-        confirmed = not silent or self._confirmed(gap)
-        return self._placed(gap, now) and confirmed
+        if not silent:
+            return self._placed(gap.above, gap.said_above, now)
+        confirmed = self._confirmed(gap)
+        # The largest may vanish nearer than the smallest: then there is another black hole.
+        return self._placed(gap.above, None, now) and self._placed(gap.top, None, now) and confirmed
 
     def _doubtful(self, gap: Gap) -> bool:
         """Return whether silence may well be loss: somebody spoke of a smaller packet, or said that this one passes."""
@@ -290,14 +310,14 @@ class PathMtuPlan:
         self._ask_end([size] * (needed - had), deciding=gap.tight)
         return False
 
-    def _placed(self, gap: Gap, now: float) -> bool:
-        questions = self._places.questions(gap.above, gap.said_above, now)
+    def _placed(self, size: int, said: Refusal | None, now: float) -> bool:
+        questions = self._places.questions(size, said, now)
         if questions is None:
             return True
         if not questions:
-            self._wake_at = min(self._wake_at, self._places.due_at(gap.above))
-        for size, probe_ttl in questions:
-            self._shots.ask([size], probe_ttl, to_end=False)
+            self._wake_at = min(self._wake_at, self._places.due_at(size))
+        for each, probe_ttl in questions:
+            self._shots.ask([each], probe_ttl, to_end=False)
         return False
 
     def _ask_end(self, sizes: Iterable[int], *, deciding: bool = False) -> None:

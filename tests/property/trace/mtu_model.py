@@ -66,7 +66,8 @@ class Router:
 class Model:
     """A path: `links[i]` lies behind hop i, hop 0 is this host; the target is behind the last link.
 
-    `host_mtu` is what this host refuses beyond; `loss` is the chance that a packet or its answer is lost.
+    `host_mtu` is what this host refuses beyond, `host_drops` what its device drops beyond, and tells so; `loss` is the
+    chance that a packet or its answer is lost.
     """
 
     links: list[int]
@@ -78,11 +79,12 @@ class Model:
     host_mtu: int = 1500
     family: Family = Family.IPV4
     told_link_mtu: bool = True
+    host_drops: int | None = None
 
     @property
     def path_mtu(self) -> int:
         """Return the truth."""
-        return min(self.host_mtu, *self.links)
+        return min(self.host_mtu, self.host_drops or self.host_mtu, *self.links)
 
     @property
     def distance(self) -> int:
@@ -169,6 +171,9 @@ def _carry(
 ) -> None:
     if (probe.size or 0) > model.host_mtu:
         plan.failed(probe.number, Failure.MESSAGE_TOO_LONG, now)
+        return
+    if model.host_drops is not None and (probe.size or 0) > model.host_drops:
+        plan.failed(probe.number, Failure.OUT_OF_MEMORY, now)
         return
     plan.sent(probe, _stamp(now))
     fate = model.fate(probe, now)

@@ -56,6 +56,7 @@ def _models(draw: st.DrawFn, *, says: st.SearchStrategy[object], wild: bool) -> 
         target_speaks=draw(st.booleans()) if wild else True,
         target_limiter=draw(st.builds(Limiter, burst=st.sampled_from([None, 3]))),
         told_link_mtu=draw(st.booleans()),
+        host_drops=draw(st.sampled_from([None, None, links[0]])),
     )
 
 
