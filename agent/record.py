@@ -128,8 +128,18 @@ def without_scores(sample: Sample) -> Sample:
 
 
 def _without_scores(leg: Leg) -> Leg:
-    scores = {"loss_ratio": None, "end_to_end": None, "path_mtu": None, "mtu": None}
-    return replace(leg, hops=(), tried=(), signs=None, signs_not_observable=(), reason=DISCARDED_REASON, **scores)
+    return replace(
+        leg,
+        hops=(),
+        tried=(),
+        loss_ratio=None,
+        end_to_end=None,
+        path_mtu=None,
+        mtu=None,
+        signs=None,
+        signs_not_observable=(),
+        reason=DISCARDED_REASON,
+    )
 
 
 def uuid7(realtime_ns: int, random: bytes) -> str:
