@@ -201,6 +201,11 @@ class TracePlan:
             self._search.give_way()
         self._series.give_way()
 
+    def only_check(self, now: float) -> None:
+        """End the search with what it has, and only ask from now on whether the target answers at all."""
+        self.give_way()
+        self._series.start_check(now)
+
     def hold_retries(self) -> None:
         """Ask silence no more: the target answers another protocol, which needs what the routers may still answer."""
         if self._search is not None:

@@ -147,19 +147,17 @@ class Tracer:
         if following is not None:
             # Three queries and three more still fit a router's bucket of six: there is a second trace, never a third.
             self._second, self._gave_way = following, not first.reached
-            self._hand_over(first.protocol, following, now)
+            self.lines[first.protocol].plan.give_way()
+            self.lines[following].plan.search_hops(now)
             return False
         instead = self._instead_of_remembered(first, others, now)
         if instead is not None:
             # Memory was wrong: the trial begins anew, as if there were none.
             self._first, self._searching_since = instead, now
-            self._hand_over(first.protocol, instead, now)
+            self.lines[first.protocol].plan.only_check(now)
+            self.lines[instead].plan.search_hops(now)
             return False
         return adaptive.settled(first, others)
-
-    def _hand_over(self, from_: Protocol, to: Protocol, now: float) -> None:
-        self.lines[from_].plan.give_way()
-        self.lines[to].plan.search_hops(now)
 
     def _instead_of_remembered(self, first: Standing, others: list[Standing], now: float) -> Protocol | None:
         if first.protocol is not self._memory.protocol:

@@ -105,10 +105,11 @@ def test_a_target_that_does_not_answer_is_forgotten_after_a_full_trial() -> None
 
 
 def test_a_sample_that_is_cut_short_leaves_the_memory_as_it_was() -> None:
-    for world, interrupted in ((a_world("dead_target"), lambda: True), (a_world("dead_target"), lambda: False)):
-        if not interrupted():
+    for wants_to_end in (True, False):
+        world = a_world("dead_target")
+        if not wants_to_end:
             world.the_watch.disturbed_at = 0.05
-        collect(asked_for(), world, interrupted=interrupted)
+        collect(asked_for(), world, interrupted=lambda: wants_to_end)
         assert world.memory[KEY] == Remembered(lesson=LESSON, learned_in=HERE)
         assert world.calls("remember") == []
 
