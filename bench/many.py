@@ -159,7 +159,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     targets = [str(ip_address(first + number)) for number in range(options.traces)]
     hops = options.hops.split(",")
     hint = None if options.cold else len(hops) + 1
-    carrier = open_raw_echo(family, SystemClock(), os.urandom, blocks=4)
+    carrier = open_raw_echo(family, SystemClock(), os.urandom)
     finished: list[ManyTrace] = []
     wall_s, cpu_s, probes = _sweep(carrier, targets, hint, finished, options.rate or inf)
     legs = [many_leg(trace, carrier, _stretch(trace, family), protocol_reason="measured") for trace in finished]

@@ -159,7 +159,8 @@ class ManyTrace:
         self._quiet_since = at
         self.queued -= 1
         if not self.queued:
-            self.deadline = self._agenda_at()
+            # No wait is shorter, and most traces are over before: when it has passed, `due` looks again with care.
+            self.deadline = at + self.settings.least_wait_s if self.end else self._agenda_at()
 
     def refused(self, ttl: int, slot: int, failure: Failure, now: float) -> None:
         """Take in that the host refused to send a probe."""
