@@ -7,7 +7,7 @@ import pytest
 
 from agent.views.command_line import command_line_view
 from agent.views.style import Style
-from probes.facts import AgentFailure, Proxy, ProxyMode
+from probes.facts import AgentFailure, Protocol, Proxy, ProxyMode, Trial, TrialOutcome
 from probes.failure import Failure
 from tests.unit.views import samples
 from tests.unit.views.snapshots import DRAWINGS, EXPECTED, OTHER_VIEWS, Drawing
@@ -94,6 +94,16 @@ def test_wide_shows_every_column_on_any_terminal() -> None:
     text = command_line_view(samples.BALANCED, samples.FINE, Style(width=60), wide=True)
     for header in ("Loss", "Class", "Failed", "Min", "Avg", "Max", "Dev", "Jitter", "Late", "TTL", "ASN", "Answer"):
         assert f" {header}" in text
+
+
+def test_what_was_tried_is_shown_only_when_asked_for() -> None:
+    reached = Trial(protocol=Protocol.ICMP, outcome=TrialOutcome.REACHED, reached=True, rtt_us=40_100, reason="")
+    silent = Trial(protocol=Protocol.UDP, outcome=TrialOutcome.NO_ANSWER, reached=False, reason="")
+    sample = samples.with_leg(tried=(reached, silent))
+    line = "Tried     ICMP reached in 40.1 ms; UDP no answer"
+    for wide, explain in ((True, False), (False, True)):
+        assert line in command_line_view(sample, samples.FINE, Style(width=100), wide=wide, explain=explain)
+    assert "Tried" not in command_line_view(sample, samples.FINE, Style(width=100))
 
 
 def test_rejected_and_not_evaluated_are_shown_only_when_asked_for() -> None:

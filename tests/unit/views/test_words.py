@@ -4,7 +4,19 @@ import pytest
 
 from agent.views import words
 from agent.views.style import Style, style_for
-from probes.facts import Answer, EndReason, Icmp, LossClass, Node, Protocol, RouteKind, TrialOutcome
+from probes.facts import (
+    Answer,
+    EndReason,
+    Icmp,
+    LossClass,
+    MtuCertainty,
+    MtuStepKind,
+    Node,
+    Protocol,
+    RouteKind,
+    Trial,
+    TrialOutcome,
+)
 from probes.failure import Failure
 
 
@@ -16,7 +28,16 @@ def test_every_member_of_a_closed_set_has_words() -> None:
     assert set(words.ANSWERS) == set(Answer)
     assert set(words.FAILURES) == set(Failure)
     assert set(words.END_REASONS) == set(EndReason)
+    assert set(words.MTU_CERTAINTIES) == set(MtuCertainty)
+    assert set(words.MTU_STEPS) == set(MtuStepKind)
     assert set(words.TRIALS) == set(TrialOutcome)
+
+
+def test_a_trial_is_said_with_its_round_trip_where_it_reached() -> None:
+    reached = Trial(protocol=Protocol.TCP, outcome=TrialOutcome.REACHED, reached=True, rtt_us=12_340, reason="")
+    assert words.trial_words(reached) == "TCP reached in 12.3 ms"
+    refused = Trial(protocol=Protocol.ICMP, outcome=TrialOutcome.UNREACHABLE, reached=False, reason="")
+    assert words.trial_words(refused) == "ICMP refused on the way"
 
 
 @pytest.mark.parametrize(
