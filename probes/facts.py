@@ -146,7 +146,7 @@ class StampSource(Word):
 
 
 class RejectReason(Word):
-    """Why a datagram was not believed; `overflow`: it was never read, the socket's queue was full."""
+    """Why a datagram was not believed; `unread`: the kernel dropped it at the socket, its queue being full."""
 
     MALFORMED = "malformed"
     FOREIGN_FLOW = "foreign_flow"
@@ -156,7 +156,7 @@ class RejectReason(Word):
     SHORT_QUOTE = "short_quote"
     DUPLICATE = "duplicate"
     NOT_AN_ANSWER = "not_an_answer"
-    OVERFLOW = "overflow"
+    UNREAD = "unread"
 
 
 @frozen

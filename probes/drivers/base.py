@@ -119,17 +119,17 @@ class SocketDriver:
         return self._stamps.unstamped(asked)
 
     def _read(self, opened: socket.socket) -> Datagram | None:
-        """Return the next datagram of a socket, and remember how many it had no room for before."""
+        """Return the next datagram of a socket, and remember how many were dropped there before."""
         datagram = read_datagram(opened, longest=self._longest)
-        if datagram is not None and (lost := datagram.overflowed()):
+        if datagram is not None and (lost := datagram.dropped()):
             self._lost[opened] = lost
         return datagram
 
-    def _overflow(self) -> list[Event]:
-        """Return the count of what the sockets had no room for since it was last told."""
+    def _unread(self) -> list[Event]:
+        """Return the count of what the kernel dropped at the sockets since it was last told."""
         lost = sum(self._lost.values()) - self._lost_told
         self._lost_told += lost
-        return [Unreadable(RejectReason.OVERFLOW, lost)] if lost > 0 else []
+        return [Unreadable(RejectReason.UNREAD, lost)] if lost > 0 else []
 
     def _next_error(self, opened: socket.socket) -> QueuedError | None:
         """Return the next ICMP error of a socket's error queue, the oldest first; None where there is none."""

@@ -45,37 +45,35 @@ _WHOLE: Final = 0xFFFFFFFF
 _NEXT: Final = ""
 # Behind the ICMP header: the quoted IP header (RFC 791 section 3.1, RFC 8200 section 3).
 _QUOTE: Final = 8
-_IPV4_HEADER, _IPV4_PROTOCOL, _IPV4_DESTINATION = 20, 9, 16
-_IPV6_HEADER, _IPV6_NEXT_HEADER, _IPV6_DESTINATION = 40, 6, 24
+_IPV4_HEADER, _IPV4_PROTOCOL = 20, 9
+_IPV6_HEADER, _IPV6_NEXT_HEADER = 40, 6
+# What the parser wants of a transport header before it reads one (RFC 792 p. 4: 64 bits).
+_LEAST_TRANSPORT: Final = 8
 # Extension headers that the parser looks behind (RFC 8200 section 4): hop-by-hop, routing, fragment, destination.
 _EXTENSION_HEADERS: Final = (0, 43, 44, 60)
 # Where an echo's identifier and a segment's source port stand in a quoted transport header.
 _IDENTIFIER_AT: Final = {Protocol.ICMP: 4, Protocol.UDP: 0, Protocol.TCP: 0}
 
 
-def icmp_program(
-    family: Family, protocol: Protocol, number: int, destination: bytes, identifiers: Sequence[int]
-) -> list[bytes]:
+def icmp_program(family: Family, protocol: Protocol, number: int, identifiers: Sequence[int]) -> list[bytes]:
     """Return the instructions that let through what may answer probes of one flow.
 
     Args:
         family: IPv4 raw sockets see the IP header, IPv6 ones do not (raw(7), ipv6(7)).
         protocol: What the probes are.
         number: Its number in the IP header.
-        destination: Where they go, packed.
         identifiers: Their source ports, or the echo identifier; at most 200.
 
     Returns:
         Echo replies pass with one of the identifiers, and never where the probes are not echo requests. Errors pass
-        that quote the protocol, and either the destination or one of the identifiers: what a translator changed on one
-        side is still recognised by the other.
+        that quote the protocol and one of the identifiers, and those whose quote ends before.
     """
     at = _IDENTIFIER_AT[protocol]
     quoted = _quoted_ipv4 if family is Family.IPV4 else _quoted_ipv6
     return _assemble(
         [
             *_echo_reply(family, protocol, identifiers),
-            *quoted(number, destination, at),
+            *quoted(number, at),
             *_any_of(identifiers, "pass"),
             _line("return", 0),
             _line("return", _WHOLE, label="pass"),
@@ -97,51 +95,38 @@ def _echo_reply(family: Family, protocol: Protocol, identifiers: Sequence[int]) 
     ]
 
 
-def _quoted_ipv4(number: int, destination: bytes, at: int) -> list[_Line]:
-    """Return the lines that judge a quoted IPv4 header, and load the identifier where the destination is another."""
+def _quoted_ipv4(number: int, at: int) -> list[_Line]:
+    """Return the lines that judge a quoted IPv4 header, and load the identifier behind it."""
     return [
         _line("a = length", label="error"),
         _line("a -= x"),
         _line("if a >=", _QUOTE + _IPV4_HEADER, then=_NEXT, otherwise="pass"),
         _line("a = byte behind x at", _QUOTE + _IPV4_PROTOCOL),
-        _line("if a ==", number, then=_NEXT, otherwise="drop"),
-        _line("a = word behind x at", _QUOTE + _IPV4_DESTINATION),
-        _line("if a ==", int.from_bytes(destination, "big"), then="pass", otherwise=_NEXT),
-        _line("a = byte behind x at", _QUOTE),
+        _line("if a ==", number, then="ours", otherwise=_NEXT),
+        _line("return", 0),
+        _line("a = byte behind x at", _QUOTE, label="ours"),
         _line("a &=", 0x0F),
         _line("a <<=", 2),
         _line("a += x"),
         _line("x = a"),
         _line("a = length"),
         _line("a -= x"),
-        _line("if a >=", _QUOTE + at + 2, then="identifier", otherwise="pass"),
-        _line("return", 0, label="drop"),
-        _line("a = half behind x at", _QUOTE + at, label="identifier"),
+        _line("if a >=", _QUOTE + _LEAST_TRANSPORT, then=_NEXT, otherwise="pass"),
+        _line("a = half behind x at", _QUOTE + at),
     ]
 
 
-def _quoted_ipv6(number: int, destination: bytes, at: int) -> list[_Line]:
-    """Return the lines that judge a quoted IPv6 header, and load the identifier where the destination is another."""
-    words = struct.unpack("!4I", destination)
-    address = _QUOTE + _IPV6_DESTINATION
-    compared = [
-        line
-        for index, word in enumerate(words)
-        for line in (
-            _line("a = word at", address + 4 * index),
-            _line("if a ==", word, then="pass" if index == len(words) - 1 else _NEXT, otherwise="other"),
-        )
-    ]
+def _quoted_ipv6(number: int, at: int) -> list[_Line]:
+    """Return the lines that judge a quoted IPv6 header, and load the identifier behind it."""
     return [
         _line("a = length", label="error"),
         _line("if a >=", _QUOTE + _IPV6_HEADER, then=_NEXT, otherwise="pass"),
         _line("a = byte at", _QUOTE + _IPV6_NEXT_HEADER),
         *_any_of(_EXTENSION_HEADERS, "pass"),
-        _line("if a ==", number, then=_NEXT, otherwise="drop"),
-        *compared,
-        _line("return", 0, label="drop"),
-        _line("a = length", label="other"),
-        _line("if a >=", _QUOTE + _IPV6_HEADER + at + 2, then=_NEXT, otherwise="pass"),
+        _line("if a ==", number, then="ours", otherwise=_NEXT),
+        _line("return", 0),
+        _line("a = length", label="ours"),
+        _line("if a >=", _QUOTE + _IPV6_HEADER + _LEAST_TRANSPORT, then=_NEXT, otherwise="pass"),
         _line("a = half at", _QUOTE + _IPV6_HEADER + at),
     ]
 

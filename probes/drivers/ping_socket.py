@@ -70,7 +70,7 @@ class PingSocket(SocketDriver):
             events.append(own_verdict(event, self.flow))
         while len(events) < MOST_AT_ONCE and (datagram := self._read(self._socket)):
             events.append(self._reply(datagram))
-        return in_order([*events, *self._overflow()])
+        return in_order([*events, *self._unread()])
 
     def _reply(self, datagram: Datagram) -> Event:
         """Return what an echo reply says."""

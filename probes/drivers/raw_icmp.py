@@ -6,7 +6,7 @@ import _socket as socket
 
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver
 from probes.drivers.own_host import own_verdict
-from probes.drivers.socket_filter import pass_answers, pass_wanted_icmp
+from probes.drivers.socket_filter import pass_answers, pass_nothing, pass_wanted_icmp
 from probes.drivers.sockets import open_socket
 from probes.facts import Family, Method, Protocol, RejectReason
 from probes.seam import Flow, Received, Unreadable
@@ -34,10 +34,16 @@ _MALFORMED: Final = Unreadable(RejectReason.MALFORMED)
 
 
 def open_raw_icmp(endpoint: Endpoint) -> socket.socket:
-    """Return a raw socket that hears what ICMP says to the flow's source; OSError without CAP_NET_RAW."""
+    """Return a raw socket for what ICMP says to the flow's source, deaf until `pass_answers`.
+
+    Raises:
+        OSError: There is no CAP_NET_RAW.
+    """
     opened = open_socket(endpoint, socket.SOCK_RAW, PROTOCOL[endpoint.family])
     try:
         pass_wanted_icmp(opened, endpoint.family)
+        # Until `pass_answers` says what, for a flood needs no more than that to fill the queue.
+        pass_nothing(opened)
         opened.bind(endpoint.local(0))
     except OSError:
         opened.close()
@@ -111,7 +117,7 @@ class RawIcmp(SocketDriver):
             icmp_id=self._identifier,
             tos=endpoint.tos,
         )
-        pass_answers(self._socket, flow, endpoint.packed_destination, (self._identifier,))
+        pass_answers(self._socket, flow, (self._identifier,))
         super().__init__(endpoint, flow, clock, hearing=[self._socket])
 
     def send(self, probe: Probe) -> Stamp | Failure:
@@ -126,7 +132,7 @@ class RawIcmp(SocketDriver):
         self._stamps.start_batch()
         self._drain_departures()
         events = hear_icmp(self._socket, self._numbers, self.flow, self._stamps, self._is_ours, self._read)
-        return [*events, *self._overflow()]
+        return [*events, *self._unread()]
 
     def _is_ours(self, quote: Quote) -> bool:
         """Return whether a reply or quote may be of this flow; one cut before its identifier is left to the matcher."""

@@ -98,7 +98,7 @@ class RawTcp(SocketDriver):
             destination_port=endpoint.port,
             tos=endpoint.tos,
         )
-        pass_answers(self._icmp, flow, endpoint.packed_destination, self._ports.numbers)
+        pass_answers(self._icmp, flow, self._ports.numbers)
         super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], silent=self._ports.held)
 
     def send(self, probe: Probe) -> Stamp | Failure:
@@ -118,7 +118,7 @@ class RawTcp(SocketDriver):
                 break
             if (event := self._heard(datagram)) is not None:
                 events.append(event)
-        return in_order([*events, *self._overflow()])
+        return in_order([*events, *self._unread()])
 
     def _heard(self, datagram: Datagram) -> Event | None:
         """Return what one segment says, None for one that answers nothing."""

@@ -43,7 +43,7 @@ class RawUdp(SocketDriver):
         self._packed = endpoint.packed_source, endpoint.packed_destination
         flow = udp_flow(endpoint, self._bound)
         self._source_port = flow.source_port or 0
-        pass_answers(self._icmp, flow, endpoint.packed_destination, (self._source_port,))
+        pass_answers(self._icmp, flow, (self._source_port,))
         super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._bound], silent=[self._sending])
 
     def send(self, probe: Probe) -> Stamp | Failure:
@@ -62,7 +62,7 @@ class RawUdp(SocketDriver):
         events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours, self._read)
         while len(events) < MOST_AT_ONCE and (datagram := self._read(self._bound)):
             events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
-        return in_order([*events, *self._overflow()])
+        return in_order([*events, *self._unread()])
 
     def _is_ours(self, quote: Quote) -> bool:
         """Return whether a quote may be of this flow; one cut before its ports is left to the matcher."""

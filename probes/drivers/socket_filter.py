@@ -32,7 +32,6 @@ _DESTINATION_PORT_AT: Final = 2
 _WHOLE: Final = 0xFFFFFFFF
 
 
-
 class _Octet(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - what `ctypes.c_byte` is made of
     """One byte of memory that has an address."""
 
@@ -55,22 +54,21 @@ def pass_destination_ports(opened: socket.socket, family: Family, ports: Sequenc
     _attach(opened, _port_program(family, ports))
 
 
-def pass_answers(opened: socket.socket, flow: Flow, destination: bytes, identifiers: Sequence[int]) -> None:
+def pass_answers(opened: socket.socket, flow: Flow, identifiers: Sequence[int]) -> None:
     """Let only messages that may answer this flow's probes reach a raw ICMP socket, which else gets all of the host's.
 
-    A kernel that takes no filter costs work, not truth: every message is judged again when it is read.
+    What passes is judged again when it is read.
 
     Args:
         opened: The socket.
         flow: Whose probes.
-        destination: Their destination, packed.
         identifiers: Their source ports, or the echo identifier.
+
+    Raises:
+        OSError: The kernel takes no filters.
     """
     number = protocol_number(flow.family, flow.protocol)
-    try:
-        _attach(opened, icmp_program(flow.family, flow.protocol, number, destination, identifiers))
-    except OSError:
-        return
+    _attach(opened, icmp_program(flow.family, flow.protocol, number, identifiers))
 
 
 def pass_nothing(opened: socket.socket) -> None:

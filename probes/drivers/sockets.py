@@ -72,8 +72,11 @@ class Datagram:
         """
         return self._timespec_ns(SO_TIMESTAMPING)
 
-    def overflowed(self) -> int:
-        """Return how many datagrams the socket had no room for since it was opened, until this one came."""
+    def dropped(self) -> int:
+        """Return how many datagrams the kernel dropped at the socket since it was opened, until this one came.
+
+        They found no room there. At a raw ICMPv6 socket wrong checksums count, too (net/ipv6/raw.c, rawv6_rcv).
+        """
         value = self.control.get((socket.SOL_SOCKET, SO_RXQ_OVFL))
         return int(_INT.unpack_from(value)[0]) & 0xFFFFFFFF if value else 0
 
@@ -135,7 +138,7 @@ def open_socket(endpoint: Endpoint, kind: int, protocol: int = 0) -> socket.sock
         opened.setsockopt(numbers.level, numbers.traffic_class, endpoint.tos)
         if kind is not socket.SOCK_STREAM:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-            _ask_for_departures_and_overflow(opened)
+            _ask_for_departures_and_drops(opened)
         _choose_interface(opened, kind, endpoint)
     except OSError:
         opened.close()
@@ -143,8 +146,8 @@ def open_socket(endpoint: Endpoint, kind: int, protocol: int = 0) -> socket.sock
     return opened
 
 
-def _ask_for_departures_and_overflow(opened: socket.socket) -> None:
-    """Have the kernel say when packets left, and how many found no room; a kernel that does not is doubted instead."""
+def _ask_for_departures_and_drops(opened: socket.socket) -> None:
+    """Have the kernel say when packets left, and how many it dropped; a kernel that does not is doubted instead."""
     for option, value in ((SO_TIMESTAMPING, STAMP_DEPARTURES), (SO_RXQ_OVFL, 1)):
         try:
             opened.setsockopt(socket.SOL_SOCKET, option, value)

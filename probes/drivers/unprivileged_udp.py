@@ -58,7 +58,7 @@ class UnprivilegedUdp(SocketDriver):
             events.append(own_verdict(self._event(error), self.flow))
         while len(events) < MOST_AT_ONCE and (datagram := self._read(self._socket)):
             events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
-        return in_order([*events, *self._overflow()])
+        return in_order([*events, *self._unread()])
 
     def _event(self, error: QueuedError) -> Event:
         """Return what an entry says; the queue keeps the port that the probe was sent to beside it."""
