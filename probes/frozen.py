@@ -91,7 +91,7 @@ def _first_init(names: tuple[str, ...], defaults: dict[str, Any], *, keywords: b
     def first(self: object, *positions: object, **values: object) -> None:
         kind = type(self)
         real = _compiled(names, defaults, keywords=keywords)
-        kind.__init__ = real  # type: ignore[misc]
+        kind.__init__ = real  # type: ignore[method-assign]
         real(self, *positions, **values)
 
     return first
@@ -131,9 +131,8 @@ class _Fields:
         body = {name: as_field(default) for name, default in self._defaults.items()}
         body["__annotations__"] = owner.__annotations__
         body["__module__"] = owner.__module__
-        shadow = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._keywords)(
-            type(owner.__name__, (), body)
-        )
+        shadow: Any = type(owner.__name__, (), body)
+        dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._keywords)(shadow)
         fields: dict[str, Any] = shadow.__dataclass_fields__
         owner.__dataclass_fields__ = fields  # type: ignore[attr-defined]
         return fields

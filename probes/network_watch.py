@@ -158,10 +158,6 @@ class NetworkWatch:
                 self._resolvers_read(event)
             case Slept():
                 self._slept(event)
-            case _:
-                from typing import assert_never  # noqa: PLC0415 - never loaded
-
-                assert_never(event)
 
     # --- links --------------------------------------------------------------------------------------------------------
 

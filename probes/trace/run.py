@@ -61,10 +61,14 @@ def run(
         now = clock.monotonic()
         if steer(now):
             return
+        over_before = [line.plan.over for line in lines]
         for line in lines:
             if _send(line, now, clock):
                 # What came while it was sending may have been taken off its queue: nothing would wake the loop for it.
                 _read((line,), clock)
+        if [line.plan.over for line in lines] != over_before:
+            # Giving up its last wait ended a plan: what follows from that is due now.
+            continue
         deadlines = [at for line in lines if (at := line.plan.next_deadline()) is not None]
         if spare and min(deadlines, default=now) - now >= _LONG_WAIT_S:
             spare.pop()()
