@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.config import parse_configuration
-from agent.config_model import Settings
+from agent.config_model import Settings, TargetSection
 from agent.sending_check import sending_problem
 from agent.trace_request import TraceOptions, UsageProblem, sample_request
 from agent.world import Sending
@@ -51,6 +51,13 @@ def test_a_configured_target_brings_everything_that_the_file_says() -> None:
     assert (request.proxy_mode, request.proxy_url) == (ProxyMode.EXPLICIT, "http://proxy.example.com:3128")
     assert (request.ndr, request.controls) == (NdrSetting.TRUE, ("192.0.2.1",))
     assert request.severity_overrides == {"CP-12": "info"}
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("configured", [True, False])
+def test_the_path_mtu_is_measured_where_the_option_or_the_file_says_so(*, asked: bool, configured: bool) -> None:
+    file = Settings(targets=(TargetSection(name="crm", host="crm.example.com", path_mtu=configured),))
+    assert sample_request(TraceOptions(target="crm", path_mtu=asked), file).path_mtu is (asked or configured)
 
 
 def test_options_count_more_than_the_file() -> None:

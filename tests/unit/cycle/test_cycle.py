@@ -14,6 +14,7 @@ from probes.facts import (
     EndReason,
     Family,
     Leg,
+    MtuCertainty,
     Network,
     Node,
     Place,
@@ -443,3 +444,32 @@ def test_without_a_resolver_nobody_is_asked() -> None:
 
 def test_who_wants_no_names_gets_none() -> None:
     assert waits_for_names(ToldWorld(), HOST, names=False) == []
+
+
+# --- the path MTU -----------------------------------------------------------------------------------------------------
+
+
+def test_the_path_mtu_is_measured_after_the_trace_by_who_asks_for_it() -> None:
+    world = ToldWorld()
+    sample = collect(asked_for(HOST, path_mtu=True), world)
+    (leg,) = sample.legs
+    assert (len(leg.hops), leg.path_mtu) == (10, 1_500), "the first interface is the narrowest place of the simulation"
+    assert leg.mtu is not None
+    assert (leg.mtu.protocol, leg.mtu.certainty, leg.mtu.steps) == (Protocol.ICMP, MtuCertainty.EXACT, ())
+    assert world.opened[-1][0] is Protocol.ICMP
+
+
+def test_nobody_else_pays_for_it() -> None:
+    world = ToldWorld()
+    (leg,) = collect(asked_for(HOST), world).legs
+    assert (leg.path_mtu, leg.mtu) == (None, None)
+
+
+def test_the_agents_own_mistake_in_it_keeps_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Leg:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr("probes.trace.mtu_pass.with_path_mtu", fail)
+    sample = collect(asked_for(HOST, path_mtu=True), ToldWorld())
+    assert len(sample.legs[0].hops) == 10
+    assert [failure.operation for failure in sample.agent_failures] == ["path MTU"]

@@ -120,7 +120,13 @@ def test_discarded_sample_keeps_its_changes_and_scores_no_path() -> None:
     leg = made["legs"][0]
     assert made["status"] == "discarded"
     assert made["network"]["changes"][0]["what"] == "source address removed"
-    assert (leg["hops"], leg["loss_ratio"], leg["end_to_end"], leg["path_mtu"]) == ([], None, None, None)
+    assert (leg["hops"], leg["loss_ratio"], leg["end_to_end"], leg["path_mtu"], leg["mtu"]) == (
+        [],
+        None,
+        None,
+        None,
+        None,
+    )
     assert leg["reason"] == DISCARDED_REASON
     assert (leg["address"], leg["protocol"]) == ("192.0.2.80", "tcp")
     (read,) = read_samples(json_text(made).encode(), "record")

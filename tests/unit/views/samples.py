@@ -25,10 +25,14 @@ from probes.facts import (
     Method,
     Middlebox,
     MplsLabel,
+    MtuCertainty,
+    MtuStep,
+    MtuStepKind,
     NameSource,
     Network,
     NetworkChange,
     Node,
+    PathMtu,
     PathSign,
     Place,
     Prober,
@@ -188,6 +192,29 @@ LEG = Leg(
     hops=(GATEWAY, ISP, CORE, PEER, END),
     duration_us=61_000,
 )
+
+# What `--mtu` found: two drops that routers report, one of them with a wrong size; and a black hole.
+NARROW_MTU = PathMtu(
+    protocol=Protocol.ICMP,
+    method=Method.RAW,
+    link_mtu=1500,
+    steps=(
+        MtuStep(probe_ttl=2, mtu=1492, kind=MtuStepKind.REPORTED, reported_by="198.51.100.1", reported_mtu=1492),
+        MtuStep(probe_ttl=4, mtu=1400, kind=MtuStepKind.REPORTED, reported_by="203.0.113.9", reported_mtu=600),
+    ),
+    certainty=MtuCertainty.EXACT,
+    at_least=1400,
+    sent=21,
+    duration_us=64_000,
+)
+HOLE_MTU = replace(
+    NARROW_MTU,
+    steps=(NARROW_MTU.steps[0], MtuStep(probe_ttl=3, mtu=1433, kind=MtuStepKind.BLACK_HOLE)),
+    certainty=MtuCertainty.SEARCHED,
+    at_least=1433,
+)
+UNFINISHED_MTU = replace(NARROW_MTU, certainty=MtuCertainty.AT_LEAST, steps=(), at_least=1280, reason="interrupted")
+UP_TO_A_HOP_MTU = replace(NARROW_MTU, steps=(), at_least=1500, up_to_ttl=4)
 
 RESOLVED = DnsCheck(
     role=Role.DESTINATION,

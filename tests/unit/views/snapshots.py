@@ -10,7 +10,7 @@ from agent.views.dns_view import dns_view
 from agent.views.ping_view import ping_view
 from agent.views.progress import progress_lines
 from agent.views.style import Style
-from probes.facts import Answer, Icmp, Protocol, Reachability, Role, Sample
+from probes.facts import Answer, Icmp, PathMtu, Protocol, Reachability, Role, Sample
 from probes.failure import Failure
 from rules.condition import All, Any, Leaf, Not
 from rules.diagnosis import Confidence, Diagnosis, Status
@@ -42,6 +42,11 @@ class Drawing:
         return command_line_view(self.sample, self.diagnosis, self.style, wide=self.wide, explain=self.explain)
 
 
+def with_mtu(found: PathMtu) -> Sample:
+    """Return the healthy sample with its path MTU measured."""
+    return replace(samples.HEALTHY, legs=(replace(samples.LEG, mtu=found),))
+
+
 DRAWINGS: dict[str, Drawing] = {
     "healthy": Drawing(samples.HEALTHY, samples.FINE),
     "healthy_in_a_pipe": Drawing(samples.HEALTHY, samples.FINE, PIPE),
@@ -65,6 +70,11 @@ DRAWINGS: dict[str, Drawing] = {
     "located": Drawing(samples.LOCATED, samples.FINE),
     "located_narrow": Drawing(samples.LOCATED, samples.FINE, AT_60),
     "located_wide": Drawing(samples.LOCATED, samples.FINE, wide=True),
+    "path_mtu": Drawing(with_mtu(samples.NARROW_MTU), samples.FINE),
+    "path_mtu_ascii": Drawing(with_mtu(samples.NARROW_MTU), samples.FINE, ASCII),
+    "path_mtu_black_hole": Drawing(with_mtu(samples.HOLE_MTU), samples.FINE),
+    "path_mtu_unfinished": Drawing(with_mtu(samples.UNFINISHED_MTU), samples.FINE),
+    "path_mtu_up_to_a_hop": Drawing(with_mtu(samples.UP_TO_A_HOP_MTU), samples.FINE),
     "prohibited_by_a_hop": Drawing(samples.PROHIBITED, FILTERED),
     "prohibited_in_colour": Drawing(samples.PROHIBITED, FILTERED, COLOUR),
     "no_route": Drawing(samples.NO_ROUTE, samples.BROKEN),
@@ -125,5 +135,6 @@ OTHER_VIEWS: dict[str, Callable[[], str]] = {
     "errors_cp_20": lambda: entry_view(RULES.catalogue["CP-20"], (), IN_80),
     "progress_at_start": lambda: "\n".join(progress_lines(EARLY, IN_80, 24)) + "\n",
     "progress_on_the_way": lambda: "\n".join(progress_lines(samples.SILENT_HOPS.legs[0], IN_80, 24)) + "\n",
+    "progress_path_mtu": lambda: "\n".join(progress_lines(with_mtu(samples.UNFINISHED_MTU).legs[0], IN_80, 24)) + "\n",
     "progress_low_terminal": lambda: "\n".join(progress_lines(samples.LEG, NARROW, 4)) + "\n",
 }
