@@ -54,8 +54,8 @@ def frozen_positional(kind: type[_Class]) -> type[_Class]:
 def mutable(kind: type[_Class]) -> type[_Class]:
     """Return what `frozen` does for a record whose fields change; it is equal to itself alone."""
     made = _made(kind, keywords=False)
-    made.__eq__ = object.__eq__  # type: ignore[method-assign, assignment]
-    made.__hash__ = object.__hash__  # type: ignore[method-assign, assignment]
+    made.__eq__ = object.__eq__  # type: ignore[method-assign]
+    made.__hash__ = object.__hash__  # type: ignore[method-assign]
     return made
 
 
@@ -81,7 +81,7 @@ def _made(kind: type[_Class], *, keywords: bool) -> type[_Class]:
         __init__=_first_init(names, defaults, keywords=keywords),
         __dataclass_fields__=_Fields(names, defaults, keywords=keywords),
     )
-    made: type[_Class] = type(kind)(kind.__name__, kind.__bases__, body)
+    made: type[_Class] = type.__call__(type(kind), kind.__name__, kind.__bases__, body)
     return made
 
 
