@@ -385,12 +385,14 @@ def open_capture() -> "Recorder | Failure":
 
 
 def engine_problem(engine: Engine) -> str | None:
-    """Return why an engine cannot be used here, in one line that says what to do, or None if it can be tried."""
-    from importlib.util import find_spec  # noqa: PLC0415 - few commands ask
-
-    if engine is Engine.LINUX or find_spec("scapy") is not None:
-        return None
-    return f"--engine {engine} needs a package that is not installed: pip install 'cloudpath-agent[{engine}]'"
+    """Return why an engine cannot be used here, in one line that says what to do; or load it, and return None."""
+    try:
+        _opener(engine)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != engine:
+            raise
+        return f"--engine {engine} needs a package that is not installed: pip install 'cloudpath-agent[{engine}]'"
+    return None
 
 
 def address_databases(named: Sequence[Path]) -> tuple[Path, ...]:

@@ -24,6 +24,7 @@ from scapy.packet import Raw
 
 from probes.drivers.base import IP_HEADER_LENGTH, MOST_AT_ONCE, in_order
 from probes.drivers.endpoint import Endpoint, find_endpoint
+from probes.drivers.netlink import Netlink, NetlinkError
 from probes.drivers.own_host import own_verdict, send_bounded
 from probes.drivers.raw_tcp import SourcePorts
 from probes.drivers.stamps import StampReader
@@ -338,11 +339,26 @@ def _open_listener(interface: str, wanted: str) -> Any:
 
 
 def _interfaces(endpoint: Endpoint) -> tuple[str, ...]:
-    """Return where replies come in: by the source address's interface, the route's, and the host's own by loopback."""
-    family, known = (6, conf.route6) if endpoint.family is Family.IPV6 else (4, conf.route)
-    owners = [each.network_name for each in conf.ifaces.values() if endpoint.source in each.ips.get(family, ())]
-    way = endpoint.interface or known.route(endpoint.destination, verbose=0)[0]
-    return tuple(dict.fromkeys((way, *owners, conf.loopback_name)))
+    """Return where replies come in: where probes leave, and the loopback, by which the host speaks of itself."""
+    way = endpoint.interface or (_kernels_way(endpoint) if LINUX else None) or _scapys_way(endpoint)
+    return tuple(dict.fromkeys((way, conf.loopback_name)))
+
+
+def _kernels_way(endpoint: Endpoint) -> str | None:
+    """Return the interface that the kernel's routes and policy rules lead to, None where it cannot be asked."""
+    zone = f"%{socket.if_indextoname(endpoint.zone)}" if endpoint.zone else ""
+    try:
+        with Netlink() as asking:
+            return asking.route_to(f"{endpoint.destination}{zone}", source=endpoint.source).interface
+    except NetlinkError:
+        return None
+
+
+def _scapys_way(endpoint: Endpoint) -> str:
+    """Return the interface that the main table leads to, as scapy reads it on this system, anew."""
+    known = conf.route6 if endpoint.family is Family.IPV6 else conf.route
+    known.resync()
+    return str(known.route(endpoint.destination, verbose=0)[0])
 
 
 def _filter(endpoint: Endpoint, ports: Sequence[int]) -> str:
