@@ -5,6 +5,7 @@ from __future__ import annotations
 from probes.facts import ProtocolChoice
 from probes.frozen import frozen
 from probes.trace.adaptive import much_less
+from probes.trace.rtt import in_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def _by_latency(first: Trial, second: Trial) -> Choice | None:
         # Who is faster because he is nearer may be somebody else in the target's place: that is no better path.
         nearer = (better.hops or 0) < (worse.hops or 0)
         if better.reached and much_less(better.rtt_us, worse.rtt_us) and not nearer:
-            said = f"{better.protocol} was answered in {_ms(better.rtt_us)}, {worse.protocol} in {_ms(worse.rtt_us)}"
+            figures = (in_ms(better.rtt_us or 0), in_ms(worse.rtt_us or 0))
+            said = f"{better.protocol} was answered in {figures[0]}, {worse.protocol} in {figures[1]}"
             return Choice(second=better is second, because=said)
     return None
 
@@ -75,10 +77,6 @@ def _by_hops(first: Trial, second: Trial) -> Choice | None:
     better, worse = (first, second) if found[0] > found[1] else (second, first)
     said = f"{better.protocol}: {better.hops_found} of {better.hops} hops answered, {worse.protocol} {worse.hops_found}"
     return Choice(second=better is second, because=f"{said} of {worse.hops}")
-
-
-def _ms(rtt_us: int | None) -> str:
-    return "-" if rtt_us is None else f"{rtt_us / 1000:.1f} ms"
 
 
 # --- reasons ----------------------------------------------------------------------------------------------------------

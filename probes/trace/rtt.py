@@ -52,3 +52,11 @@ def summarise(samples_us: Sequence[int]) -> RttSummary | None:
         stddev=round(sqrt(variance)),
         jitter=round(sum(steps) / len(steps)) if steps else None,
     )
+
+
+def in_ms(rtt_us: int) -> str:
+    """Return `0.012 ms`, `0.41 ms`, `12.3 ms` or `123 ms`: three figures at most, and never 0.0."""
+    for below_us, decimals in ((100, 3), (9_995, 2), (99_950, 1)):
+        if rtt_us < below_us:
+            return f"{rtt_us / 1000:.{decimals}f} ms"
+    return f"{rtt_us / 1000:.0f} ms"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from probes.facts import EndReason, Trial, TrialOutcome
 from probes.failure import Failure
 from probes.frozen import replace
+from probes.trace.rtt import in_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,8 +129,3 @@ def _shown(hops: Sequence[Hop]) -> Sequence[Hop]:
 
 def _lowest_us(check: Reachability) -> int | None:
     return min(check.rtt_us, default=None)
-
-
-def in_ms(rtt_us: int) -> str:
-    """Return `12.3 ms`."""
-    return f"{rtt_us / 1000:.1f} ms"

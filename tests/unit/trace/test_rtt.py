@@ -4,7 +4,7 @@ import pytest
 
 from probes.facts import RttSummary, StampSource
 from probes.seam import Stamp
-from probes.trace.rtt import round_trip_us, summarise
+from probes.trace.rtt import in_ms, round_trip_us, summarise
 
 _SENT = Stamp(100.0, 1_000_000_000, StampSource.USER)
 
@@ -39,3 +39,20 @@ def test_one_sample_has_no_jitter() -> None:
 def test_the_contracts_example() -> None:
     # Deviations of 411, 380, 402 from 397.67 are 13.3, -17.7, 4.3; the steps are 31 and 22.
     assert summarise((411, 380, 402)) == RttSummary(min=380, avg=398, max=411, stddev=13, jitter=26)
+
+
+@pytest.mark.parametrize(
+    ("us", "words"),
+    [
+        (2, "0.002 ms"),
+        (99, "0.099 ms"),
+        (411, "0.41 ms"),
+        (9_994, "9.99 ms"),
+        (9_995, "10.0 ms"),
+        (12_340, "12.3 ms"),
+        (99_950, "100 ms"),
+        (1_234_567, "1235 ms"),
+    ],
+)
+def test_a_round_trip_is_said_in_milliseconds_and_never_as_nothing(us: int, words: str) -> None:
+    assert in_ms(us) == words
