@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_ISREG, S_IWOTH
+from stat import S_ISDIR, S_ISREG, S_IWOTH
 
 from probes.facts import Protocol
 from probes.trace.memory import Lesson, Remembered, Surroundings
@@ -51,9 +51,16 @@ def state_directory(environment: Mapping[str, str], user: int) -> Path | None:
     if user == 0 and SYSTEM_DIRECTORY.is_dir():
         return SYSTEM_DIRECTORY
     home = Path(environment.get("HOME", ""))
-    # Under `sudo` HOME may be somebody else's: what root leaves there its owner could not replace.
-    own = home.is_absolute() and home.is_dir() and home.stat().st_uid == user
-    return home / ".local/state/cloudpath-agent" if own else None
+    return home / ".local/state/cloudpath-agent" if home.is_absolute() and _belongs_to(home, user) else None
+
+
+def _belongs_to(home: Path, user: int) -> bool:
+    """Return whether a directory is this user's: under `sudo` HOME may be of one who could not replace root's files."""
+    try:
+        status = home.stat()
+    except OSError:
+        return False
+    return S_ISDIR(status.st_mode) and status.st_uid == user
 
 
 class PathMemory:

@@ -278,6 +278,9 @@ def test_the_directory_is_the_one_that_the_user_names_or_owns(tmp_path: Path, mo
     assert state_directory(home, me + 1) is None, "somebody else's home, as under sudo"
     assert state_directory({"HOME": "/nonexistent"}, me) is None
     assert state_directory({}, me) is None
+    (tmp_path / "closed").mkdir(mode=0o700)
+    with _as_nobody():
+        assert state_directory({"HOME": str(tmp_path / "closed" / "inside")}, os.geteuid()) is None
     (tmp_path / "var").mkdir()
     assert state_directory(home, 0) == tmp_path / "var"
     assert state_directory({"XDG_STATE_HOME": "/x", **home}, 0) == Path("/x/cloudpath-agent")
