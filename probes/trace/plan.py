@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from probes.trace.attempt import Attempt
     from probes.trace.budget import Budget
     from probes.trace.control import Control
+    from probes.trace.line import Plan
     from probes.trace.match import Rejection
     from probes.trace.settings import TraceSettings
 
@@ -132,9 +133,11 @@ class TracePlan:
         """Take in that a probe left."""
         self._ledger.attempts[probe.number].sent = stamp
 
-    def failed(self, number: int | None, failure: Failure, now: float, offender: str | None = None) -> None:
+    def failed(
+        self, number: int | None, failure: Failure, now: float, offender: str | None = None, mtu: int | None = None
+    ) -> None:
         """Take in that the host refused a probe or gave it up; None: the error concerns the flow as a whole."""
-        del now
+        del now, mtu
         attempt = None if number is None else self._ledger.attempts[number]
         ttl = self._settings.first_ttl if attempt is None else attempt.probe.probe_ttl
         kind = (failure, offender)
@@ -148,7 +151,7 @@ class TracePlan:
     def reply_received(self, event: Received | Unreadable, now: float) -> None:
         """Take in what arrived: believed, or counted by the reason why not."""
         if isinstance(event, Unreadable):
-            self._rejected[event.reason] = self._rejected.get(event.reason, 0) + 1
+            self._rejected[event.reason] = self._rejected.get(event.reason, 0) + event.count
             return
         verdict = self._ledger.match(event)
         if isinstance(verdict, Match):
@@ -309,7 +312,7 @@ class TracePlan:
 
     def _reach(self, reply: Reply) -> None:
         self._reached = True
-        if not reply.late:
+        if reply.is_sample:
             known = self._lowest_rtt_us
             self._lowest_rtt_us = reply.rtt_us if known is None else min(known, reply.rtt_us)
 
@@ -336,6 +339,7 @@ class TracePlan:
             quoted_source=source,
             quoted_source_id=source_id,
             extensions=event.extensions,
+            exact=sent.off_by_s + event.stamp.off_by_s <= self._settings.most_off_s,
         )
 
     def _reject(self, verdict: Rejection, event: Received) -> None:
@@ -430,9 +434,9 @@ class TracePlan:
         )
 
 
-def deliver(plan: TracePlan, event: Received | Unreadable | LocalError, now: float) -> None:
+def deliver(plan: Plan, event: Received | Unreadable | LocalError, now: float) -> None:
     """Hand one event of a driver to the call that takes it."""
     if isinstance(event, LocalError):
-        plan.failed(event.number, event.failure, now, event.offender)
+        plan.failed(event.number, event.failure, now, event.offender, event.mtu)
     else:
         plan.reply_received(event, now)
