@@ -253,7 +253,11 @@ class RttSummary:
 
 @frozen
 class Hop:
-    """Everything seen at one probe TTL (hop limit for IPv6)."""
+    """Everything seen at one probe TTL (hop limit for IPv6).
+
+    `shared_with` is the address of another target, whose probes of the same sweep these are: hops that several targets
+    share are asked for one of them. None: asked for this leg.
+    """
 
     probe_ttl: int
     sent: int
@@ -263,6 +267,7 @@ class Hop:
     rtt_us: RttSummary | None = None
     late: int = 0
     duplicates: int = 0
+    shared_with: str | None = None
 
 
 @frozen

@@ -92,6 +92,7 @@ def test_hop_is_written_as_the_contract_shows_it() -> None:
         "rtt_us": {"min": 380, "avg": 398, "max": 411, "stddev": 13, "jitter": 26},
         "late": 0,
         "duplicates": 0,
+        "shared_with": None,
     }
 
 
