@@ -3,21 +3,20 @@
 import select
 import subprocess
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from tests.lab.builder import Lab
 from tests.lab.network_map import interface
 
-PROGRAM: Final = Path(__file__).parent / "attacker.py"
+PROGRAM: Final = (sys.executable, "-m", "tests.lab.attacker")
 
 
 class Attack:
     """An attacker on a node, looking at the interface towards a neighbour."""
 
     def __init__(self, lab: Lab, node: str, neighbour: str) -> None:
-        command = lab.command(node, (sys.executable, "-I", "-S", str(PROGRAM), interface(neighbour)))
+        command = lab.command(node, (*PROGRAM, interface(neighbour)))
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:

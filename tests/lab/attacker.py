@@ -2,7 +2,7 @@
 
 A program of its own, obedient to its standard input, one order a line:
 
-    attacker.py INTERFACE
+    python -m tests.lab.attacker INTERFACE
         forge NAME         from now on answer each probe that comes in by the interface with that forgery
         repeat             from now on send each answer that leaves by the interface twice more
         rest               do neither any more
@@ -23,11 +23,8 @@ import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import cycle, islice
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import attacker_packets as packets
+from tests.lab import attacker_packets as packets
 
 # linux/if_ether.h, linux/if_packet.h
 ETH_P_ALL = 0x0003

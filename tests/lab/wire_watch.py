@@ -31,12 +31,18 @@ def main() -> None:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         ended = threading.Event()
-        threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+        threading.Thread(target=await_end, args=(ended,), daemon=True).start()
         watching.settimeout(0.05)
         lines: list[str] = []
         while line := take(watching, ended):
             lines.append(line)
     sys.stdout.writelines(lines)
+
+
+def await_end(ended: threading.Event) -> None:
+    """Say so when standard input is closed."""
+    sys.stdin.read()
+    ended.set()
 
 
 def take(watching: socket.socket, ended: threading.Event) -> str:
