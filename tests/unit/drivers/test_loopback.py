@@ -15,9 +15,9 @@ from probes.drivers.raw_udp import RawUdp
 from probes.drivers.tcp_connect import TcpConnect
 from probes.drivers.unprivileged_udp import UnprivilegedUdp
 from probes.drivers.waiter import PollWaiter
-from probes.facts import Answer, Clocks, Family, FlowKind, Method, Protocol, StampSource
+from probes.facts import Answer, Clocks, Family, FlowKind, Method, Protocol, RejectReason, StampSource
 from probes.failure import Failure
-from probes.seam import Driver, Received, Waiter
+from probes.seam import Driver, Received, Unreadable, Waiter
 from tests.unit.drivers.driving import CLOCK, answered, answers, listen, opened, probes, send_all
 
 LOOPBACK = {Family.IPV4: "127.0.0.1", Family.IPV6: "::1"}
@@ -240,3 +240,29 @@ def test_the_source_asked_for_is_the_flows() -> None:
     driver.close()
     assert driver.flow.source == "127.0.0.77"
     assert [each.quote.source for each in events if isinstance(each, Received)] == ["127.0.0.77"]
+
+
+@pytest.mark.parametrize("family", Family)
+def test_the_kernel_says_when_a_probe_left(family: Family) -> None:
+    driver = opened(Protocol.UDP, family, LOOPBACK[family], free_port(family, socket.SOCK_DGRAM), privileged=False)
+    before_ns = time.time_ns()
+    stamps = send_all(driver, probes([9] * 3))
+    driver.close()
+    assert {(stamp.source, stamp.off_by_s) for stamp in stamps} == {(StampSource.KERNEL, 0)}
+    assert before_ns < stamps[0].realtime_ns < stamps[1].realtime_ns < stamps[2].realtime_ns < time.time_ns()
+
+
+def test_what_finds_no_room_is_counted() -> None:
+    driver = opened(Protocol.UDP, Family.IPV4, "127.0.0.1", 9, privileged=False)
+    assert isinstance(driver, UnprivilegedUdp)
+    driver._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel makes it its least: 2304 bytes
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooding:
+        for _ in range(100):
+            flooding.sendto(b"x" * 64, ("127.0.0.1", driver.flow.source_port))
+        read = [event for event in driver.receive() if isinstance(event, Received)]
+        # The count comes with the next datagram.
+        flooding.sendto(b"x" * 64, ("127.0.0.1", driver.flow.source_port))
+        *counted, last = driver.receive()
+    driver.close()
+    assert isinstance(last, Received)
+    assert counted == [Unreadable(RejectReason.UNREAD, 100 - len(read))]

@@ -1,9 +1,11 @@
 """Kernel stamps in monotonic time, and when they are not believed."""
 
+import time
 from dataclasses import dataclass
 
 import pytest
 
+from probes.drivers.lateness import Lateness
 from probes.drivers.stamps import StampReader
 from probes.facts import StampSource
 
@@ -101,3 +103,55 @@ def test_a_stamp_that_the_kernel_made_while_reading_is_the_users(clock: HandCloc
     stamp = stamps.at(clock.realtime)
     assert stamp.source is StampSource.USER
     assert stamp.monotonic_s == pytest.approx(101.001, abs=1e-6)
+
+
+# --- when a probe left ------------------------------------------------------------------------------------------------
+
+
+def test_a_departure_is_told_in_both_clocks(clock: HandClock) -> None:
+    stamps = StampReader(clock)
+    asked = stamps.now()
+    clock.advance(0.010)
+    left = stamps.departure(asked, EPOCH_NS + 4_000_000)
+    assert left is not None
+    assert left.monotonic_s == pytest.approx(100.004, abs=1e-9)
+    assert (left.realtime_ns, left.source, left.off_by_s) == (EPOCH_NS + 4_000_000, StampSource.KERNEL, 0)
+
+
+@pytest.mark.parametrize("off_ns", [-1, 10_000_001], ids=["an earlier probe's", "after the call returned"])
+def test_a_departure_outside_the_call_is_another_probes(clock: HandClock, off_ns: int) -> None:
+    stamps = StampReader(clock)
+    asked = stamps.now()
+    clock.advance(0.010)
+    assert stamps.departure(asked, EPOCH_NS + off_ns) is None
+    assert stamps.departure(asked, None) is None
+
+
+def test_without_a_departure_stamp_the_whole_call_is_in_doubt(clock: HandClock) -> None:
+    stamps = StampReader(clock)
+    asked = stamps.now()
+    clock.advance(0.003)
+    left = stamps.unstamped(asked)
+    assert (left.monotonic_s, left.source) == (100.0, StampSource.USER)
+    assert left.off_by_s == pytest.approx(0.003)
+
+
+# --- how late this process may be -------------------------------------------------------------------------------------
+
+
+def test_what_comes_while_the_process_works_may_have_waited_for_the_work() -> None:
+    lateness = Lateness()
+    began_s = time.thread_time()
+    while time.thread_time() - began_s < 0.02:
+        pass
+    assert lateness.since_last_s() >= 0.02
+
+
+def test_sleeping_is_not_lateness() -> None:
+    """Only the wait for a processor after it is, which the scheduler counts and which no sleep makes."""
+    lateness = Lateness()
+    began_s = time.monotonic()
+    time.sleep(0.2)
+    slept_s = time.monotonic() - began_s
+    overslept_s = slept_s - 0.2
+    assert 0 <= lateness.since_last_s() <= overslept_s + 0.01
