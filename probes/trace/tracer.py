@@ -125,7 +125,9 @@ class Tracer:
             voices = self._voices()
             question = middlebox.question_of(voices.pop(searching), list(voices.values()))
             if question is not None:
-                self.lines[question.protocol].plan.ask(question.probe_ttls, question.wait_s, now)
+                # Where two traces have just been, a third question would meet the limiter and not the router.
+                ttls = [ttl for ttl in question.probe_ttls if self._budget.free_at(ttl) <= now]
+                self.lines[question.protocol].plan.ask(ttls, question.wait_s, now)
         self._asked = True
         return not any(line.plan.asking(now) for line in self.lines.values())
 
