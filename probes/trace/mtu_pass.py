@@ -125,7 +125,7 @@ def _measured(leg: Leg, path: KnownPath, protocol: Protocol, by: Surroundings) -
     try:
         plan = _driven(leg, path, driver, by)
         found = plan.facts(method=driver.method, now=by.clock.monotonic())
-        if plan.nearer_hole is None or by.interrupted():
+        if plan.nearer_hole is None or path.suspected is not None or by.interrupted():
             return found
         # As far as the hop behind which the smaller packets vanish, the path is one with a narrowest place of its own.
         nearer = replace(path, answers=False, hops=tuple(hop for hop in path.hops if hop.probe_ttl <= plan.nearer_hole))

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @mutable
 class Shot:
-    """One packet: how large, how far it may go, and how long its answer is waited for; `to_end`: beyond every hop."""
+    """One packet of a salvo: how large, how far it may go, how long it is waited for; `to_end`: past all hops."""
 
     size: int
     probe_ttl: int
     to_end: bool
     deciding: bool
+    salvo: int
     attempt: Attempt | None = None
 
 
@@ -47,7 +48,8 @@ class Shots:
         self._rtt_s = rtt_s
         self._queue: deque[Shot] = deque()
         self._waiting: list[Shot] = []
-        self._answered: dict[str | None, int] = {}
+        self._answered: dict[tuple[int, str | None], int] = {}
+        self._salvos = 0
         self._unwitnessed = 0
         self._passing = {True: 0, False: 0}
         self._hold_until = -inf
@@ -75,8 +77,11 @@ class Shots:
         return {shot.size for shot in self.under_way if shot.to_end}
 
     def ask(self, sizes: Iterable[int], probe_ttl: int, *, to_end: bool, deciding: bool = False) -> None:
-        """Send packets of these sizes, in this order; `deciding`: with the longer wait."""
-        self._queue.extend(Shot(size=size, probe_ttl=probe_ttl, to_end=to_end, deciding=deciding) for size in sizes)
+        """Send a salvo of packets of these sizes, in this order; `deciding`: with the longer wait."""
+        self._salvos += 1
+        self._queue.extend(
+            Shot(size=size, probe_ttl=probe_ttl, to_end=to_end, deciding=deciding, salvo=self._salvos) for size in sizes
+        )
 
     def leaving(self, now: float) -> list[Attempt]:
         """Return the probes that leave now."""
@@ -137,7 +142,8 @@ class Shots:
 
     def witness(self, shot: Shot, who: str | None) -> None:
         """Take in that somebody answered a packet: a router that refused it, or the end (None)."""
-        self._answered[who] = max(self._answered.get(who, -1), _number(shot))
+        key = shot.salvo, who
+        self._answered[key] = max(self._answered.get(key, -1), _number(shot))
         if who is None:
             self._passing[True] += 1
 
@@ -148,9 +154,10 @@ class Shots:
     def witnessed(self, shot: Shot, witnesses: Iterable[str]) -> bool:
         """Return whether all who would have answered a packet were awake, limiters and all: its silence says something.
 
-        That is the end, and every router that refuses its size; each has answered a packet that left later.
+        That is the end, and every router that refuses its size; each has answered a later packet of the same salvo. One
+        of a later salvo proves nothing: a limiter has refilled since.
         """
-        return all(self._answered.get(who, -1) > _number(shot) for who in (None, *witnesses))
+        return all(self._answered.get((shot.salvo, who), -1) > _number(shot) for who in (None, *witnesses))
 
     def give_time(self, *, told: bool, now: float) -> None:
         """Note whether a silence said something; after two in a row that did not, limiters and outages get time."""

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 # So many small packets without an answer end the search.
 _OPENINGS: Final = 4
-# So many refusals of the host end it where nothing ever left.
-_HOPELESS: Final = 3
 # What passes nearly everywhere: Ethernet, and IPv6's minimum.
 _USUAL: Final = (1500, 1280)
 _NO_ANSWER: Final = "the target did not answer any more"
@@ -116,7 +114,7 @@ class PathMtuPlan:
                 self._shots.refused(shot, failure)
         else:
             self._refused[failure] = self._refused.get(failure, 0) + 1
-        if sum(self._refused.values()) >= _HOPELESS and not any(attempt.left for attempt in self._ledger.attempts):
+        if sum(self._refused.values()) >= len(self._ledger.attempts):
             self._end(MtuCertainty.UNKNOWN, f"the host refused to send: {', '.join(self._refused)}")
 
     def reply_received(self, event: Received | Unreadable, now: float) -> None:
