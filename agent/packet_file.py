@@ -4,7 +4,7 @@ from typing import Final
 
 from agent.formats.pcapng import pcapng
 from agent.version import VERSION
-from agent.views.words import ANSWERS
+from agent.views.words import icmp_words
 from probes.captured import Capture
 from probes.frozen import frozen
 from probes.trace.evidence import Evidence, Exhibit, evidence
@@ -33,9 +33,12 @@ def packet_file(capture: Capture) -> PacketFile:
 def _comment(exhibit: Exhibit) -> str:
     """Return what one packet is, for a person."""
     probe = f"{exhibit.protocol} probe {exhibit.probe.number}"
+    size = f", {exhibit.probe.size} bytes" if exhibit.probe.size else ""
+    shape = f"TTL {exhibit.probe.probe_ttl}{size}"
     if exhibit.answer is None:
-        return f"{probe}: TTL {exhibit.probe.probe_ttl}"
-    return f"answers {probe} (TTL {exhibit.probe.probe_ttl}): {ANSWERS[exhibit.answer]} from {exhibit.sender}"
+        return f"{probe}: {shape}"
+    said = icmp_words(exhibit.answer, exhibit.icmp, ipv6=":" in exhibit.sender)
+    return f"answers {probe} ({shape}): {said} from {exhibit.sender}"
 
 
 def _count(found: Evidence) -> str:

@@ -27,6 +27,7 @@ from probes.drivers.endpoint import Endpoint, find_endpoint
 from probes.drivers.netlink import Netlink, NetlinkError
 from probes.drivers.own_host import own_verdict, send_bounded
 from probes.drivers.raw_tcp import SourcePorts
+from probes.drivers.sockets import keep_whole
 from probes.drivers.stamps import StampReader
 from probes.drivers.udp import destination_port, udp_flow
 from probes.facts import Clocks, Family, FlowKind, Method, Protocol, Refusal, RejectReason, StampSource
@@ -316,6 +317,8 @@ def _open_sender(endpoint: Endpoint) -> Any:
     sender = L3RawSocket6() if endpoint.family is Family.IPV6 else L3RawSocket()
     # Its other half would keep a copy of everything that the host receives; the listeners have a filter instead.
     sender.ins.close()
+    # Whatever the kernel has heard of the path's MTU: a probe of some size is there to find that out.
+    keep_whole(sender.outs, endpoint.numbers)
     if endpoint.interface_index:
         index = struct.pack("!I", endpoint.interface_index)
         sender.outs.setsockopt(endpoint.numbers.level, endpoint.numbers.unicast_interface, index)

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from probes.facts import Protocol
+    from probes.facts import Icmp, Protocol
     from probes.seam import Flow, Probe
     from probes.trace.attempt import Attempt
 
@@ -29,6 +29,7 @@ class Exhibit:
     probe: Probe
     sender: str
     answer: Answer | None = None
+    icmp: Icmp | None = None
 
 
 @frozen
@@ -72,7 +73,7 @@ def _exhibit(ledger: Ledger, packet: Packet) -> Exhibit | None:
         reply = read_reply(ledger.flow, packet.data, _stamp(packet))
         answered = None if reply is None else _named(ledger, reply)
         if reply is not None and answered is not None:
-            return _of(ledger, packet, answered, sender=reply.sender, answer=reply.answer)
+            return _of(ledger, packet, answered, sender=reply.sender, answer=reply.answer, icmp=reply.icmp)
         sent = _sent(ledger, packet)
     except MalformedDatagram:
         return None
@@ -93,8 +94,18 @@ def _named(ledger: Ledger, reply: Received) -> Attempt | None:
     return match.attempt if isinstance(match, Match) else None
 
 
-def _of(ledger: Ledger, packet: Packet, attempt: Attempt, *, sender: str, answer: Answer | None = None) -> Exhibit:
-    return Exhibit(packet=packet, protocol=ledger.flow.protocol, probe=attempt.probe, sender=sender, answer=answer)
+def _of(
+    ledger: Ledger,
+    packet: Packet,
+    attempt: Attempt,
+    *,
+    sender: str,
+    answer: Answer | None = None,
+    icmp: Icmp | None = None,
+) -> Exhibit:
+    return Exhibit(
+        packet=packet, protocol=ledger.flow.protocol, probe=attempt.probe, sender=sender, answer=answer, icmp=icmp
+    )
 
 
 def _stamp(packet: Packet) -> Stamp:

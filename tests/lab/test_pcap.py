@@ -28,8 +28,8 @@ pytestmark = pytest.mark.lab
 
 NOISE_PORTS: Final = frozenset({20_001, 20_002})
 NOISE_ID: Final = 4242
-PROBE: Final = re.compile(r"(icmp|udp|tcp) probe (\d+): TTL (\d+)")
-ANSWER: Final = re.compile(r"answers (icmp|udp|tcp) probe (\d+) \(TTL (\d+)\): (.+) from (\S+)")
+PROBE: Final = re.compile(r"(icmp|udp|tcp) probe (\d+): TTL (\d+)(?:, \d+ bytes)?")
+ANSWER: Final = re.compile(r"answers (icmp|udp|tcp) probe (\d+) \(TTL (\d+)(?:, \d+ bytes)?\): (.+) from (\S+)")
 RESET: Final = 0x04
 # Short slots, so that its buffer holds many; no packet of a trace is as long.
 TCPDUMP: Final = ("-i", "any", "--nano", "--immediate-mode", "-s", "512", "-B", "8192", "-w")
@@ -209,6 +209,21 @@ def test_the_checks_by_other_protocols_are_in_it_too(network: Callable[[str], La
     found = Counter(packet.probe[0] for packet in read(file, PcapNgReader) if PROBE.fullmatch(packet.comment))
     assert set(checked) == set(Protocol)
     assert all(found[protocol] >= sent > 0 for protocol, sent in checked.items())
+
+
+@pytest.mark.parametrize("family", Family)
+def test_the_probes_of_the_path_mtu_are_in_it_too(
+    network: Callable[[str], Lab], tmp_path: Path, family: Family
+) -> None:
+    lab, file = network("narrow"), tmp_path / "a.pcapng"
+    source, server = lab.fresh_source("client", family), lab.address("server", family)
+    leg = ours.trace(lab, ("--mtu", "--pcap", str(file), "--source", source, server)).leg
+    in_file = read(file, PcapNgReader)
+    sized = [packet for packet in in_file if PROBE.fullmatch(packet.comment) and "bytes" in packet.comment]
+    assert len(sized) == leg["mtu"]["sent"] > 2
+    assert all(packet.comment.endswith(f", {len(packet.data)} bytes") for packet in sized)
+    narrow = [packet for packet in in_file if "packet too big" in packet.comment or "fragmentation" in packet.comment]
+    assert {packet.layer.src for packet in narrow} == {step["reported_by"] for step in leg["mtu"]["steps"]}
 
 
 def test_tcpdump_reads_it(network: Callable[[str], Lab], tmp_path: Path) -> None:

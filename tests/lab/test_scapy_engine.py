@@ -47,6 +47,17 @@ def test_round_trips_are_as_long_as_the_map_says(network: Callable[[str], Lab], 
 
 
 @pytest.mark.parametrize("family", Family)
+def test_the_path_mtu_is_measured_as_by_our_own_drivers(network: Callable[[str], Lab], family: Family) -> None:
+    lab, found = network("narrow"), []
+    for engine in ((), SCAPY):
+        source = lab.fresh_source("client", family)
+        leg = ours.trace(lab, ("--mtu", *engine, "--source", source, lab.address("server", family))).leg
+        found.append((leg["path_mtu"], leg["mtu"]["steps"], leg["mtu"]["sent"], leg["mtu"]["certainty"]))
+    assert found[0] == found[1]
+    assert found[0][0] == 1300
+
+
+@pytest.mark.parametrize("family", Family)
 def test_without_rights_it_says_which_it_lacks(network: Callable[[str], Lab], family: Family) -> None:
     lab = network("chain")
     traced = ours.trace(lab, (*SCAPY, lab.address("server", family)), user=User.NOBODY)
