@@ -8,7 +8,7 @@ from probes.seam import Identity, Probe, Received, Stamp
 from probes.trace.attempt import Attempt, Ending, Purpose
 from probes.trace.budget import Budget
 from probes.trace.leg import check_of, leg_of
-from probes.trace.many.state import GIVEN_UP, LATE, REFUSED, SERIES
+from probes.trace.many.state import GIVEN_UP, REFUSED, SERIES
 from probes.trace.plan import TracePlan
 from probes.trace.signs import signs_of
 
@@ -60,7 +60,7 @@ class _Replay(TracePlan):
             purpose=Purpose.SERIES if ttl == SERIES else Purpose.HOP,
             issued_at=at,
             sent=None if refused else Stamp(at, round(at * 1e9), self._carrier.clocks.sent),
-            given_up=bool(flag & (GIVEN_UP | LATE)),
+            given_up=bool(flag & GIVEN_UP),
             duplicates=(trace.duplicates or {}).get(number, 0),
         )
 

@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 
 # What became of a probe, a bit each; two more hold the ending that its answer meant.
 ANSWERED: Final = 1
-LATE: Final = 2
-GIVEN_UP: Final = 4
-FAILED: Final = 8
-REFUSED: Final = 16
-ENDING_SHIFT: Final = 5
+GIVEN_UP: Final = 2
+FAILED: Final = 4
+REFUSED: Final = 8
+ENDING_SHIFT: Final = 4
 _OVER: Final = ANSWERED | GIVEN_UP | FAILED
 ENDINGS: Final = (Ending.PASSED, Ending.BLOCKED, Ending.REACHED)
 _CODE: Final = {ending: code for code, ending in enumerate(ENDINGS)}
@@ -188,8 +187,7 @@ class ManyTrace:
             return None
         rtt_us = int((at - self.sent_at[number]) * 1e6 + 0.5)
         rtt_us = max(rtt_us, 0)
-        late = flag & GIVEN_UP or rtt_us >= self.settings.timeout_s * 1e6
-        self.flags[number] = flag | ANSWERED | (LATE if late else 0) | ending << ENDING_SHIFT
+        self.flags[number] = flag | ANSWERED | ending << ENDING_SHIFT
         self.rtt_us[number] = rtt_us
         self.evidence[number] = evidence
         if not flag & _OVER:
@@ -202,7 +200,7 @@ class ManyTrace:
         rtts = self._rtts
         if rtts is None:
             return None
-        if not late:
+        if rtt_us < self.settings.timeout_s * 1e6:
             if ttl != SERIES and rtt_us > rtts[ttl]:
                 rtts[ttl] = rtt_us
             if ending != _PASSED and rtt_us > rtts[-1]:

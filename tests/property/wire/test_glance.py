@@ -105,6 +105,13 @@ def test_options_are_left_to_the_careful_reading(options: int) -> None:
     assert glance_ipv4(plain[:28] + bytes([0x45 + options]) + plain[29:]) is None
 
 
+@given(asked=BYTE)
+def test_a_quote_of_something_else_than_our_echo_is_left_to_the_careful_reading(asked: int) -> None:
+    quoted = build_ipv4(header4(bytes(4), bytes(4), 28)) + bytes([asked]) + bytes(7)
+    seen = glance_ipv4(build_ipv4(header4(bytes(4), bytes(4), 56)) + b"\x0b" + bytes(7) + quoted)
+    assert (seen is None) is (asked != 8)
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail(data: bytes) -> None:
     glance_ipv4(data)
