@@ -306,10 +306,10 @@ class Refusal:
 class TrialOutcome(Word):
     """What became of one protocol on one leg: it reached the target, or why it did not, or was not used.
 
-    `no_answer`: silence, filtered or unheard. `unreachable`: somebody on the way refused to pass probes on. `middlebox`:
-    somebody else answered for the target. `blocked_locally`: the host's own firewall refused. `send_failed`: the host
-    refused for another reason. `not_opened`: no way to send could be opened. `cut_short`: ended before an answer could
-    come.
+    `no_answer`: silence, filtered or unheard. `unreachable`: somebody on the way refused to pass probes on.
+    `middlebox`: somebody else answered for the target. `blocked_locally`: the host's own firewall refused.
+    `send_failed`: the host refused for another reason. `not_opened`: no way to send could be opened. `cut_short`: ended
+    before an answer could come.
     """
 
     REACHED = "reached"

@@ -85,8 +85,8 @@ class Identity:
 class Probe:
     """One packet to send. `number` is unique inside the trace, 0 upwards.
 
-    `size` asks for a whole IP packet of so many octets, header included, that nobody may fragment (Don't Fragment, and past
-    the kernel's own path-MTU cache); None: as small as usual.
+    `size` asks for a whole IP packet of so many octets, header included, that nobody may fragment (Don't Fragment,
+    and past the kernel's own path-MTU cache); None: as small as usual.
 
     `own_port` asks for a port of the probe's own. UDP: the destination port `Flow.own_port(number)`, the only identity
     that a quote cut at 28 bytes leaves visible to a socket without privilege. TCP by raw sockets: a source port that no
@@ -154,7 +154,7 @@ class Extensions:
 class Received:
     """One reply as it came, parsed but not believed: `sender` is who claims to have sent it.
 
-    `next_hop_mtu` is what it claims a narrower link takes (RFC 1191 section 4, RFC 4443 section 3.2); 0 as old routers say.
+    `next_hop_mtu` is what it claims a narrower link takes (RFC 1191 section 4, RFC 4443 section 3.2); old routers say 0.
     """
 
     sender: str
@@ -185,8 +185,8 @@ class Unreadable:
 class LocalError:
     """The host's own verdict on an earlier probe (neighbour unreachable, packet too big for the link).
 
-    `number` names the probe where the channel can, else None: the error concerns the flow. `mtu` is what the link takes,
-    where the host says it.
+    `number` names the probe where the channel can, else None: the error concerns the flow. `mtu` is what the link
+    takes, where the host says it.
     """
 
     failure: Failure

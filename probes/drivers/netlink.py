@@ -7,7 +7,6 @@ import itertools
 import os
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from types import TracebackType
 
 from probes.facts import Family, Route
 from probes.failure import Failure, Operation, failure_of
@@ -28,6 +27,7 @@ from probes.wire.netlink_entries import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
     from typing import Final, Self
 
     from probes.wire.netlink_entries import Entry

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from pathlib import Path
-from types import TracebackType
 
 from probes.drivers.host import HostPaths, read_resolv_conf
 from probes.drivers.netlink import Netlink, NetlinkError
@@ -20,6 +18,8 @@ from probes.wire.netlink_entries import NeighbourEntry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
     from typing import Final, Self
 
     from probes.clock import Clock

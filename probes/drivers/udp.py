@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import _socket as socket
-
 from probes.facts import Answer, Protocol
 from probes.seam import Flow, Quote, Received
 from probes.wire import udp
@@ -11,6 +9,8 @@ from probes.wire.answers import token_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket as socket
+
     from probes.drivers.endpoint import Endpoint
     from probes.drivers.linux import Numbers
     from probes.drivers.sockets import Datagram

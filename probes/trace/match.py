@@ -149,7 +149,7 @@ class Ledger:
     def _only_fit(self, quote: Quote) -> Attempt | Rejection:
         """Return the only UDP probe sent that a quote without identity fits: one with a port of its own, or a lone one.
 
-        No other protocol's answers lack it: a reset without acknowledgement answers nothing (RFC 9293 section 3.10.7.3).
+        No other protocol's answers lack it: a reset without acknowledgement answers nothing (RFC 9293 3.10.7.3).
         """
         if quote.destination_port is None or self.flow.protocol is not Protocol.UDP:
             return Rejection(RejectReason.SHORT_QUOTE)

@@ -56,20 +56,21 @@ def run(
     """
     drivers = [line.driver for line in lines]
     spare: list[Callable[[], None]] = [meanwhile]
+    open_plans = 0
     while True:
         _read(lines, clock)
         now = clock.monotonic()
         if steer(now):
             return
-        over_before = [line.plan.over for line in lines]
         for line in lines:
             if _send(line, now, clock):
                 # What came while it was sending may have been taken off its queue: nothing would wake the loop for it.
                 _read((line,), clock)
-        if [line.plan.over for line in lines] != over_before:
+        deadlines = [at for line in lines if (at := line.plan.next_deadline()) is not None]
+        ended, open_plans = len(deadlines) < open_plans, len(deadlines)
+        if ended:
             # Giving up its last wait ended a plan: what follows from that is due now.
             continue
-        deadlines = [at for line in lines if (at := line.plan.next_deadline()) is not None]
         if spare and min(deadlines, default=now) - now >= _LONG_WAIT_S:
             spare.pop()()
         if deadlines:

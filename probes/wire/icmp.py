@@ -70,7 +70,7 @@ def parse_icmp(message: bytes) -> IcmpMessage:
 def next_hop_mtu(family: Family, message: IcmpMessage) -> int | None:
     """Return the MTU that a message about a packet too big names, in octets; None for every other message.
 
-    Source: RFC 1191 section 4 (the low 16 bits of the second word; 0 from routers that are older), RFC 4443 section 3.2.
+    Source: RFC 1191 section 4 (the low 16 bits of the second word; 0 from older routers), RFC 4443 section 3.2.
     """
     if not is_too_big(family, message.type, message.code):
         return None
@@ -79,7 +79,7 @@ def next_hop_mtu(family: Family, message: IcmpMessage) -> int | None:
 
 def is_too_big(family: Family, kind: int, code: int) -> bool:
     """Return whether a message says that a link is too narrow: fragmentation needed, or ICMPv6 packet too big."""
-    return (kind, code) == (3, 4) if family is Family.IPV4 else kind == 2  # noqa: PLR2004 - RFC 4443 section 3.2
+    return (kind, code) == (3, 4) if family is Family.IPV4 else kind == 2  # RFC 4443 section 3.2
 
 
 def verify_icmp_checksum(message: bytes) -> None:

@@ -249,7 +249,8 @@ class Sky:
         direct = answer in {Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY}
         hidden = self._hides_headers or direct
         port = flow.own_port(probe.number) if udp and probe.own_port else flow.destination_port
-        echoes = not short and not tcp and answer is not Answer.UDP_REPLY
+        # A host gives back all that an echo request held (RFC 792 p. 14), however little it would quote of it.
+        echoes = (not short or direct) and not tcp and answer is not Answer.UDP_REPLY
         return Quote(
             source=None if hidden else source or flow.source,
             destination=None if direct else flow.destination,
