@@ -50,6 +50,9 @@ _UNLIMITED: Final = (
 _WEIGHED: Final = 2_000
 _BARE_PROBES: Final = 50_000
 _BARE_BATCH: Final = 64
+_HEADING: Final = (
+    f"{'':14}{'probes':>9}{'/s':>9}{'CPU us':>9}{'bare us':>9}{'lost':>7}{'wrong':>7}{'dropped':>9}{'bytes/trace':>13}"
+)
 _SOFTNET_FIELDS: Final = 13
 _HEX_DIGITS: Final = 8
 
@@ -300,8 +303,7 @@ def report(results: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"{first['traces']} traces by one raw socket on one core, {first['routers']} routers, {known}",
         "",
-        f"{'':14}{'probes':>9}{'/s':>9}{'CPU us':>9}{'bare us':>9}{'lost':>7}{'wrong':>7}{'dropped':>9}"
-        f"{'bytes/trace':>13}",
+        _HEADING,
     ]
     lines += [
         f"{each['family']:5}{each['steering']:>8} {each['probes']:>9}{each['probes_per_s']:>9}{each['cpu_us']:>9}"
@@ -312,7 +314,7 @@ def report(results: Sequence[dict[str, Any]]) -> str:
         "",
         "inside: the sender's account holds every router's work, too; apart: the network runs on another core (RPS).",
         "bare: one sendto and one recvmsg of an echo to the same target, nothing else.",
-        "dropped: what the lab's own kernels threw away, because a queue of theirs was full; the engine cannot help it.",
+        "dropped: what the lab's own kernels threw away because a queue of theirs was full; the engine cannot help it.",
         "",
     ]
     return "\n".join(lines)
