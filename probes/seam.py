@@ -154,7 +154,7 @@ class Extensions:
 class Received:
     """One reply as it came, parsed but not believed: `sender` is who claims to have sent it.
 
-    `next_hop_mtu` is what it claims a narrower link takes (RFC 1191 section 4, RFC 4443 section 3.2); old routers say 0.
+    `next_hop_mtu` is what it claims a narrower link takes (RFC 1191 section 4, RFC 4443 section 3.2); old ones say 0.
     """
 
     sender: str
