@@ -214,11 +214,6 @@ class ManyTrace:
         if self.outcome is None:
             self._finish(reason, now)
 
-    @property
-    def highest(self) -> int:
-        """Return the highest TTL that was answered, one less than the first where none was."""
-        return self._highest
-
     # --- the books ----------------------------------------------------------------------------------------------------
 
     def _note_failure(self, failure: Failure, number: int, offender: str | None, now: float) -> None:

@@ -72,8 +72,7 @@ class Sweep:
         self._rate_per_s = rate_per_s
         self._slots = Slots(carrier.slots, random_bytes)
         # Even if every trace took all the probes it may, each would find a slot.
-        self._most_probes = most_probes(settings)
-        self._most_traces = carrier.slots // self._most_probes
+        self._most_traces = carrier.slots // most_probes(settings)
         self._waiting: deque[tuple[object, str, int | None, int | None]] = deque()
         self._queue: deque[tuple[ManyTrace, int]] = deque()
         self._timers: list[tuple[float, int, ManyTrace]] = []
