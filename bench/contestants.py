@@ -275,7 +275,7 @@ CONTESTANTS: Final = (
         command=_mtr(),
         read=read_mtr,
         patient=_EVERYWHERE,
-        absent=_CROWDED,
+        absent=_CROWDED | {"near", "narrow"},
     ),
     Contestant(
         name="mtr -c 3 -i .1 -G 1",

@@ -8,6 +8,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -16,13 +18,15 @@ from bench.contestants import Answer, Ask, Contestant
 from bench.figures import Sample, Situation
 from probes.facts import Family
 from tests.lab.builder import Lab, User
-from tests.lab.network_map import NetworkMap, interface, parse_map
+from tests.lab.network_map import HopList, NetworkMap, interface, parse_map
 
 NETWORKS: Final = Path(__file__).parent / "networks"
 STARTER: Final = (sys.executable, "-I", "-S", str(Path(__file__).parent / "starter.py"))
 CLIENT: Final = "client"
 TARGET: Final = "server"
 TIMEOUT_S: Final = 30.0
+# They have 10.101.0.0/16 and so on; the networks have 10.1.0.0/16 and 10.99.0.0/16.
+MOST_CLIENTS: Final = 100
 # A clean environment: PYTHON* variables of the caller would tell our contestants how to start.
 ENVIRONMENT: Final = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/nonexistent")
 
@@ -91,9 +95,9 @@ class Starter:
 class Course:
     """One network, built. Use it as a context manager."""
 
-    def __init__(self, map_: NetworkMap) -> None:
-        self.map = map_
-        self.lab = Lab(map_)
+    def __init__(self, map_: NetworkMap, clients: int = 0) -> None:
+        self.map = with_clients(map_, clients)
+        self.lab = Lab(self.map)
         self._cleanup = ExitStack()
         self._here = threading.local()
         self._starters: list[Starter] = []
@@ -105,11 +109,12 @@ class Course:
         with ExitStack() as undo:
             undo.enter_context(self.lab)
             undo.callback(self.stop)
-            # Opened here and now: two threads must not.
-            self.lab.shell(CLIENT)
             for node, line in _PREPARATIONS.get(self.map.name, {}).items():
                 self.lab.tell(node, line)
-            self.lab.tell(CLIENT, f"nft -f - <<'END'\n{_COUNTERS.format(device=self._device)}\nEND")
+            for client in (CLIENT, *self.clients):
+                # Opened here and now: two threads must not.
+                self.lab.shell(client)
+                self.lab.tell(client, f"nft -f - <<'END'\n{_COUNTERS.format(device=self._device(client))}\nEND")
             self._cleanup = undo.pop_all()
         return self
 
@@ -119,31 +124,42 @@ class Course:
         """Take everything down."""
         self._cleanup.close()
 
-    def run(self, contestant: Contestant, situation: Situation, round_: int) -> Sample:
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """Return the further clients, from which runs go side by side."""
+        return tuple(node for node in self.map.nodes if node.startswith(CLIENT) and node != CLIENT)
+
+    def run(self, contestant: Contestant, situation: Situation, round_: int, client: str = CLIENT) -> Sample:
         """Let a contestant trace to the target and return what it took and told.
 
         It probes from an address that nobody has probed from yet, because a Linux router counts the ICMP errors that
         it sends by the prober's address. The host has no other addresses meanwhile but its first: hundreds would slow
         down whoever lists them.
         """
-        with self.source(situation.family) as source:
-            return self.run_from(source, contestant, situation, round_)
+        with self.source(situation.family, client) as source:
+            return self.run_from(source, contestant, situation, round_, client)
 
-    def run_from(self, source: str, contestant: Contestant, situation: Situation, round_: int) -> Sample:
+    def run_from(
+        self, source: str, contestant: Contestant, situation: Situation, round_: int, client: str = CLIENT
+    ) -> Sample:
         """Let a contestant trace to the target from an address."""
         destination = self.lab.address(TARGET, situation.family)
         ask = Ask(source=source, destination=destination, situation=situation)
-        figures = self.starter(situation.user).run(contestant.command(ask))
+        figures = self.starter(situation.user, client).run(contestant.command(ask))
         if not contestant.own_source:
-            source = self.lab.address(CLIENT, situation.family)
-        return self._sample(contestant, situation, round_, figures, source)
+            source = self.lab.address(client, situation.family)
+        expected = self.map.expected(client, TARGET, situation.family).hops
+        return _sample(self.map.name, contestant, situation, round_, figures, source, expected)
 
     def sent(self) -> Counter[str]:
-        """Return the packets that left the client so far, by address."""
-        text = self._tool("nft", "-j", "list", "sets", "netdev")
-        sets = (each["set"] for each in json.loads(text)["nftables"] if "set" in each)
-        elements = (element["elem"] for each in sets for element in each.get("elem", ()))
-        return Counter({element["val"]: element["counter"]["packets"] for element in elements})
+        """Return the packets that left the clients so far, by address."""
+        sent: Counter[str] = Counter()
+        for client in (CLIENT, *self.clients):
+            text = self._tool(client, "nft", "-j", "list", "sets", "netdev")
+            sets = (each["set"] for each in json.loads(text)["nftables"] if "set" in each)
+            elements = (element["elem"] for each in sets for element in each.get("elem", ()))
+            sent.update({element["val"]: element["counter"]["packets"] for element in elements})
+        return sent
 
     @contextmanager
     def stopped_on_error(self) -> Iterator[None]:
@@ -159,63 +175,85 @@ class Course:
         while self._starters:
             self._starters.pop().close()
 
-    def starter(self, user: User) -> Starter:
-        """Return this thread's starter for a user."""
-        mine: dict[User, Starter] = self._here.__dict__.setdefault("starters", {})
-        if user not in mine:
-            mine[user] = Starter(self.lab, CLIENT, user)
-            self._starters.append(mine[user])
-        return mine[user]
-
-    @property
-    def _device(self) -> str:
-        return interface(self.map.links_of(CLIENT)[0].other(CLIENT))
+    def starter(self, user: User, client: str = CLIENT) -> Starter:
+        """Return this thread's starter for a user on a client."""
+        mine: dict[tuple[str, User], Starter] = self._here.__dict__.setdefault("starters", {})
+        if (client, user) not in mine:
+            mine[client, user] = Starter(self.lab, client, user)
+            self._starters.append(mine[client, user])
+        return mine[client, user]
 
     @contextmanager
-    def source(self, family: Family) -> Iterator[str]:
-        """Give the client one more address, new to all routers, for as long as it is used."""
-        prefix = self.map.links_of(CLIENT)[0].prefix(family)
+    def source(self, family: Family, client: str = CLIENT) -> Iterator[str]:
+        """Give a client one more address, new to all routers, for as long as it is used."""
+        prefix = self.map.links_of(client)[0].prefix(family)
         if prefix is None:
-            raise CourseError(f"{self.map.name}: the client has no {family.value} prefix")
+            raise CourseError(f"{self.map.name}: {client} has no {family.value} prefix")
         with self._lock:
             address = str(prefix[next(self._numbers[family])])
         no_detection = ("nodad",) if family is Family.IPV6 else ()
-        where = (f"{address}/{prefix.prefixlen}", "dev", self._device)
-        self._tool("ip", "addr", "add", *where, *no_detection)
+        where = (f"{address}/{prefix.prefixlen}", "dev", self._device(client))
+        self._tool(client, "ip", "addr", "add", *where, *no_detection)
         try:
             yield address
         finally:
-            self._tool("ip", "addr", "del", *where)
+            self._tool(client, "ip", "addr", "del", *where)
 
-    def _tool(self, *command: str) -> str:
-        figures = self.starter(User.ROOT).run(command)
+    def _device(self, client: str) -> str:
+        return interface(self.map.links_of(client)[0].other(client))
+
+    def _tool(self, client: str, *command: str) -> str:
+        figures = self.starter(User.ROOT, client).run(command)
         if figures["exit_code"] != 0:
             raise CourseError(f"{' '.join(command)}: {figures['complaints']}")
         output: str = figures["output"]
         return output
 
-    def _sample(
-        self, contestant: Contestant, situation: Situation, round_: int, figures: dict[str, Any], source: str
-    ) -> Sample:
-        answer, complaint = _read(contestant, figures)
-        expected = self.map.expected(CLIENT, TARGET, situation.family).hops
-        right = answer.hops == expected
-        return Sample(
-            network=self.map.name,
-            contestant=contestant.name,
-            situation=situation,
-            round=round_,
-            source=source,
-            wall_ms=figures["wall_us"] / 1000,
-            cpu_ms=figures["cpu_us"] / 1000,
-            peak_mb=figures["peak_kb"] / 1024,
-            in_process_ms=answer.in_process_ms,
-            target_rtt_ms=answer.target_rtt_ms,
-            hops_found=sum(hop is not None for hop in answer.hops),
-            hops_there=sum(hop is not None for hop in expected),
-            right=right,
-            complaint="" if right else complaint or f"told {' '.join(hop or '*' for hop in answer.hops)}",
+
+def with_clients(map_: NetworkMap, count: int) -> NetworkMap:
+    """Return a map with so many further clients at the first router: raw sockets hear whatever comes to their host."""
+    first = map_.links_of(CLIENT)[0]
+    names = tuple(f"{CLIENT}{number}" for number in range(1, count + 1))
+    nodes = {name: replace(map_.nodes[CLIENT], name=name) for name in names}
+    links = tuple(
+        replace(
+            first,
+            left=name,
+            ipv4=IPv4Network(f"10.{MOST_CLIENTS + number}.0.0/16"),
+            ipv6=IPv6Network(f"2001:db8:c:{number:x}::/64"),
         )
+        for number, name in enumerate(names, 1)
+    )
+    return replace(map_, nodes={**map_.nodes, **nodes}, links=(*map_.links, *links))
+
+
+def _sample(
+    network: str,
+    contestant: Contestant,
+    situation: Situation,
+    round_: int,
+    figures: dict[str, Any],
+    source: str,
+    expected: HopList,
+) -> Sample:
+    answer, complaint = _read(contestant, figures)
+    right = answer.hops == expected
+    return Sample(
+        network=network,
+        contestant=contestant.name,
+        situation=situation,
+        round=round_,
+        source=source,
+        wall_ms=figures["wall_us"] / 1000,
+        cpu_ms=figures["cpu_us"] / 1000,
+        peak_mb=figures["peak_kb"] / 1024,
+        in_process_ms=answer.in_process_ms,
+        target_rtt_ms=answer.target_rtt_ms,
+        hops_found=sum(hop is not None for hop in answer.hops),
+        hops_there=sum(hop is not None for hop in expected),
+        right=right,
+        complaint="" if right else complaint or f"told {' '.join(hop or '*' for hop in answer.hops)}",
+    )
 
 
 def _read(contestant: Contestant, figures: dict[str, Any]) -> tuple[Answer, str]:

@@ -40,13 +40,16 @@ QUICK_NETWORKS: Final = ("ten", "twenty", "three_silent", "dead")
 # Here everybody runs in every situation ...
 THOROUGH: Final = frozenset({"ten"})
 # ... on the other networks with bars those of `main` do; elsewhere one situation tells enough.
+# Of 1-minute load average; a quiet machine has next to none.
+BUSY: Final = 0.5
 # Without these no network can be built.
 TOOLS: Final = ("ip", "nft", "tc", "sysctl", "setpriv", "nsenter")
 # So many traces from one address in a row, or at once.
 CROWD: Final = 4
 OUTPUT: Final = REPOSITORY / "docs" / "performance"
-# Runs that sleep go side by side, so many at once.
-PATIENT_AT_ONCE: Final = 40
+# Runs that sleep go side by side, started so long apart: a stock Linux router answers fifty probes at once, and then a
+# thousand a second, whoever sent them (net.ipv4.icmp_msgs_burst, icmp_msgs_per_sec).
+STAGGER_S: Final = 0.1
 
 Say = Callable[[str], None]
 
@@ -67,6 +70,14 @@ class Plan:
                 if self._takes_part(contestant, situation, network):
                     yield contestant, situation
 
+    def patient(self, network: str) -> tuple[tuple[Contestant, Situation], ...]:
+        """Return those of a round that sleep nearly all of their time."""
+        return tuple(pair for pair in self.heat(network) if network in pair[0].patient)
+
+    def quick(self, network: str) -> tuple[tuple[Contestant, Situation], ...]:
+        """Return the others."""
+        return tuple(pair for pair in self.heat(network) if network not in pair[0].patient)
+
     def _takes_part(self, contestant: Contestant, situation: Situation, network: str) -> bool:
         if network in contestant.absent or not contestant.takes_part(situation):
             return False
@@ -80,7 +91,7 @@ def race(plan: Plan, say: Say) -> tuple[Sample, ...]:
     samples: list[Sample] = []
     for name in plan.networks:
         say(f"{name}: building the network")
-        with Course(read_network(name)) as course:
+        with Course(read_network(name), clients=len(plan.patient(name))) as course:
             found = run_rounds(course, plan, say)
             samples += with_sent(found, course.sent())
     return tuple(samples)
@@ -92,21 +103,32 @@ def run_rounds(course: Course, plan: Plan, say: Say) -> list[Sample]:
     A first round that is not counted warms the caches: one situation of those that are quick.
     """
     network = course.map.name
-    heat = list(plan.heat(network))
-    patient = [pair for pair in heat if network in pair[0].patient]
-    quick = [pair for pair in heat if network not in pair[0].patient]
+    patient, quick = plan.patient(network), plan.quick(network)
     crowd = _CROWDS.get(network, _alone)
     for contestant, situation in quick:
-        if situation == heat[0][1]:
+        if situation == quick[0][1]:
             course.run(contestant, situation, 0)
     samples: list[Sample] = []
-    with ThreadPoolExecutor(max_workers=PATIENT_AT_ONCE) as pool, course.stopped_on_error():
+    workers = max(len(patient), CROWD)
+    with ThreadPoolExecutor(max_workers=workers) as pool, course.stopped_on_error():
         for round_ in range(plan.runs):
             say(f"{network}: round {round_ + 1} of {plan.runs}: {len(patient)} side by side, {len(quick)} one by one")
-            samples += pool.map(lambda pair: course.run(*pair), [(*pair, round_) for pair in patient])
+            samples += _side_by_side(pool, course, patient, round_)
             for pair in quick:
                 samples += crowd(pool, course, *pair, round_)
     return samples
+
+
+def _side_by_side(
+    pool: Executor, course: Course, patient: Sequence[tuple[Contestant, Situation]], round_: int
+) -> Iterator[Sample]:
+    """Run all at once, each from a client of its own, started one after the other."""
+
+    def run(number: int) -> Sample:
+        time.sleep(number * STAGGER_S)
+        return course.run(*patient[number], round_, course.clients[number])
+
+    return pool.map(run, range(len(patient)))
 
 
 def _alone(
@@ -225,6 +247,8 @@ def measure(plan: Plan, arguments: argparse.Namespace, argv: Sequence[str]) -> R
     """Run the race and return its results."""
     remove_leftovers()
     compile_ours()
+    if (load_before := os.getloadavg()[0]) > BUSY:
+        say(f"this machine is busy (load average {load_before:.1f}): what takes processor time will be stretched")
     started = time.monotonic()
     samples = race(plan, say)
     return Results(
@@ -233,6 +257,8 @@ def measure(plan: Plan, arguments: argparse.Namespace, argv: Sequence[str]) -> R
         machine=report.machine(),
         runs=plan.runs,
         took_s=round(time.monotonic() - started, 1),
+        load_before=load_before,
+        load_after=os.getloadavg()[0],
         networks={name: network_facts(name) for name in plan.networks},
         missing=missing(arguments.contestant),
         samples=samples,

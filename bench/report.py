@@ -32,13 +32,18 @@ class Results:
     machine: str
     runs: int
     took_s: float
+    load_before: float
+    load_after: float
     networks: dict[str, Network]
     missing: tuple[str, ...]
     samples: tuple[Sample, ...]
 
     def as_json(self) -> str:
         """Return all as JSON: one sample a line."""
-        known = {name: getattr(self, name) for name in ("date", "command", "machine", "runs", "took_s", "missing")}
+        known = {
+            name: getattr(self, name)
+            for name in ("date", "command", "machine", "runs", "took_s", "missing", "load_before", "load_after")
+        }
         networks = {
             name: {"title": each.title, "round_trip_ms": each.round_trip_ms} for name, each in self.networks.items()
         }
@@ -82,6 +87,7 @@ def _head(results: Results) -> str:
     lines = [
         f"{results.date}, `{results.command}`, {results.runs} counted rounds, {results.took_s / 60:.0f} minutes.",
         f"{results.machine}.",
+        f"Load average before {results.load_before:.1f}, after {results.load_after:.1f} (with ours).",
     ]
     lines += [f"Left out: {each}." for each in results.missing]
     return "\n".join(lines) + "\n"

@@ -26,6 +26,8 @@ def results() -> Results:
         machine="1 × Abacus",
         runs=1,
         took_s=90.0,
+        load_before=0.04,
+        load_after=1.26,
         networks={"ten": Network(title="Ten hops.", round_trip_ms=40.0)},
         missing=("mtr -c 3 (mtr is not installed)",),
         samples=SAMPLES,
@@ -84,7 +86,14 @@ def test_results_are_read_back_from_json() -> None:
 
 def test_the_report_names_date_command_machine_and_who_is_missing() -> None:
     text = report.markdown(results())
-    for words in ("2030-01-02", "`python -m bench`", "1 × Abacus", "Left out: mtr -c 3", "Ten hops."):
+    for words in (
+        "2030-01-02",
+        "`python -m bench`",
+        "1 × Abacus",
+        "Load average before 0.0, after 1.3",
+        "Left out: mtr -c 3",
+        "Ten hops.",
+    ):
         assert words in text
 
 
