@@ -17,6 +17,7 @@ from probes.drivers import ladder
 from probes.drivers.host import HostReader
 from probes.drivers.netlink import NetlinkError
 from probes.drivers.network_events import NetworkEvents
+from probes.drivers.stamps import keep_stamping
 from probes.drivers.waiter import PollWaiter
 from probes.facts import (
     AgentFailure,
@@ -110,6 +111,7 @@ class LiveWorld:
 
     def __init__(self, capture: "Recorder | None" = None) -> None:
         """Be ready; `capture` sees the packets of every driver that is opened."""
+        keep_stamping()
         self.clock: Clock = SystemClock()
         self._host = HostReader()
         self._capture = capture

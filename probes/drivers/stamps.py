@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _socket as socket
+
 from probes.drivers.lateness import Lateness
+from probes.drivers.linux import SO_TIMESTAMPNS
 from probes.facts import StampSource
 from probes.seam import Stamp
 
@@ -18,6 +21,26 @@ _SECOND_NS: Final = 1_000_000_000
 # What is more is a step, and no stamp from around it can be told in monotonic time.
 # The same goes for a stamp from the future, or from before the socket was opened.
 _TOLERANCE_NS: Final = 5_000_000
+
+
+# The socket that keeps the kernel stamping, once there is one; it is the process's until its end.
+_kept: list[int] = []
+
+
+def keep_stamping() -> None:
+    """Have the kernel stamp what arrives, from some milliseconds after this call to the end of the process [measured].
+
+    It stamps while any socket asks for it. Without this the first one is a trace's own, and the answers of near hops
+    come before it has begun. A kernel that refuses costs only that.
+    """
+    if _kept:
+        return
+    try:
+        asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError:
+        return
+    asking.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    _kept.append(asking.detach())
 
 
 class StampReader:

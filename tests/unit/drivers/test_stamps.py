@@ -1,5 +1,7 @@
 """Kernel stamps in monotonic time, and when they are not believed."""
 
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 
@@ -155,3 +157,16 @@ def test_sleeping_is_not_lateness() -> None:
     slept_s = time.monotonic() - began_s
     overslept_s = slept_s - 0.2
     assert 0 <= lateness.since_last_s() <= overslept_s + 0.01
+
+
+# --- stamping from the start ------------------------------------------------------------------------------------------
+
+
+def test_one_socket_keeps_the_kernel_stamping_however_often_it_is_asked() -> None:
+    script = (
+        "import os\nfrom probes.drivers.stamps import keep_stamping\n"
+        "before = len(os.listdir('/proc/self/fd'))\nkeep_stamping()\nkeep_stamping()\n"
+        "print(len(os.listdir('/proc/self/fd')) - before)\n"
+    )
+    done = subprocess.run((sys.executable, "-W", "error", "-c", script), capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1\n", "")
