@@ -13,7 +13,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar, dataclass_transform
+    from typing import Any, Final, TypeVar, dataclass_transform
 
     _Class = TypeVar("_Class")
     _Record = TypeVar("_Record")
@@ -22,6 +22,10 @@ else:
     def dataclass_transform(**_: object) -> Callable[[_Class], _Class]:
         """Return a decorator that changes nothing: only type checkers read this one."""
         return lambda made: made
+
+
+# Compiling an `__init__` takes 100 µs and saves 2 µs each time: half of the classes are made once in a trace.
+_WORTH_COMPILING: Final = 8
 
 
 class _Made:
@@ -86,15 +90,38 @@ def _made(kind: type[_Class], *, keywords: bool) -> type[_Class]:
 
 
 def _first_init(names: tuple[str, ...], defaults: dict[str, Any], *, keywords: bool) -> Callable[..., None]:
-    """Return an `__init__` that puts the real one in its place when it is called first."""
+    """Return an `__init__` that needs no compiling, and puts a compiled one in its place once it was called often."""
+    calls = 0
+    parameters = 0 if keywords else len(names)
 
     def first(self: object, *positions: object, **values: object) -> None:
-        kind = type(self)
-        real = _compiled(names, defaults, keywords=keywords)
-        kind.__init__ = real  # type: ignore[method-assign]
-        real(self, *positions, **values)
+        nonlocal calls
+        calls += 1
+        if calls > _WORTH_COMPILING or len(positions) > parameters:
+            kind = type(self)
+            kind.__init__ = _compiled(names, defaults, keywords=keywords)  # type: ignore[method-assign]
+            kind.__init__(self, *positions, **values)
+            return
+        given = dict(zip(names, positions, strict=False))
+        if given.keys() & values.keys() or values.keys() - names:
+            _compiled(names, defaults, keywords=keywords)(self, *positions, **values)
+        given.update(values)
+        for name in names:
+            if name in given:
+                setattr(self, name, given[name])
+            else:
+                setattr(self, name, _default(self, name, defaults))
 
     return first
+
+
+def _default(record: object, name: str, defaults: dict[str, Any]) -> object:
+    """Return what a field is that was not given; TypeError where it has to be."""
+    try:
+        default = defaults[name]
+    except KeyError:
+        raise TypeError(f"{type(record).__qualname__} needs {name}") from None
+    return default.make() if isinstance(default, _Made) else default
 
 
 def _compiled(names: tuple[str, ...], defaults: dict[str, Any], *, keywords: bool) -> Callable[..., None]:
