@@ -28,6 +28,7 @@ class _Journey:
     doubtful: dict[int, int] = field(default_factory=dict)
     not_before: float = -inf
     done: bool = False
+    settled: bool = False
 
 
 class Places:
@@ -46,13 +47,14 @@ class Places:
         self._controls: dict[Question, bool] = {}
 
     def behind(self, size: int, refusal: Refusal | None) -> int | None:
-        """Return the hop (0: this host) behind which a size ended, as far as it is known; None where it is not."""
+        """Return the hop (0: this host) behind which a size ended; None where that could not be told."""
         if refusal is not None:
             return self._of_reporter(size, refusal)
         if self._distance == 1:
             return 0
         journey = self._journeys.get(size)
-        return journey.reached if journey is not None and self._hops else None
+        # How far it was seen to get is no place yet: the next hop may only have kept silent.
+        return journey.reached if journey is not None and journey.settled else None
 
     def questions(self, size: int, refusal: Refusal | None, now: float) -> list[Question] | None:
         """Return what to ask now to learn where a size ends; None where that is known as well as it will be."""
@@ -120,25 +122,28 @@ class Places:
 
     def _further(self, size: int, journey: _Journey, refusal: Refusal | None) -> list[Question] | None:
         following = next((hop.probe_ttl for hop in self._hops if hop.probe_ttl > journey.reached), None)
-        if (
-            refusal is not None
-            or following is None
-            or self._settled(journey, following)
-            or self._bounded(size, journey)
-        ):
+        nearer = self._nearer(size, journey)
+        journey.settled = following is None or self._stopped(journey, following) or any(n.settled for n in nearer)
+        if refusal is not None or following is None or journey.settled or nearer or self._doubtful(journey, following):
             journey.done = True
             return None
         journey.asking = True
         journey.open = 1
         return [(size, following), (self._settings.small, following)]
 
-    def _bounded(self, size: int, journey: _Journey) -> bool:
-        """Return whether a smaller packet ended no farther, so that this one cannot either."""
-        return any(other.done and other.reached <= journey.reached for s, other in self._journeys.items() if s < size)
+    def _nearer(self, size: int, journey: _Journey) -> list[_Journey]:
+        """Return the journeys of smaller packets that got no farther, so that this one cannot either."""
+        return [
+            other for s, other in self._journeys.items() if s < size and other.done and other.reached <= journey.reached
+        ]
 
-    def _settled(self, journey: _Journey, probe_ttl: int) -> bool:
-        tries = self._settings.place_tries
-        return journey.stopped.get(probe_ttl, 0) >= tries or journey.doubtful.get(probe_ttl, 0) > tries
+    def _stopped(self, journey: _Journey, probe_ttl: int) -> bool:
+        """Return whether a hop answered often enough when only this size did not get there."""
+        return journey.stopped.get(probe_ttl, 0) >= self._settings.place_tries
+
+    def _doubtful(self, journey: _Journey, probe_ttl: int) -> bool:
+        """Return whether a hop kept silent too often, whatever size it was asked with."""
+        return journey.doubtful.get(probe_ttl, 0) > self._settings.place_tries
 
     def _of_reporter(self, size: int, refusal: Refusal) -> int | None:
         if refusal.local:

@@ -9,6 +9,7 @@ from probes.facts import Family, MtuCertainty, MtuStep, MtuStepKind, PathMtu, Pr
 from probes.failure import Failure
 from probes.seam import Flow
 from probes.trace.mtu_evidence import between
+from probes.trace.mtu_settings import MtuSettings
 from probes.trace.path_mtu import PathMtuPlan
 from tests.property.trace.mtu_model import Limiter, Model, Router, measure, silence, truth
 
@@ -116,6 +117,24 @@ def test_an_interrupted_search_says_so() -> None:
     plan.probes_to_send(100.0)
     plan.stop()
     assert (plan.next_deadline(), plan.facts(method=None, now=100.0).reason) == (None, "interrupted")
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 800, 20))
+def test_a_search_that_is_cut_short_places_no_hole_wrongly(milliseconds: int) -> None:
+    model = Model([1500, 1500, 1400, 1320, 1320], routers(4, r3=silence), rtt_s=RTT_S)
+    settings = MtuSettings(longest_s=milliseconds / 1000)
+    assert set(places(measure(model, settings=settings)[0])) <= {
+        (2, 1400, MtuStepKind.REPORTED),
+        (3, 1320, MtuStepKind.BLACK_HOLE),
+        (None, 1320, MtuStepKind.BLACK_HOLE),
+        *((None, size, MtuStepKind.BLACK_HOLE) for size in range(48, 1320)),
+    }
+
+
+def test_hops_that_have_fallen_silent_place_no_hole() -> None:
+    path = [Router(f"10.0.0.{n}", says=silence, limiter=Limiter(0, period_s=1e6)) for n in (1, 2, 3, 4)]
+    answer = found(Model([1500, 1500, 1500, 1400, 1400], path, rtt_s=RTT_S))
+    assert places(answer) == [(None, 1400, MtuStepKind.BLACK_HOLE)]
 
 
 def plan_of(model: Model) -> PathMtuPlan:
