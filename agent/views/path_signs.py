@@ -25,7 +25,7 @@ _MARKS: Final[dict[SignKind, Callable[[PathSign], str] | None]] = {
     SignKind.CONGESTION_MARKED: lambda _: "congestion",
     SignKind.TTL_HIDDEN: lambda _: "hides routers",
     SignKind.TTL_REWRITTEN: lambda sign: f"TTL {sign.sent} to {sign.seen}",
-    SignKind.ASYMMETRIC_RETURN: lambda sign: f"{sign.seen} hops back",
+    SignKind.ASYMMETRIC_RETURN: lambda sign: f"{sign.seen} hop{'' if sign.seen == 1 else 's'} back",
     SignKind.NAT64: lambda sign: f"NAT64 {sign.seen}",
     SignKind.TARGET_ANSWERS_EARLY: lambda _: "translator",
     SignKind.SEVERAL_TARGETS: lambda _: "several machines",

@@ -48,11 +48,16 @@ _DIRECT = frozenset({Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_R
 
 @frozen
 class _Heard:
-    """Everything that one plan heard; `hops` are the believed answers by TTL up to the end, `own` the target's."""
+    """Everything that one plan heard; `hops` are the believed answers by TTL up to the end, `own` the target's.
+
+    `end_ttl` is the lowest TTL that reached the target, `distance` the same where a lower one did not: a trace that
+    begins behind its target does not know how far away it is.
+    """
 
     flow: Flow
     flow_kind: FlowKind
     end_ttl: int | None
+    distance: int | None
     hops: Sequence[tuple[int, Reply]]
     own: Sequence[tuple[int, Reply]]
     elsewhere: Sequence[Elsewhere]
@@ -99,12 +104,14 @@ def _heard(flow: Flow, flow_kind: FlowKind, attempts: Sequence[Attempt], elsewhe
     answered = [(a.probe.probe_ttl, a.reply, a.purpose) for a in attempts if a.reply is not None]
     reached = [ttl for ttl, reply, purpose in answered if purpose is Purpose.HOP and reply.ending is Ending.REACHED]
     end_ttl = min(reached, default=None)
+    first_ttl = min((a.probe.probe_ttl for a in attempts if a.purpose is Purpose.HOP), default=1)
     hops = [(ttl, r) for ttl, r, p in answered if p is Purpose.HOP and (end_ttl is None or ttl <= end_ttl)]
     own = [(ttl, r) for ttl, r, p in answered if p is not Purpose.CONTROL and r.ending is Ending.REACHED]
     return _Heard(
         flow=flow,
         flow_kind=flow_kind,
         end_ttl=end_ttl,
+        distance=None if end_ttl == first_ttl > 1 else end_ttl,
         hops=sorted(hops, key=lambda each: each[0]),
         own=own,
         elsewhere=elsewhere,
@@ -217,9 +224,9 @@ def _ttl_rewritten(heard: _Heard) -> Iterator[PathSign]:
     A probe that just reaches its target arrives with TTL 1, one sent with n more arrives with 1 + n.
     """
     for ttl, reply in sorted(heard.own, key=lambda each: each[0]):
-        if heard.end_ttl is None or reply.quoted_ttl is None or ttl < heard.end_ttl:
+        if heard.distance is None or reply.quoted_ttl is None or ttl < heard.distance:
             continue
-        due = ttl - heard.end_ttl + 1
+        due = ttl - heard.distance + 1
         if reply.quoted_ttl > due:
             said = f"the target quotes TTL {reply.quoted_ttl} of a probe that should have arrived with TTL {due}"
             yield _sign(SignKind.TTL_REWRITTEN, ttl, reply.sender, due, reply.quoted_ttl, said)
@@ -279,10 +286,11 @@ def _asymmetric_return(heard: _Heard) -> Iterator[PathSign]:
 def _least_asymmetric(heard: _Heard) -> list[tuple[int, Reply, int]]:
     """Return for each TTL the answer whose way back is most like the way there, near to far."""
     best: dict[int, tuple[int, Reply, int]] = {}
-    end = heard.end_ttl
+    end = heard.distance
     # What reached the target from beyond its distance is its own answer all the same.
     beyond = [] if end is None else [(end, reply) for _, reply in heard.own]
-    for ttl, reply in (*heard.hops, *beyond):
+    routers = heard.hops if end == heard.end_ttl else heard.expired
+    for ttl, reply in (*routers, *beyond):
         if reply.reply_ttl is None:
             continue
         if ttl not in best or _asymmetry(ttl, reply.reply_ttl) < _asymmetry(ttl, best[ttl][2]):

@@ -3,6 +3,7 @@
 import pytest
 
 from probes.facts import Answer, Family, FlowKind, Icmp, Protocol, SignKind, StampSource
+from probes.frozen import replace
 from probes.seam import Flow, Identity, Probe, Stamp
 from probes.trace.attempt import Attempt, Ending, Purpose, Reply
 from probes.trace.nat64 import translation
@@ -96,6 +97,19 @@ def test_what_answers_control_probes_is_no_sign_of_the_path() -> None:
 
 def test_the_last_router_alone_makes_no_way_back_longer() -> None:
     assert kinds([attempt(0, 1, expired("10.0.0.1", 64)), attempt(1, 2, expired("10.0.0.2", 59))]) == []
+
+
+@pytest.mark.parametrize(
+    ("nearer", "found"), [(False, []), (True, [SignKind.TTL_REWRITTEN, SignKind.ASYMMETRIC_RETURN])]
+)
+def test_a_trace_that_begins_behind_its_target_measures_nothing_by_its_distance(
+    nearer: bool,  # noqa: FBT001 - a table's column
+    found: list[SignKind],
+) -> None:
+    attempts = [attempt(0, 5, replace(direct(64, 1), quoted_ttl=5))]
+    if nearer:
+        attempts.append(replace(attempt(1, 4, direct(64, 1)), reply=None))
+    assert kinds(attempts) == found
 
 
 def test_nothing_heard_is_nothing_seen_rather_than_nothing_there() -> None:
