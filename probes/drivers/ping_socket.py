@@ -8,7 +8,7 @@ import errno
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.errqueue import event_of
 from probes.drivers.own_host import own_verdict
-from probes.drivers.sockets import open_socket, queue_errors
+from probes.drivers.sockets import Together, open_socket, queue_errors
 from probes.facts import Method, Protocol, RejectReason
 from probes.seam import Flow, Unreadable
 from probes.wire.answers import read_icmp, read_quoted_icmp
@@ -37,13 +37,10 @@ class PingSocket(SocketDriver):
 
     def __init__(self, endpoint: Endpoint, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
         """Open the socket with a random identifier; OSError where the host refuses."""
-        self._socket = open_socket(endpoint, socket.SOCK_DGRAM, PROTOCOL[endpoint.family])
-        try:
+        with Together() as opening:
+            self._socket = opening.add(open_socket(endpoint, socket.SOCK_DGRAM, PROTOCOL[endpoint.family]))
             queue_errors(self._socket, endpoint.numbers)
             self._identifier = _bind_random(self._socket, endpoint, random_bytes)
-        except OSError:
-            self._socket.close()
-            raise
         flow = Flow(
             family=endpoint.family,
             protocol=Protocol.ICMP,

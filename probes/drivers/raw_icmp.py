@@ -7,7 +7,7 @@ import _socket as socket
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver
 from probes.drivers.own_host import own_verdict
 from probes.drivers.socket_filter import pass_answers, pass_nothing, pass_wanted_icmp
-from probes.drivers.sockets import open_socket
+from probes.drivers.sockets import Together, open_socket
 from probes.facts import Family, Method, Protocol, RejectReason
 from probes.seam import Flow, Received, Unreadable
 from probes.wire.answers import protocol_number, read_icmp
@@ -39,15 +39,12 @@ def open_raw_icmp(endpoint: Endpoint) -> socket.socket:
     Raises:
         OSError: There is no CAP_NET_RAW.
     """
-    opened = open_socket(endpoint, socket.SOCK_RAW, PROTOCOL[endpoint.family])
-    try:
+    with Together() as opening:
+        opened = opening.add(open_socket(endpoint, socket.SOCK_RAW, PROTOCOL[endpoint.family]))
         pass_wanted_icmp(opened, endpoint.family)
         # Until `pass_answers` says what, for a flood needs no more than that to fill the queue.
         pass_nothing(opened)
         opened.bind(endpoint.local(0))
-    except OSError:
-        opened.close()
-        raise
     return opened
 
 
@@ -105,7 +102,6 @@ class RawIcmp(SocketDriver):
 
     def __init__(self, endpoint: Endpoint, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
         """Open the socket; OSError without CAP_NET_RAW."""
-        self._socket = open_raw_icmp(endpoint)
         self._identifier = int.from_bytes(random_bytes(2), "big")
         self._number = protocol_number(endpoint.family, Protocol.ICMP)
         self._packed = endpoint.packed_source, endpoint.packed_destination
@@ -117,7 +113,9 @@ class RawIcmp(SocketDriver):
             icmp_id=self._identifier,
             tos=endpoint.tos,
         )
-        pass_answers(self._socket, flow, (self._identifier,))
+        with Together() as opening:
+            self._socket = opening.add(open_raw_icmp(endpoint))
+            pass_answers(self._socket, flow, (self._identifier,))
         super().__init__(endpoint, flow, clock, hearing=[self._socket])
 
     def send(self, probe: Probe) -> Stamp | Failure:

@@ -81,15 +81,6 @@ class RawTcp(SocketDriver):
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         """Open the sockets; OSError without CAP_NET_RAW."""
-        with Together() as opening:
-            self._icmp = opening.add(open_raw_icmp(endpoint))
-            self._raw = opening.add(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))
-            self._ports = SourcePorts(endpoint)
-            for each in self._ports.held:
-                opening.add(each)
-            pass_destination_ports(self._raw, endpoint.family, self._ports.numbers)
-            self._raw.bind(endpoint.local(0))
-        self._packed = endpoint.packed_source, endpoint.packed_destination
         flow = Flow(
             family=endpoint.family,
             protocol=Protocol.TCP,
@@ -98,7 +89,16 @@ class RawTcp(SocketDriver):
             destination_port=endpoint.port,
             tos=endpoint.tos,
         )
-        pass_answers(self._icmp, flow, self._ports.numbers)
+        with Together() as opening:
+            self._icmp = opening.add(open_raw_icmp(endpoint))
+            self._raw = opening.add(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))
+            self._ports = SourcePorts(endpoint)
+            for each in self._ports.held:
+                opening.add(each)
+            pass_destination_ports(self._raw, endpoint.family, self._ports.numbers)
+            self._raw.bind(endpoint.local(0))
+            pass_answers(self._icmp, flow, self._ports.numbers)
+        self._packed = endpoint.packed_source, endpoint.packed_destination
         super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], silent=self._ports.held)
 
     def send(self, probe: Probe) -> Stamp | Failure:
@@ -143,10 +143,7 @@ class RawTcp(SocketDriver):
 
 def _reserve(endpoint: Endpoint) -> socket.socket:
     """Return a bound socket that keeps a port from everybody else."""
-    reserving = socket.socket(endpoint.numbers.address_family, socket.SOCK_STREAM)
-    try:
+    with Together() as opening:
+        reserving = opening.add(socket.socket(endpoint.numbers.address_family, socket.SOCK_STREAM))
         reserving.bind(endpoint.local(0))
-    except OSError:
-        reserving.close()
-        raise
     return reserving

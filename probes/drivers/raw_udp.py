@@ -40,10 +40,10 @@ class RawUdp(SocketDriver):
             pass_nothing(self._sending)
             self._sending.bind(endpoint.local(0))
             self._bound.bind(endpoint.local(0))
+            flow = udp_flow(endpoint, self._bound)
+            self._source_port = flow.source_port or 0
+            pass_answers(self._icmp, flow, (self._source_port,))
         self._packed = endpoint.packed_source, endpoint.packed_destination
-        flow = udp_flow(endpoint, self._bound)
-        self._source_port = flow.source_port or 0
-        pass_answers(self._icmp, flow, (self._source_port,))
         super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._bound], silent=[self._sending])
 
     def send(self, probe: Probe) -> Stamp | Failure:

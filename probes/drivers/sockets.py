@@ -129,8 +129,8 @@ def open_socket(endpoint: Endpoint, kind: int, protocol: int = 0) -> socket.sock
         OSError: The host refuses it.
     """
     numbers = endpoint.numbers
-    opened = socket.socket(numbers.address_family, kind, protocol)
-    try:
+    with Together() as opening:
+        opened = opening.add(socket.socket(numbers.address_family, kind, protocol))
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         opened.setsockopt(numbers.level, numbers.receive_ttl, 1)
@@ -140,9 +140,6 @@ def open_socket(endpoint: Endpoint, kind: int, protocol: int = 0) -> socket.sock
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             _ask_for_departures_and_drops(opened)
         _choose_interface(opened, kind, endpoint)
-    except OSError:
-        opened.close()
-        raise
     return opened
 
 

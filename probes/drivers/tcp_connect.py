@@ -13,7 +13,7 @@ from probes.drivers.errqueue import event_of, read_queued_error
 from probes.drivers.lateness import Lateness
 from probes.drivers.linux import TCP_INFO_LENGTH, TCP_INFO_RESENT, TCP_INFO_RTT, TCP_SYN_SENT
 from probes.drivers.own_host import own_verdict, refusal
-from probes.drivers.sockets import open_socket, queue_errors
+from probes.drivers.sockets import Together, open_socket, queue_errors
 from probes.drivers.stamps import StampReader
 from probes.facts import Answer, Clocks, FlowKind, Method, Protocol, StampSource
 from probes.failure import Operation, failure_of
@@ -126,16 +126,13 @@ class TcpConnect:
 
     def _open(self, probe_ttl: int) -> socket.socket:
         """Return a socket that is ready to connect."""
-        opened = open_socket(self._endpoint, socket.SOCK_STREAM)
-        try:
+        with Together() as opening:
+            opened = opening.add(open_socket(self._endpoint, socket.SOCK_STREAM))
             queue_errors(opened, self._numbers)
             opened.setsockopt(self._numbers.level, self._numbers.probe_ttl, probe_ttl)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             opened.bind(self._endpoint.local(0))
-        except OSError:
-            opened.close()
-            raise
         return opened
 
     def _outcome(self, connection: _Connection) -> Event | None:

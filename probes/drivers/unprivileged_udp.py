@@ -7,7 +7,7 @@ import _socket as socket
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.errqueue import event_of
 from probes.drivers.own_host import own_verdict
-from probes.drivers.sockets import open_socket, queue_errors
+from probes.drivers.sockets import Together, open_socket, queue_errors
 from probes.drivers.udp import destination_port, udp_flow, udp_reply
 from probes.facts import Method
 from probes.seam import Quote
@@ -35,13 +35,10 @@ class UnprivilegedUdp(SocketDriver):
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         """Open the socket; OSError where the host refuses."""
-        self._socket = open_socket(endpoint, socket.SOCK_DGRAM)
-        try:
+        with Together() as opening:
+            self._socket = opening.add(open_socket(endpoint, socket.SOCK_DGRAM))
             queue_errors(self._socket, endpoint.numbers)
             self._socket.bind(endpoint.local(0))
-        except OSError:
-            self._socket.close()
-            raise
         super().__init__(endpoint, udp_flow(endpoint, self._socket), clock, hearing=[self._socket])
 
     def send(self, probe: Probe) -> Stamp | Failure:
