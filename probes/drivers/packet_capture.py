@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from contextlib import ExitStack, suppress
 from itertools import islice
 
 from probes.captured import Capture, Packet, SentProbe
@@ -32,6 +33,11 @@ _LONGEST: Final = 65_535
 _CONTROL: Final = 64
 _RECEIVE_BUFFER: Final = 8 * 2**20
 _MOST_AT_ONCE: Final = 512
+# More than the buffer holds, twice its size in packets of 768 octets with all that the kernel keeps of each: who floods
+# this host does not hold the end.
+_MOST_WAITING: Final = 32_768
+# A trace and its path MTU are some hundred packets; all ICMP to this host is let in with them.
+_MOST_ENTRIES: Final = 100_000
 # The kernel starts stamping some milliseconds after the first socket that asks; until then a packet's stamp is the time
 # of its reading (docs/adr/0009-how-probes-leave-without-rights.md) [measured: 5.6 ms].
 _STAMPING_S: Final = 0.05
@@ -54,11 +60,15 @@ class PacketCapture:
         self._buffer = bytearray(_LONGEST)
         self._pairs: set[tuple[str, str]] = set()
         self._entries: list[Packet | SentProbe] = []
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_PROTOCOLS))
-        self._socket.setblocking(False)
-        self._forget_what_came()
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        self._no_room = 0
+        with ExitStack() as opening:
+            opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_PROTOCOLS))
+            self._socket = opening.enter_context(opened)
+            opened.setblocking(False)
+            opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            self._forget_what_came()
+            opening.pop_all()
 
     def follow(self, driver: Driver) -> Driver:
         """Return a driver that does what `driver` does, and whose packets are captured."""
@@ -67,7 +77,9 @@ class PacketCapture:
             if not self._pairs:
                 _await_stamps()
             self._pairs.add(pair)
-            self._let_in()
+            # A filter that finds no memory costs the capture, which says what it lacks, and never the trace.
+            with suppress(OSError):
+                self._let_in()
         return Tap(driver, self)
 
     def note(self, sent: SentProbe) -> None:
@@ -75,15 +87,22 @@ class PacketCapture:
         self._entries.append(sent)
 
     def drain(self) -> None:
-        """Take what has arrived."""
-        self._entries += islice(iter(self._read, None), _MOST_AT_ONCE)
+        """Take what has arrived, as much as does not hold the loop."""
+        self._take(_MOST_AT_ONCE)
 
     def close(self) -> Capture:
         """Return everything, and give the socket back."""
-        self.drain()
-        dropped = self._statistics()
+        self._take(_MOST_WAITING)
+        dropped = self._statistics() + self._no_room
         self._socket.close()
         return Capture(entries=tuple(self._entries), dropped=dropped)
+
+    def _take(self, most: int) -> None:
+        for packet in islice(iter(self._read, None), most):
+            if len(self._entries) < _MOST_ENTRIES:
+                self._entries.append(packet)
+            else:
+                self._no_room += 1
 
     def _let_in(self) -> None:
         """Let the followed flows' packets in, from now on."""

@@ -4,12 +4,14 @@ import socket
 import time
 from contextlib import closing
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from scapy.utils import PcapNgReader
 
 from agent.packet_file import packet_file
 from probes.captured import Packet, SentProbe
+from probes.drivers import packet_capture
 from probes.drivers.packet_capture import PacketCapture, open_capture
 from probes.facts import Family, Protocol
 from probes.failure import Failure
@@ -49,6 +51,60 @@ def test_nothing_is_kept_from_before_a_driver_is_followed() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.sendto(b"somebody's secret", (SERVER[Family.IPV4], 9))
     assert capture.close().entries == ()
+
+
+@pytest.mark.usefixtures("chain")
+def test_nothing_is_kept_of_what_came_before_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_in = PacketCapture._let_in
+
+    def after_three_packets(capture: PacketCapture) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            for _ in range(3):
+                other.sendto(b"somebody's secret", (CLIENT[Family.IPV4], 9))
+        let_in(capture)
+
+    monkeypatch.setattr(PacketCapture, "_let_in", after_three_packets)
+    assert PacketCapture().close().entries == ()
+
+
+@pytest.mark.usefixtures("chain")
+def test_everything_that_waits_at_the_end_is_kept() -> None:
+    """One reading takes 512 packets; a flood leaves more behind."""
+    capture = PacketCapture()
+    with closing(opened(Protocol.ICMP, Family.IPV4, CLIENT[Family.IPV4])) as driver:
+        tap = capture.follow(driver)
+        for probe in probes([1] * 400):
+            assert not isinstance(tap.send(probe), Failure)
+        captured = capture.close()
+    packets = [entry for entry in captured.entries if isinstance(entry, Packet)]
+    # Requests and replies, as the loopback gives them back.
+    assert (len(packets), captured.dropped) == (800, 0)
+
+
+@pytest.mark.usefixtures("chain")
+def test_a_flood_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet_capture, "_MOST_ENTRIES", 50)
+    capture = PacketCapture()
+    with closing(opened(Protocol.ICMP, Family.IPV4, CLIENT[Family.IPV4])) as driver:
+        tap = capture.follow(driver)
+        for probe in probes([1] * 40):
+            assert not isinstance(tap.send(probe), Failure)
+        captured = capture.close()
+    assert (len(captured.entries), captured.dropped) == (50, 70)
+
+
+@pytest.mark.usefixtures("chain")
+def test_packets_that_cannot_be_let_in_cost_the_capture_and_not_the_trace() -> None:
+    capture = PacketCapture()
+    with closing(opened(Protocol.ICMP, Family.IPV4, SERVER[Family.IPV4])) as driver:
+        # So many octets do for a filter of one instruction (net/core/filter.c, sk_filter_charge) [measured].
+        Path("/proc/sys/net/core/optmem_max").write_text("300", encoding="ascii")
+        tap = capture.follow(driver)
+        send_all(tap, probes([1]))
+        answers(tap, 1)
+    complaint = packet_file(capture.close()).complaint
+    assert complaint is not None
+    assert complaint.startswith("1 of 1 probes were not captured")
 
 
 @pytest.mark.usefixtures("chain")
