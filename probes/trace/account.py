@@ -6,7 +6,7 @@ Nothing here is needed while probes hurry: it is loaded while answers are awaite
 from __future__ import annotations
 
 from probes.facts import ProtocolChoice
-from probes.frozen import frozen, replace
+from probes.frozen import field, frozen, replace
 from probes.trace import choice as choosing
 from probes.trace import middlebox
 from probes.trace.leg import check_of, leg_of, unopened_check, unopened_leg
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from probes.trace.adaptive import Naming
     from probes.trace.line import Line, Stretch
     from probes.trace.memory import Lesson, Memory
+    from probes.trace.plan import TraceFacts
     from probes.trace.settings import TraceSettings
 
 
@@ -42,7 +43,7 @@ class Course:
     """How a trace went: what was asked for, what could be opened, which protocols searched for the path.
 
     `second` searched after `first`, which had not reached the target if it `gave_way`; `cut_short` are the protocols
-    whose plans were ended before they were over.
+    whose plans were ended before they were over. `facts` fills as plans are asked.
     """
 
     stretch: Stretch
@@ -58,6 +59,7 @@ class Course:
     gave_way: bool
     cut_short: frozenset[Protocol]
     duration_us: int
+    facts: dict[Protocol, TraceFacts] = field(default_factory=dict)
 
 
 def outcome_of(course: Course) -> TraceOutcome:
@@ -147,11 +149,18 @@ def _leg(course: Course, protocol: Protocol, reason: str) -> Leg:
     return leg_of(
         course.stretch,
         line.driver,
-        line.plan.facts(),
+        _facts(course, protocol),
         protocol_reason=reason,
         refused=_refusals_up_to(course, protocol),
         duration_us=course.duration_us,
     )
+
+
+def _facts(course: Course, protocol: Protocol) -> TraceFacts:
+    """Return what a plan saw, put together once for its leg and its check."""
+    if protocol not in course.facts:
+        course.facts[protocol] = course.lines[protocol].plan.facts()
+    return course.facts[protocol]
 
 
 def _unopened(course: Course) -> Leg:
@@ -168,7 +177,7 @@ def _check(course: Course, protocol: Protocol) -> Reachability:
     line = course.lines.get(protocol)
     if line is None:
         return unopened_check(course.stretch, protocol, course.refused.get(protocol, ()))
-    return check_of(course.stretch, line.driver, line.plan.facts(), cut_short=protocol in course.cut_short)
+    return check_of(course.stretch, line.driver, _facts(course, protocol), cut_short=protocol in course.cut_short)
 
 
 def _refusals_up_to(course: Course, protocol: Protocol | None) -> tuple[Refusal, ...]:
