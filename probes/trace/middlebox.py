@@ -164,8 +164,8 @@ def _compared(near: Voice, ttl: int, far: Voice) -> Middlebox | None:
     target_ttl = None if distance is None else distance.ttl
     asked, control = _named(near.flow), _named(far.flow)
     said = (
-        f"{asked} with TTL {ttl} was answered ({answer.answer}) under {target} after {_ms(answer)} ms, and "
-        f"{control} with TTL {ttl} expired at {expired.sender} after {_ms(expired)} ms"
+        f"{asked} with TTL {ttl} was answered ({answer.answer.replace('_', ' ')}) under {target} after {_ms(answer)} ms, "
+        f"and {control} with TTL {ttl} expired at {expired.sender} after {_ms(expired)} ms"
     )
     return Middlebox(
         target=target,

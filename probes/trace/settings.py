@@ -18,8 +18,8 @@ class TraceSettings:
         max_ttl: The last one.
         queries: Probes to each TTL.
         timeout_s: No wait for one answer is longer; an answer that took as long is late.
-        gap_s: Between two hop probes. On busy processors the RTT error's 90th percentile is below 0.15 ms with this gap and
-            with twice as much (`python -m bench rtt`) [measured].
+        gap_s: Between two hop probes. On busy processors the RTT error's 90th percentile is below 0.15 ms with this
+            gap and with twice as much (`python -m bench rtt`) [measured].
         window: The first round runs this far ahead of the highest hop that answered.
         later_window: The later rounds run this far ahead: with 12, 20 hops take 1.3 times their RTT, with 10, 1.4 times,
             with 8, 1.5 times [simulated]; each one more is two probes more than needed to a nearer target.
