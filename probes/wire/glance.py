@@ -30,6 +30,12 @@ _QUOTED_TOKEN4: Final = slice(56, 64)
 _QUOTED_TOKEN6: Final = slice(56, 64)
 _ECHO_REPLY6: Final = 129
 _ERRORS4: Final = frozenset({3, 4, 11, 12})
+# Where the second word may say how long the quote is (RFC 4884 section 4), in words of 4 and of 8 octets. A quote that
+# ends before the token does is none of the plain shape.
+_LENGTH4_AT: Final = 25
+_LENGTH6_AT: Final = 4
+_WORDS_TO_TOKEN4: Final = 9
+_WORDS_TO_TOKEN6: Final = 7
 _FIRST_INFORMATION6: Final = 128
 
 
@@ -52,6 +58,8 @@ def glance_ipv4(datagram: bytes) -> Glance4 | None:
     )
     if first != _PLAIN4 or quoted != _PLAIN4 or protocol != 1 or asked != 8 or kind >> 8 not in _ERRORS4:
         return None
+    if 0 < datagram[_LENGTH4_AT] < _WORDS_TO_TOKEN4:
+        return None
     token = datagram[_QUOTED_TOKEN4]
     return kind, sender, source, destination, identifier, sequence, token if len(token) >= _LEAST_TOKEN else None
 
@@ -68,6 +76,8 @@ def glance_ipv6(message: bytes) -> Glance6 | None:
         return None
     kind, version, protocol, source, destination, asked, identifier, sequence = _ERROR6.unpack_from(message)
     if version >> 4 != 6 or protocol != 58 or asked != 128 or kind >> 8 >= _FIRST_INFORMATION6:
+        return None
+    if 0 < message[_LENGTH6_AT] < _WORDS_TO_TOKEN6:
         return None
     token = message[_QUOTED_TOKEN6]
     return kind, source, destination, identifier, sequence, token if len(token) >= _LEAST_TOKEN else None

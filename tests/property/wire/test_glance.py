@@ -65,16 +65,7 @@ def test_an_ipv6_error_says_at_first_sight_what_it_says(
     kind: int, source: bytes, destination: bytes, identifier: int, sequence: int, token: bytes, cut: int
 ) -> None:
     probe = build_echo_probe(Family.IPV6, identifier, sequence, token)
-    header = Ipv6Header(
-        traffic_class=0,
-        flow_label=0,
-        payload_length=len(probe),
-        next_header=58,
-        hop_limit=1,
-        source=source,
-        destination=destination,
-    )
-    message = kind.to_bytes(2, "big") + bytes(6) + build_ipv6(header) + probe[:cut]
+    message = kind.to_bytes(2, "big") + bytes(6) + build_ipv6(header6(len(probe), source, destination)) + probe[:cut]
     seen = glance_ipv6(message)
     assert seen is not None
     careful = quote_of(Family.IPV6, message)
@@ -96,6 +87,25 @@ def test_an_echo_reply_says_at_first_sight_what_it_says(
     for family, message in ((Family.IPV4, reply4), (Family.IPV6, reply6)):
         careful = quote_of(family, message)
         assert (careful.icmp_id, careful.sequence, careful.token) == (identifier, sequence, token)
+
+
+@given(family=st.sampled_from(list(Family)), kind=st.sampled_from([3, 11, 1]), length=BYTE, cut=CUTS)
+def test_a_length_within_the_quote_is_left_to_the_careful_reading(
+    family: Family, kind: int, length: int, cut: int
+) -> None:
+    """A router may say that its quote ends earlier than it does (RFC 4884 section 4): by then nothing is quoted."""
+    probe = build_echo_probe(family, 1, 2, b"8 octets")[:cut]
+    if family is Family.IPV4:
+        quoted, word = build_ipv4(header4(bytes(4), bytes(4), 20 + len(probe))) + probe, bytes((0, length, 0, 0))
+    else:
+        quoted, word = build_ipv6(header6(len(probe))) + probe, bytes((length, 0, 0, 0))
+    message = bytes((kind, 0, 0, 0)) + word + quoted
+    whole = build_ipv4(header4(bytes(4), bytes(4), 20 + len(message))) + message
+    seen = glance_ipv6(message) if family is Family.IPV6 else glance_ipv4(whole)
+    if seen is not None:
+        careful = quote_of(family, message)
+        assert (careful.icmp_id, careful.sequence) == (1, 2)
+        check_token(seen[-1], careful.token, b"8 octets", cut)
 
 
 @given(options=st.integers(1, 10))
@@ -134,6 +144,18 @@ def header4(source: bytes, destination: bytes, length: int) -> Ipv4Header:
         identification=0,
         ttl=64,
         protocol=1,
+        source=source,
+        destination=destination,
+    )
+
+
+def header6(length: int, source: bytes = bytes(16), destination: bytes = bytes(16)) -> Ipv6Header:
+    return Ipv6Header(
+        traffic_class=0,
+        flow_label=0,
+        payload_length=length,
+        next_header=58,
+        hop_limit=1,
         source=source,
         destination=destination,
     )
