@@ -106,6 +106,9 @@ class PathMtuPlan:
         A packet that it refuses for any other reason than its size counts as lost: a full queue, or a device that drops
         it (IPv6 tells so with ENOBUFS [measured]), says it of large ones only where those vanish again and again.
         """
+        if self.over or not self._ledger.attempts:
+            # About packets of another plan, which the same driver carried before.
+            return
         self._wake_at = now
         shot = None if number is None else self._shots.by_number.get(number)
         if failure is Failure.MESSAGE_TOO_LONG:
