@@ -155,7 +155,8 @@ def test_sizes_between_two_are_few_different_and_between(below: int, above: int,
 def test_what_the_host_says_of_an_earlier_plans_packets_ends_nothing() -> None:
     """A second plan by the same driver may be told of the first one's packets before any of its own has left."""
     flow = Flow(family=Family.IPV4, protocol=Protocol.ICMP, source="192.0.2.1", destination="192.0.2.2", icmp_id=7)
-    plan = PathMtuPlan(flow=flow, path=Model([1500, 1400], routers(1)).known(), random_bytes=Random(1).randbytes, now=0)
+    path = Model([1500, 1400], routers(1)).known()
+    plan = PathMtuPlan(flow=flow, path=path, random_bytes=Random(1).randbytes, now=0.0)  # noqa: S311 - to repeat it
     for failure in (Failure.MESSAGE_TOO_LONG, Failure.HOST_UNREACHABLE):
         plan.failed(None, failure, 0.0)
     assert not plan.over
