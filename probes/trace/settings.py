@@ -21,8 +21,8 @@ class TraceSettings:
         gap_s: Between two hop probes. On busy processors the RTT error's 90th percentile is below 0.15 ms with this
             gap and with twice as much (`python -m bench rtt`) [measured].
         window: The first round runs this far ahead of the highest hop that answered.
-        later_window: The later rounds run this far ahead: with 12, 20 hops take 1.3 times their RTT, with 10, 1.4 times,
-            with 8, 1.5 times [simulated]; each one more is two probes more than needed to a nearer target.
+        later_window: The later rounds run this far ahead: with 12, 20 hops take 1.3 times their RTT, with 10, 1.4,
+            with 8, 1.5 [simulated]; each one more is two probes more than needed to a nearer target.
         gap_limit: This many silent hops in a row end a path whose target is silent too.
         retry_delays_s: How long nothing may be heard behind the last answering hop until each retry.
         rtt_factor: A hop may take this many times the RTT of the nearest hop at or behind it that answered ...
