@@ -12,6 +12,8 @@ from probes.rights import Rights, SocketRight
 # The kernel doubles what a socket asks for; below this a burst of replies overflows in silence [measured].
 _ENOUGH_RECEIVE_BUFFER: Final = 212_992
 _OLDEST_PYTHON: Final = (3, 11)
+# A host with hundreds of addresses is named by some of them.
+_MOST_ADDRESSES: Final = 4
 _FAMILY_NAMES: Final = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 
 
@@ -160,7 +162,8 @@ def _family(family: Family, network: Network) -> Finding:
     usable = tuple(_usable_addresses(network))
     own = [f"{address} on {interface}" for address, interface in usable if (":" in address) == (family is Family.IPV6)]
     if own:
-        return Finding(check=check, level=Level.OK, found=f"{name}: {', '.join(own)}")
+        more = f" and {len(own) - _MOST_ADDRESSES} more" if len(own) > _MOST_ADDRESSES else ""
+        return Finding(check=check, level=Level.OK, found=f"{name}: {', '.join(own[:_MOST_ADDRESSES])}{more}")
     if usable:
         return Finding(check=check, level=Level.OK, found=f"{name}: no address; only the other family can be traced")
     advice = "bring an interface up, with a carrier and an address (ip link, ip address)"

@@ -1,13 +1,15 @@
 """The Command Line View: one sample and its diagnosis as text for a terminal or a pipe."""
 
+import re
 from collections.abc import Iterator
 from itertools import chain
+from typing import Final
 
 from agent.views.diagnosis_view import error_lines, explanation_lines
 from agent.views.escape import escape, escape_text
 from agent.views.hop_rows import END, START, Icons, Place, leg_rows
 from agent.views.path_mtu import path_mtu_lines
-from agent.views.path_signs import sign_notes
+from agent.views.path_signs import MARKS_HINT, mark_notes, marks, sign_notes
 from agent.views.prose import labelled, wrapped
 from agent.views.style import Paint, Style
 from agent.views.summary import notes, outcome
@@ -26,6 +28,8 @@ from agent.views.words import (
 )
 from probes.facts import Leg, ProxyMode, Sample
 from rules.diagnosis import Diagnosis, FiredError, Severity, Status
+
+_PROTOCOL_NAME: Final = re.compile(r"\b(?:icmp|udp|tcp)\b")
 
 
 def command_line_view(
@@ -80,8 +84,11 @@ def _header(sample: Sample, style: Style, *, wide: bool) -> list[str]:
 
 
 def _protocol(leg: Leg) -> str:
-    why = f": {escape_text(leg.protocol_reason)}" if leg.protocol_reason else ""
-    return protocol_and_port(leg.protocol, leg.port) + why
+    named = protocol_and_port(leg.protocol, leg.port)
+    if not leg.protocol_reason:
+        return named
+    reason = _PROTOCOL_NAME.sub(lambda found: found[0].upper(), escape_text(leg.protocol_reason))
+    return f"{named}: {reason.removeprefix(PROTOCOLS[leg.protocol]).lstrip(': ') if leg.protocol else reason}"
 
 
 def _source(sample: Sample, leg: Leg) -> str:
@@ -166,8 +173,10 @@ def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:
     several = len(sample.legs) > 1
     lines: list[str] = []
     for leg in sample.legs:
-        for note in (*notes(leg), *sign_notes(leg, every=every)):
+        for note in (*notes(leg), *sign_notes(leg, every=every), *(mark_notes(leg) if every else ())):
             lines += wrapped(f"{leg_words(leg)}: {note}" if several else note, style, hanging=2)
+    if not every and any(marks(leg, hop) for leg in sample.legs for hop in leg.hops):
+        lines += wrapped(MARKS_HINT, style, hanging=2)
     for failure in sample.agent_failures:
         if failure.operation in MISSING:
             lines += wrapped(MISSING[failure.operation].format(detail=escape_text(failure.detail)), style, hanging=2)

@@ -7,23 +7,29 @@ from probes.facts import Hop, Leg, MtuCertainty, MtuStep, MtuStepKind, PathMtu
 
 _SURE = frozenset({MtuCertainty.EXACT, MtuCertainty.SEARCHED})
 _BLACK_HOLE = (
-    "A black hole for large packets: those of more than {mtu} octets vanish {place}, and nobody says so. Connections "
+    "A black hole for large packets: those of more than {mtu} bytes vanish {place}, and nobody says so. Connections "
     'open and then hang once much is sent. Somewhere there messages of the kind "too big" (ICMP 3/4, ICMPv6 2) are not '
     "sent or not let through; until that is mended, an MTU of {mtu} on this machine gets around it."
 )
 
 
 def path_mtu_lines(leg: Leg, style: Style) -> list[str]:
-    """Return sentences on a leg's path MTU, none where it was not measured: the line, then what needs a word more."""
+    """Return sentences on a leg's path MTU, none where nothing could be: the line, then what needs a word more."""
     found = leg.mtu
-    if found is None:
+    # Why a leg was not traced is said elsewhere.
+    if found is None or leg.reached is None:
         return []
     said = [_line(found, style)]
-    if found.certainty is MtuCertainty.SEARCHED:
+    if has_black_hole(leg):
         said.extend(_BLACK_HOLE.format(mtu=step.mtu, place=_place(step)) for step in _black_holes(found))
     if found.reason:
         said.append(_sentence(found.reason))
     return said
+
+
+def has_black_hole(leg: Leg) -> bool:
+    """Return whether large packets are known to vanish on the way to the end of a leg."""
+    return leg.mtu is not None and leg.mtu.certainty is MtuCertainty.SEARCHED and bool(_black_holes(leg.mtu))
 
 
 def mtu_marks(leg: Leg, hop: Hop) -> list[str]:

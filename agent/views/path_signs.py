@@ -4,12 +4,21 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.views.escape import escape, escape_text
-from agent.views.words import INTERFACE_ROLES, SIGNS
+from agent.views.words import INTERFACE_ROLES, SIGNS, hop_words
 from probes.facts import Hop, InterfaceInformation, Leg, MplsLabel, PathSign, SignKind
 
 # A stack that is deeper says nothing more.
 _MOST_LABELS: Final = 3
 _LONGEST_NAME: Final = 20
+
+MARKS_HINT: Final = "What the marks in [brackets] mean: --explain."
+_LABELLED: Final = (
+    "Packets came to {hops} with labels that say where to go (MPLS), as providers use them: each label with its class "
+    "(exp) and its own TTL."
+)
+_NAMED: Final = (
+    "Answers of {hops} name interfaces: by which the probe came in or would have gone out, with its number and MTU."
+)
 
 
 def _changed(what: str) -> Callable[[PathSign], str]:
@@ -50,6 +59,14 @@ def sign_notes(leg: Leg, *, every: bool) -> list[str]:
         for sign in leg.signs or ()
         if every or sign.kind is SignKind.MIDDLEBOX
     ]
+
+
+def mark_notes(leg: Leg) -> list[str]:
+    """Return what marks mean that are no signs, but a router's own words of labels and interfaces."""
+    responders = [(hop.probe_ttl, each) for hop in leg.hops for each in hop.responders]
+    labelled = sorted({ttl for ttl, each in responders if each.mpls})
+    named = sorted({ttl for ttl, each in responders if any(map(_interface, each.interfaces))})
+    return [note.format(hops=hop_words(ttls)) for note, ttls in ((_LABELLED, labelled), (_NAMED, named)) if ttls]
 
 
 def _labels(stack: tuple[MplsLabel, ...]) -> str:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from agent.views.escape import escape, escape_text
+from agent.views.path_mtu import has_black_hole
 from agent.views.words import (
     CLASS_NOTES,
     END_REASONS,
@@ -82,7 +83,9 @@ def _with_the_way_on(sample: Sample, leg: Leg, reached: Outcome) -> Outcome:
 
 def _reached(sample: Sample, leg: Leg) -> Outcome:
     hops = leg.reached_by.probe_ttl if leg.reached_by and leg.reached_by.probe_ttl else len(leg.hops)
-    parts = [f"{_end_words(sample, leg)} reached in {counted(hops, 'hop')}"]
+    # A trace that begins at or behind its target has not seen how near that is.
+    within = hops > 1 and bool(leg.hops) and leg.hops[0].probe_ttl == hops
+    parts = [f"{_end_words(sample, leg)} reached {'within' if within else 'in'} {counted(hops, 'hop')}"]
     series = leg.end_to_end
     if series and series.rtt_us:
         parts.append(f"{milliseconds(series.rtt_us.avg)} ms")
@@ -96,6 +99,8 @@ def _reached(sample: Sample, leg: Leg) -> Outcome:
         return Outcome(False, f"{who}: {sentence}")
     if series and series.loss_ratio:
         return Outcome(False, f"packets are lost: {sentence}")
+    if has_black_hole(leg):
+        return Outcome(False, f"large packets vanish on the way: {sentence}")
     if _port_refused(sample, leg):
         also = f"It is up, but it, or a firewall in its place, refuses connections to TCP port {leg.port}."
         return Outcome(False, f"the port is closed: {sentence} {also}")
@@ -186,6 +191,7 @@ def notes(leg: Leg) -> list[str]:
     """Return what the table's classes of loss and unusual answers mean, a sentence or two each."""
     found = [_class_note(leg, loss_class) for loss_class in CLASS_NOTES]
     found.extend(LIMITED_END.format(hop=hop.probe_ttl) for hop in leg.hops if _limited_end(hop, leg))
+    found.extend(_translated(leg))
     found.extend(_odd_answers(leg))
     found.extend(_own_refusals(leg))
     return [note for note in found if note]
@@ -205,19 +211,27 @@ def _limited_end(hop: Hop, leg: Leg) -> bool:
     return limited and any(_is_arrival(responder.address, leg) for responder in hop.responders)
 
 
+def _translated(leg: Leg) -> list[str]:
+    """Return a note where hops before the destination answer under its address."""
+    ttls = [
+        hop.probe_ttl
+        for hop in leg.hops
+        if any(each.answer is Answer.TIME_EXCEEDED and each.address == leg.address for each in hop.responders)
+    ]
+    if not ttls:
+        return []
+    who, do = (f"Hop {ttls[0]} answers", "forwards") if len(ttls) == 1 else (f"Hops {listed(ttls)} answer", "forward")
+    return [f"{who} under the destination's address, yet {do}: a translator (NAT) probably hides who is there."]
+
+
 def _odd_answers(leg: Leg) -> list[str]:
     """Return a note for each hop that answered with something else than the ordinary."""
-    found = []
-    for hop in leg.hops:
-        for responder in hop.responders:
-            if responder.answer is Answer.TIME_EXCEEDED and responder.address == leg.address:
-                text = "is the destination itself, yet forwards: its address is probably translated on the way"
-                found.append(f"Hop {hop.probe_ttl} {text}.")
-            elif responder.answer not in _PASSING and not _is_arrival(responder.address, leg):
-                found.append(
-                    f"Hop {hop.probe_ttl} ({escape(responder.address)}) reports: {responder_answer(responder)}."
-                )
-    return found
+    return [
+        f"Hop {hop.probe_ttl} ({escape(responder.address)}) reports: {responder_answer(responder)}."
+        for hop in leg.hops
+        for responder in hop.responders
+        if responder.answer not in _PASSING and not _is_arrival(responder.address, leg)
+    ]
 
 
 def _is_arrival(address: str, leg: Leg) -> bool:

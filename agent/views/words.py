@@ -269,6 +269,11 @@ def listed(numbers: list[int]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
+def hop_words(ttls: list[int]) -> str:
+    """Return `hop 3` or `hops 3, 5-7`."""
+    return f"hop {ttls[0]}" if len(ttls) == 1 else f"hops {listed(ttls)}"
+
+
 def protocol_and_port(protocol: Protocol | None, port: int | None) -> str:
     """Return `TCP to port 443`, `ICMP`, or `no protocol` where none was chosen."""
     if protocol is None:

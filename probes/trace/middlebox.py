@@ -162,9 +162,9 @@ def _compared(near: Voice, ttl: int, far: Voice) -> Middlebox | None:
         return None
     distance = _word(far)
     target_ttl = None if distance is None else distance.ttl
-    asked, control = _named(near.flow), _named(far.flow)
+    asked, control, word = _named(near.flow), _named(far.flow), answer.answer.replace("_", " ")
     said = (
-        f"{asked} with TTL {ttl} was answered ({answer.answer.replace('_', ' ')}) under {target} after {_ms(answer)} ms, "
+        f"{asked} with TTL {ttl} was answered ({word}) under {target} after {_ms(answer)} ms, "
         f"and {control} with TTL {ttl} expired at {expired.sender} after {_ms(expired)} ms"
     )
     return Middlebox(

@@ -185,7 +185,7 @@ def test_the_view_says_it_in_a_line_and_marks_the_hop(network: Callable[[str], L
     said = lab.run("client", ("env", "PYTHONIOENCODING=utf-8", *command)).stdout
     assert "Path MTU 1320: 1500 → 1400 behind hop 2 (10.1.2.2 said so) → 1320 behind hop 4 (nobody says so)." in said
     assert "[black hole over 1320]" in said
-    assert "those of more than 1320 octets vanish behind hop 4" in said
+    assert "those of more than 1320 bytes vanish behind hop 4" in said
 
 
 def test_loopback_carries_the_longest_packet_there_is(network: Callable[[str], Lab]) -> None:

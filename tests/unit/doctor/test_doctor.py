@@ -247,6 +247,16 @@ def test_a_host_without_a_usable_interface_is_told_so_once_for_each_family(inter
     assert found == ["ipv4", "ipv6"]
 
 
+@pytest.mark.parametrize(
+    ("count", "end"), [(4, "192.0.2.5 on eth0"), (5, "192.0.2.5 on eth0 and 1 more"), (200, "196 more")]
+)
+def test_a_host_with_many_addresses_is_named_by_a_few(count: int, end: str) -> None:
+    own = tuple(InterfaceAddress(address=f"192.0.2.{n}", prefix_length=24) for n in range(2, 2 + count))
+    found = next(f for f in examine(with_network(interfaces=(replace(ETH0, addresses=own),))) if f.check == "ipv4")
+    assert found.found.endswith(end)
+    assert found.found.count("eth0") == 4
+
+
 def test_the_gravest_level_counts() -> None:
     levels = [Level.OK, Level.WARN, Level.FAIL]
     findings = [Finding(check="c", level=level, found="f") for level in levels]

@@ -476,7 +476,7 @@ TELLING = replace(
                 sent=DESTINATION,
                 seen="198.51.100.1",
                 evidence=(
-                    f"TCP to port 443 with TTL 4 was answered (syn_ack) under {DESTINATION} after 4.10 ms, and ICMP "
+                    f"TCP to port 443 with TTL 4 was answered (syn ack) under {DESTINATION} after 4.10 ms, and ICMP "
                     "with TTL 4 expired at 198.51.100.1 after 4.20 ms"
                 ),
             ),

@@ -7,7 +7,7 @@ import pytest
 
 from agent.views.command_line import command_line_view
 from agent.views.style import Style
-from probes.facts import AgentFailure, Protocol, Proxy, ProxyMode, Trial, TrialOutcome
+from probes.facts import AgentFailure, PathMtu, Protocol, Proxy, ProxyMode, Trial, TrialOutcome
 from probes.failure import Failure
 from tests.unit.views import samples
 from tests.unit.views.snapshots import DRAWINGS, EXPECTED, OTHER_VIEWS, Drawing
@@ -177,3 +177,62 @@ def test_a_proxy_is_named_and_only_a_working_one_is_healthy(proxy: Proxy, said: 
 def test_a_bare_host_whose_guessed_port_is_closed_is_healthy() -> None:
     sample = replace(samples.CLOSED_PORT, target=replace(samples.TARGET, url=None, port=None))
     assert "✔ No errors" in command_line_view(sample, samples.FINE, Style())
+
+
+def test_a_black_hole_never_gets_the_mark_of_health() -> None:
+    text = DRAWINGS["path_mtu_black_hole"].draw()
+    assert "✔" not in text
+    assert "No documented error, but large packets vanish on the way" in text
+    assert "✔" in DRAWINGS["path_mtu"].draw()
+
+
+def test_a_leg_that_was_not_traced_gives_its_reason_once() -> None:
+    why = "no way to send probes could be opened"
+    untraced = samples.with_leg(
+        hops=(), reached=None, reached_by=None, end_to_end=None, reason=why, mtu=PathMtu(reason=why)
+    )
+    text = command_line_view(untraced, samples.FINE, Style())
+    assert "Path MTU" not in text
+    assert text.count(f"        {why}") == 1
+
+
+def test_hops_under_the_destinations_address_are_told_in_one_sentence() -> None:
+    translated = [samples.router(ttl, samples.DESTINATION, None, 9_000, 9_100, 9_200) for ttl in (2, 3, 4)]
+    for count, said in (
+        (3, "Hops 2-4 answer under the destination's address, yet forward: "),
+        (1, "Hop 2 answers under"),
+    ):
+        text = command_line_view(
+            samples.with_leg(hops=(samples.GATEWAY, *translated[:count], samples.END)), samples.FINE, Style()
+        )
+        assert text.count("under the destination's address") == 1
+        assert said in text
+
+
+@pytest.mark.parametrize(("first_ttl", "said"), [(1, "in 5 hops"), (4, "in 5 hops"), (5, "within 5 hops")])
+def test_a_trace_that_begins_behind_the_target_does_not_say_how_far_it_is(first_ttl: int, said: str) -> None:
+    hops = tuple(hop for hop in samples.LEG.hops if hop.probe_ttl >= first_ttl)
+    assert f"reached {said}," in command_line_view(samples.with_leg(hops=hops), samples.FINE, Style())
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("tcp was asked for", "TCP to port 443: was asked for"),
+        ("tcp: 5 of 5 hops answered, icmp 1 of 5", "TCP to port 443: 5 of 5 hops answered, ICMP 1 of 5"),
+        ("neither icmp nor udp reached the target", "TCP to port 443: neither ICMP nor UDP reached the target"),
+    ],
+)
+def test_protocols_are_named_once_and_in_capitals(reason: str, said: str) -> None:
+    text = command_line_view(samples.with_leg(protocol_reason=reason), samples.FINE, Style())
+    assert f"Protocol  {said}\n" in text
+
+
+def test_marks_are_explained_where_somebody_asks_and_the_way_to_ask_is_shown() -> None:
+    short, long = (command_line_view(samples.TELLING, samples.FINE, Style(), explain=asked) for asked in (False, True))
+    assert "What the marks in [brackets] mean: --explain." in short
+    assert "(MPLS)" not in short
+    assert "--explain" not in long
+    for told in ("(MPLS)", "name interfaces", "(NAT)", "(DSCP)"):
+        assert told in long
+    assert "[brackets]" not in DRAWINGS["path_mtu"].draw()
