@@ -6,8 +6,7 @@ import _socket as socket
 
 from probes.drivers.linux import NUMBERS
 from probes.drivers.many_echo import MOST_AT_ONCE, SEQUENCES, EchoCarrier, marks, tune
-from probes.drivers.many_filter import pass_identifiers
-from probes.drivers.socket_filter import pass_wanted_icmp
+from probes.drivers.socket_filter import pass_echoes, pass_wanted_icmp
 from probes.facts import Family, Method, RejectReason, StampSource
 from probes.seam import Stamp
 from probes.wire.answers import read_icmp
@@ -176,7 +175,7 @@ def open_raw_echo(
     opened = socket.socket(NUMBERS[family].address_family, socket.SOCK_RAW, PROTOCOL[family])
     try:
         pass_wanted_icmp(opened, family)
-        pass_identifiers(opened, family, identifier, mask)
+        pass_echoes(opened, family, identifier, mask)
         tune(opened, family, interface=interface, tos=tos, header_seen=family is Family.IPV4)
         if source is not None:
             opened.bind((source.partition("%")[0], 0))

@@ -9,8 +9,9 @@ from contextlib import ExitStack, suppress
 from itertools import islice
 
 from probes.captured import Capture, Packet, SentProbe
-from probes.drivers.linux import SO_ATTACH_FILTER, SO_TIMESTAMPNS
-from probes.drivers.packet_filter import program, trace_filter
+from probes.drivers.bpf import attach
+from probes.drivers.linux import SO_TIMESTAMPNS
+from probes.drivers.packet_filter import trace_filter
 from probes.failure import Failure, Operation, failure_of
 
 TYPE_CHECKING = False
@@ -106,8 +107,7 @@ class PacketCapture:
 
     def _let_in(self) -> None:
         """Let the followed flows' packets in, from now on."""
-        attachment, _kept = program(trace_filter(sorted(self._pairs)))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, attachment)
+        attach(self._socket, trace_filter(sorted(self._pairs)))
 
     def _forget_what_came(self) -> None:
         """Let nothing in, and throw away what came before anybody could say so."""

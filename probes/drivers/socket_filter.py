@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import _ctypes  # `array` and `ctypes` take 4 ms and more to load [measured]
 import _socket as socket
 import struct
 
+from probes.drivers.bpf import any_of, assembled, attach, drop, let_in, line
 from probes.drivers.icmp_filter import icmp_program
-from probes.drivers.linux import ICMP6_FILTER, ICMP_FILTER, SO_ATTACH_FILTER, SOL_RAW
-from probes.facts import Family
+from probes.drivers.linux import ICMP6_FILTER, ICMP_FILTER, SOL_RAW
+from probes.facts import Family, Protocol
 from probes.wire.answers import protocol_number
 
 TYPE_CHECKING = False
@@ -21,21 +21,8 @@ if TYPE_CHECKING:
 
 # Echo reply; destination unreachable, source quench, time exceeded, parameter problem and their ICMPv6 twins.
 _WANTED: Final = {Family.IPV4: (0, 3, 4, 11, 12), Family.IPV6: (1, 2, 3, 4, 129)}
-# linux/filter.h: code, jump if true, jump if false, constant.
-_INSTRUCTION: Final = struct.Struct("=HBBI")
-_LOAD_IHL_TO_X: Final = 0xB1
-_LOAD_HALF_BEHIND_X: Final = 0x48
-_LOAD_HALF: Final = 0x28
-_JUMP_IF_EQUAL: Final = 0x15
-_RETURN: Final = 0x06
+# RFC 9293 section 3.1: where a segment has its destination port.
 _DESTINATION_PORT_AT: Final = 2
-_WHOLE: Final = 0xFFFFFFFF
-
-
-class _Octet(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - what `ctypes.c_byte` is made of
-    """One byte of memory that has an address."""
-
-    _type_ = "b"
 
 
 def pass_wanted_icmp(opened: socket.socket, family: Family) -> None:
@@ -50,8 +37,15 @@ def pass_wanted_icmp(opened: socket.socket, family: Family) -> None:
 
 
 def pass_destination_ports(opened: socket.socket, family: Family, ports: Sequence[int]) -> None:
-    """Let only segments for `ports` (at most 250) reach a raw TCP socket, which else gets all of the host's."""
-    _attach(opened, _port_program(family, ports))
+    """Let only segments for `ports` (at most 250) reach a raw TCP socket, which else gets all of the host's.
+
+    IPv4 raw sockets see the IP header, IPv6 ones do not (raw(7), ipv6(7)).
+    """
+    if family is Family.IPV4:
+        load = [line("x = ipv4 header length at", 0), line("a = half behind x at", _DESTINATION_PORT_AT)]
+    else:
+        load = [line("a = half at", _DESTINATION_PORT_AT)]
+    attach(opened, assembled([*load, *any_of(ports, "pass"), drop(), let_in(label="pass")]))
 
 
 def pass_answers(opened: socket.socket, flow: Flow, identifiers: Sequence[int]) -> None:
@@ -68,29 +62,15 @@ def pass_answers(opened: socket.socket, flow: Flow, identifiers: Sequence[int]) 
         OSError: The kernel takes no filters.
     """
     number = protocol_number(flow.family, flow.protocol)
-    _attach(opened, icmp_program(flow.family, flow.protocol, number, identifiers))
+    attach(opened, icmp_program(flow.family, flow.protocol, number, identifiers))
+
+
+def pass_echoes(opened: socket.socket, family: Family, identifier: int, mask: int) -> None:
+    """Do the same for echo requests of many flows, whose identifiers are one under `mask`."""
+    number = protocol_number(family, Protocol.ICMP)
+    attach(opened, icmp_program(family, Protocol.ICMP, number, (identifier,), mask))
 
 
 def pass_nothing(opened: socket.socket) -> None:
     """Keep the queue of a raw socket empty that is there for sending only."""
-    _attach(opened, [_INSTRUCTION.pack(_RETURN, 0, 0, 0)])
-
-
-def _attach(opened: socket.socket, program: list[bytes]) -> None:
-    """Give the kernel a classic BPF program; it copies what the address points at."""
-    code = b"".join(program)
-    held = (_Octet * len(code)).from_buffer_copy(code)
-    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(program), _ctypes.addressof(held)))
-
-
-def _port_program(family: Family, ports: Sequence[int]) -> list[bytes]:
-    """Return the instructions: IPv4 raw sockets see the IP header, IPv6 ones do not (raw(7), ipv6(7))."""
-    load = [_INSTRUCTION.pack(_LOAD_HALF, 0, 0, _DESTINATION_PORT_AT)]
-    if family is Family.IPV4:
-        load = [
-            _INSTRUCTION.pack(_LOAD_IHL_TO_X, 0, 0, 0),
-            _INSTRUCTION.pack(_LOAD_HALF_BEHIND_X, 0, 0, _DESTINATION_PORT_AT),
-        ]
-    # Each test jumps over the remaining ones and the refusal.
-    tests = [_INSTRUCTION.pack(_JUMP_IF_EQUAL, len(ports) - index, 0, port) for index, port in enumerate(ports)]
-    return [*load, *tests, _INSTRUCTION.pack(_RETURN, 0, 0, 0), _INSTRUCTION.pack(_RETURN, 0, 0, _WHOLE)]
+    attach(opened, assembled([drop()]))

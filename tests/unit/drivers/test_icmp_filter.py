@@ -6,13 +6,13 @@ socket would get them from the network.
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.drivers.socket_filter import pass_answers
+from probes.drivers.socket_filter import pass_answers, pass_echoes
 from probes.facts import Family, Protocol
 from probes.seam import Flow, Stamp
 from probes.wire.answers import protocol_number, read_icmp
@@ -30,13 +30,18 @@ Case = tuple[Family, Protocol]
 CASES = [(family, protocol) for family in Family for protocol in Protocol]
 
 
-def passes(case: Case, message: bytes, outer: bytes | None = None) -> bool:
-    """Return whether an ICMP message reaches a socket with the filter of a flow."""
+def passes(
+    case: Case, message: bytes, outer: bytes | None = None, *, let_in: Callable[[socket.socket], None] | None = None
+) -> bool:
+    """Return whether an ICMP message reaches a socket with the filter of a flow, or another one."""
     family, _ = case
     reading, sending = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with reading, sending:
         reading.setblocking(False)
-        pass_answers(reading, flow_of(case), IDENTIFIERS)
+        if let_in is None:
+            pass_answers(reading, flow_of(case), IDENTIFIERS)
+        else:
+            let_in(reading)
         sending.send((OUTER[family] if outer is None else outer) + message)
         try:
             reading.recv(2048)
@@ -124,6 +129,21 @@ def test_echo_replies_pass_by_identifier_and_only_where_echoes_are_sent(case: Ca
     ours, foreign = (struct.pack("!BBHHH", kind, 0, 0, each, 1) + bytes(8) for each in (OURS, FOREIGN))
     assert passes(case, ours) is (case[1] is Protocol.ICMP)
     assert not passes(case, foreign)
+
+
+@pytest.mark.parametrize("family", Family)
+def test_many_flows_have_a_block_of_identifiers(family: Family) -> None:
+    case, kind = (family, Protocol.ICMP), {Family.IPV4: 0, Family.IPV6: 129}[family]
+
+    def block(opened: socket.socket) -> None:
+        pass_echoes(opened, family, 0x1238, 0xFFF8)
+
+    def judged(identifier: int) -> tuple[bool, bool]:
+        reply = struct.pack("!BBHHH", kind, 0, 0, identifier, 1) + bytes(8)
+        return passes(case, error(case, identifier), let_in=block), passes(case, reply, let_in=block)
+
+    assert [judged(identifier) for identifier in (0x1238, 0x123B, 0x123F)] == [(True, True)] * 3
+    assert [judged(identifier) for identifier in (0x1237, 0x1240, 0x0238, 0)] == [(False, False)] * 4
 
 
 def messages() -> Iterator[st.SearchStrategy[tuple[Case, bytes]]]:

@@ -10,8 +10,8 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrHopByHop
 from scapy.packet import Raw
 
-from probes.drivers.linux import SO_ATTACH_FILTER
-from probes.drivers.packet_filter import program, trace_filter
+from probes.drivers.bpf import attach
+from probes.drivers.packet_filter import trace_filter
 
 HERE, THERE, ELSEWHERE = "192.0.2.1", "198.51.100.2", "203.0.113.3"
 HERE6, THERE6, ELSEWHERE6 = "2001:db8::1", "2001:db8:2::2", "2001:db8:3::3"
@@ -23,8 +23,7 @@ def passed(pairs: tuple[tuple[str, str], ...], datagrams: list[bytes]) -> list[b
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with here, there:
         there.setblocking(False)
-        attachment, _kept = program(trace_filter(pairs))
-        there.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, attachment)
+        attach(there, trace_filter(pairs))
         return [arrives(here, there, data) for data in datagrams]
 
 
