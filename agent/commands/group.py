@@ -7,7 +7,8 @@
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 import click
 
@@ -69,6 +70,32 @@ class Subcommand(click.Command):
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         return _delivered(super().get_help_option(ctx))
+
+
+class Sectioned(Subcommand):
+    """A command with many options: its help shows them under headings, one line each."""
+
+    def __init__(self, *arguments: Any, sections: Sequence[tuple[str, int]], **settings: Any) -> None:
+        """Take the headings, each with the number of options below it, in the order of the options."""
+        super().__init__(*arguments, **settings)
+        self._sections = sections
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Not click's second column: it repeats each range as a formula.
+        rows = [
+            (record[0], option.help or "")
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option) and (record := option.get_help_record(ctx))
+        ]
+        width = max(len(names) for names, _ in rows)
+        rest = iter([(names.ljust(width), text) for names, text in rows])
+        *firsts, (last, _) = self._sections
+        for title, count in firsts:
+            with formatter.section(title):
+                formatter.write_dl(list(islice(rest, count)))
+        with formatter.section(last):
+            # And --help, which is click's own.
+            formatter.write_dl(list(rest))
 
 
 class _LazyGroup(click.Group):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from agent.commands.group import Subcommand
+from agent.commands.group import Sectioned
 from agent.commands.pcap import Pcap, open_pcap
 from agent.commands.reading import FILE, read_configuration, read_rules
 from agent.commands.showing import progress_of_terminal, style_of_output
@@ -28,60 +28,89 @@ _ENGINES: Final = ("linux", "scapy")
 _PORT: Final = click.IntRange(1, 65_535)
 _TTL: Final = click.IntRange(1, 255)
 
+_QUERIES: Final = click.IntRange(1, 20)
 _TIMEOUT: Final = Seconds(0.1, 10)
+
+_CONFIG: Final = "Configuration; TARGET may be a target's name in it."
+_PROTOCOL: Final = "adaptive, icmp, udp or tcp.  [default: adaptive]"
+_ROUTE: Final = "direct or service_edge.  [default: direct]"
+_PROBES: Final = "Probes to each hop, 1 to 20.  [default: 3]"
+_WAIT: Final = "Longest wait for one answer, 0.1 to 10.  [default: 1]"
+_TOS: Final = "Type of service byte, 0 to 255.  [default: 0]"
+_ENGINE: Final = "Who carries probes: linux, scapy.  [default: linux]"
+_ASN_DB: Final = "Look in this MMDB file; implies -z; may be repeated."
+_FORMAT: Final = "text (default), wide, json, ndjson, csv, ripe-atlas."
 
 
 def _options(command: Any) -> Any:
     """Put the options to the command, in the order of the help."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    for _, section in reversed(_SECTIONS):
+        for option in reversed(section):
+            command = option(command)
     return command
 
 
-_OPTIONS: Final = (
-    click.option("-c", "--config", type=FILE, help="Configuration; TARGET may then be the name of a target in it."),
-    click.option(
-        "-p", "--protocol", type=click.Choice(_PROTOCOLS), help="Protocol of the probes.  [default: adaptive]"
+# What the help shows under each heading, a line for each option on a terminal of 80 columns.
+_SECTIONS: Final = (
+    (
+        "Target and protocol",
+        (
+            click.option("-c", "--config", type=FILE, metavar="FILE", help=_CONFIG),
+            click.option("-p", "--protocol", type=click.Choice(_PROTOCOLS), metavar="NAME", help=_PROTOCOL),
+            click.option("-I", "--icmp", is_flag=True, help="The same as -p icmp."),
+            click.option("-u", "--udp", is_flag=True, help="The same as -p udp."),
+            click.option("-T", "--tcp", is_flag=True, help="The same as -p tcp."),
+            click.option("-P", "--port", type=_PORT, metavar="N", help="Destination port of TCP and UDP, 1 to 65535."),
+            click.option("-4", "--ipv4", is_flag=True, help="Use IPv4 only."),
+            click.option("-6", "--ipv6", is_flag=True, help="Use IPv6 only."),
+            click.option("--route", type=click.Choice(_ROUTES), metavar="NAME", help=_ROUTE),
+            click.option("--edge", metavar="HOST[:PORT]", help="The service edge; implies --route service_edge."),
+            click.option("--proxy", metavar="URL", help="URL, environment or none.  [default: environment]"),
+        ),
     ),
-    click.option("-u", "--udp", is_flag=True, help="The same as -p udp."),
-    click.option("-T", "--tcp", is_flag=True, help="The same as -p tcp."),
-    click.option("-I", "--icmp", is_flag=True, help="The same as -p icmp."),
-    click.option("-P", "--port", type=_PORT, help="Destination port of TCP and UDP probes."),
-    click.option("-4", "--ipv4", is_flag=True, help="Use IPv4 only."),
-    click.option("-6", "--ipv6", is_flag=True, help="Use IPv6 only."),
-    click.option("-f", "--first-ttl", type=_TTL, help="First TTL.  [default: 1]"),
-    click.option("-m", "--max-ttl", type=_TTL, help="Last TTL.  [default: 30]"),
-    click.option("-q", "--queries", type=click.IntRange(1, 20), help="Probes to each hop.  [default: 3]"),
-    click.option("-w", "--timeout", type=_TIMEOUT, help="Longest wait in seconds.  [default: 1]"),
-    click.option("--fast", is_flag=True, help="Ask all hops at once: quicker on long paths, with more probes."),
-    click.option("--route", type=click.Choice(_ROUTES), help="How traffic goes to the application.  [default: direct]"),
-    click.option("--edge", metavar="HOST[:PORT]", help="The service edge to trace; implies --route service_edge."),
-    click.option("--proxy", metavar="URL|environment|none", help="The proxy that applies.  [default: environment]"),
-    click.option("-n", "--no-names", is_flag=True, help="Show addresses only; ask for no reverse names."),
-    click.option("--fresh", is_flag=True, help="Ignore what is remembered of the path, and learn it anew."),
-    click.option("-z", "--asn", is_flag=True, help="Show networks and places, from MMDB files of your own."),
-    click.option("--asn-db", type=FILE, multiple=True, help="An MMDB file to look in; may be given several times."),
-    click.option("--mtu", "path_mtu", is_flag=True, help="Measure the path MTU: where it drops, black holes too."),
-    click.option("--interface", metavar="NAME", help="Send by this interface."),
-    click.option("--source", metavar="ADDR", help="Send from this address."),
-    click.option("--tos", type=click.IntRange(0, 255), default=0, help="Type of service (IPv6: traffic class) byte."),
-    click.option(
-        "--engine", type=click.Choice(_ENGINES), default="linux", help="Who carries the probes.  [default: linux]"
+    (
+        "Probes",
+        (
+            click.option("-f", "--first-ttl", type=_TTL, metavar="N", help="First TTL, 1 to 255.  [default: 1]"),
+            click.option("-m", "--max-ttl", type=_TTL, metavar="N", help="Last TTL, 1 to 255.  [default: 30]"),
+            click.option("-q", "--queries", type=_QUERIES, metavar="N", help=_PROBES),
+            click.option("-w", "--timeout", type=_TIMEOUT, metavar="SECONDS", help=_WAIT),
+            click.option("--fast", is_flag=True, help="Ask all hops at once: quicker far, more probes near."),
+            click.option("--fresh", is_flag=True, help="Ignore what is remembered of the path; learn it anew."),
+            click.option("--interface", metavar="NAME", help="Send by this interface."),
+            click.option("--source", metavar="ADDR", help="Send from this address of this host."),
+            click.option("--tos", type=click.IntRange(0, 255), default=0, metavar="N", help=_TOS),
+            click.option("--engine", type=click.Choice(_ENGINES), default="linux", metavar="NAME", help=_ENGINE),
+        ),
     ),
-    click.option("--pcap", type=FILE, help="Write the probes and their replies to this file, for Wireshark."),
-    click.option("--rules", type=FILE, multiple=True, help="A rule file of your own; may be given several times."),
-    click.option("-j", "--json", "as_json", is_flag=True, help="The same as --format json."),
-    click.option("--format", "form", type=click.Choice(_FORMATS), help="What to print.  [default: text]"),
-    click.option("-o", "--output", type=FILE, help="Write to this file instead of standard output."),
-    click.option("--explain", is_flag=True, help="Say also what was considered and dropped, and what was missing."),
+    (
+        "More to find out, or less",
+        (
+            click.option("--mtu", "path_mtu", is_flag=True, help="Path MTU: where it drops, black holes included."),
+            click.option("-z", "--asn", is_flag=True, help="Networks and places, from MMDB files of your own."),
+            click.option("--asn-db", type=FILE, multiple=True, metavar="FILE", help=_ASN_DB),
+            click.option("-n", "--no-names", is_flag=True, help="Ask for no reverse names; show addresses only."),
+            click.option("--rules", type=FILE, multiple=True, metavar="FILE", help="Own rules; may be repeated."),
+        ),
+    ),
+    (
+        "Output",
+        (
+            click.option("--format", "form", type=click.Choice(_FORMATS), metavar="NAME", help=_FORMAT),
+            click.option("-j", "--json", "as_json", is_flag=True, help="The same as --format json."),
+            click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to this file, not standard output."),
+            click.option("--explain", is_flag=True, help="Say also what was considered, and what marks mean."),
+            click.option("--pcap", type=FILE, metavar="FILE", help="Write the packets to this file, for Wireshark."),
+        ),
+    ),
 )
 
 
 # What makes the verdict and shows it.
-_NEEDED_LAST: Final = ("rules.engine", "rules.shipped", "agent.views.command_line", "json")
+_NEEDED_LAST: Final = ("rules.engine", "rules.shipped", "agent.views.command_line", "json", "hmac")
 
 
-@click.command("trace", cls=Subcommand)
+@click.command("trace", cls=Sectioned, sections=[(title, len(section)) for title, section in _SECTIONS])
 @click.argument("target")
 @_options
 def command(

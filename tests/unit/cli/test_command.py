@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from agent.commands.trace import command
 from agent.version import VERSION
 from tests.unit.cli.command import COMMAND, Finished, cloudpath, environment_of
 
@@ -42,6 +44,17 @@ def test_every_command_has_help(name: str) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"Usage: cloudpath {name}")
     assert cloudpath(name, "-h").out == ended.out
+
+
+def test_the_help_of_a_trace_has_a_line_for_each_option_under_headings() -> None:
+    ended = cloudpath("trace", "--help", COLUMNS="80")
+    _, *sections = re.split(r"\n\n(?=[A-Z][^\n]*:\n)", ended.out.rstrip())
+    titles = [section.partition(":\n")[0] for section in sections]
+    assert titles == ["Target and protocol", "Probes", "More to find out, or less", "Output"]
+    lines = [line for section in sections for line in section.splitlines()[1:]]
+    options = [line for line in lines if re.match(r"  -\S", line)]
+    assert lines == options, "no option takes a second line"
+    assert len({re.sub(r"^(  -.*?)  +.*", r"\1", line) for line in options}) == len(command.params)  # -h for TARGET
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("trace", "--help")])
