@@ -21,9 +21,10 @@ def opened(protocol: Protocol, family: Family, destination: str, port: int | Non
 
 
 def probes(ttls: Iterable[int], *, own_port: bool = False) -> list[Probe]:
-    """Return probes with fresh identities; the sequence is never 0, as for UDP."""
+    """Return probes with fresh identities, no two alike; the sequence is never 0, as for UDP."""
+    first = int.from_bytes(os.urandom(2), "big")
     return [
-        Probe(number, ttl, Identity(1 + int.from_bytes(os.urandom(2), "big") % 0xFFFF, os.urandom(8)), own_port)
+        Probe(number, ttl, Identity(1 + (first + 257 * number) % 0xFFFF, os.urandom(8)), own_port)
         for number, ttl in enumerate(ttls)
     ]
 
