@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from probes.clock import Clock
     from probes.drivers.endpoint import Endpoint
     from probes.drivers.errqueue import QueuedError
-    from probes.drivers.sockets import Datagram
+    from probes.drivers.sockets import Closable, Datagram
     from probes.facts import Method
     from probes.failure import Failure
     from probes.seam import Event, Flow, Probe, Stamp
@@ -50,14 +50,16 @@ class SocketDriver:
         *,
         hearing: Sequence[socket.socket],
         silent: Sequence[socket.socket] = (),
+        beside: Sequence[Closable] = (),
     ) -> None:
-        """Take over the sockets: those that hear are waited on, all are closed."""
+        """Take over the sockets and what is beside them: those that hear are waited on, all are closed."""
         self.flow = flow
         self._endpoint = endpoint
         self._numbers = endpoint.numbers
         self._stamps = StampReader(clock)
         self._hearing = tuple(hearing)
         self._silent = tuple(silent)
+        self._beside = tuple(beside)
         self._longest = LONGEST
         self._noise = b""
         self._early: list[QueuedError] = []
@@ -71,7 +73,7 @@ class SocketDriver:
 
     def close(self) -> None:
         """Close every socket."""
-        for each in (*self._hearing, *self._silent):
+        for each in (*self._hearing, *self._silent, *self._beside):
             each.close()
 
     def _padding(self, probe: Probe, used: int) -> bytes:

@@ -8,7 +8,8 @@ from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp, payload_and_marks
 from probes.drivers.socket_filter import pass_answers, pass_destination_ports
 from probes.drivers.sockets import Together, open_socket
-from probes.facts import Answer, FlowKind, Method, Protocol, RejectReason
+from probes.drivers.source_ports import SourcePorts
+from probes.facts import FlowKind, Method, Protocol, RejectReason
 from probes.seam import Flow, Unreadable
 from probes.wire import tcp
 from probes.wire.answers import read_tcp
@@ -17,60 +18,12 @@ from probes.wire.malformed import MalformedDatagram
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Final
 
     from probes.clock import Clock
     from probes.drivers.endpoint import Endpoint
     from probes.drivers.sockets import Datagram
     from probes.failure import Failure
-    from probes.seam import Event, Probe, Quote, Received, Stamp
-
-
-# A destination answers one SYN for each pair of ports until the reset of the kernel here has reached it; a second one
-# meanwhile gets a challenge ACK or nothing [measured]. So each round of TTLs has a source port, and so has each probe
-# that is known to reach the destination. A port is used again after the others: by then its reset has arrived, even
-# from far away, because all probes of a common trace that reach their destination have one (ten of the series, and
-# later rounds run eight TTLs ahead).
-_ROUND_PORTS: Final = 8
-_PROBE_PORTS: Final = 40
-
-
-class SourcePorts:
-    """The source ports of SYN probes: held by bound sockets that neither listen nor connect.
-
-    So the kernel knows no connection there, and resets what the destination opens.
-
-    Attributes:
-        held: The sockets, for their owner to close.
-        numbers: Their ports.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Reserve the ports; OSError where the host has none left."""
-        with Together() as opening:
-            self.held = tuple(opening.add(_reserve(endpoint)) for _ in range(_ROUND_PORTS + _PROBE_PORTS))
-        self.numbers: tuple[int, ...] = tuple(each.getsockname()[1] for each in self.held)
-        self._destination = endpoint.destination
-        self._sent_at_ttl: dict[int, int] = {}
-        self._own_ports_used = 0
-        self._reached_at: int | None = None
-        self._ttl_of: dict[int, int] = {}
-
-    def port_of(self, probe: Probe) -> int:
-        """Return the source port that no probe shares which may reach the destination at the same time."""
-        self._ttl_of[probe.identity.tcp_sequence] = probe.probe_ttl
-        if probe.own_port or (self._reached_at is not None and probe.probe_ttl >= self._reached_at):
-            self._own_ports_used += 1
-            return self.numbers[_ROUND_PORTS + self._own_ports_used % _PROBE_PORTS]
-        turn = self._sent_at_ttl.get(probe.probe_ttl, 0)
-        self._sent_at_ttl[probe.probe_ttl] = turn + 1
-        return self.numbers[turn % _ROUND_PORTS]
-
-    def note(self, received: Received) -> None:
-        """Remember the lowest TTL whose SYN the destination took; a reset leaves nothing behind and needs no port."""
-        probe_ttl = self._ttl_of.get(received.quote.tcp_sequence or 0)
-        if received.answer is Answer.SYN_ACK and probe_ttl is not None and received.sender == self._destination:
-            self._reached_at = min(probe_ttl, self._reached_at or probe_ttl)
+    from probes.seam import Event, Probe, Quote, Stamp
 
 
 class RawTcp(SocketDriver):
@@ -92,14 +45,12 @@ class RawTcp(SocketDriver):
         with Together() as opening:
             self._icmp = opening.add(open_raw_icmp(endpoint))
             self._raw = opening.add(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))
-            self._ports = SourcePorts(endpoint)
-            for each in self._ports.held:
-                opening.add(each)
+            self._ports = opening.add(SourcePorts(endpoint))
             pass_destination_ports(self._raw, endpoint.family, self._ports.numbers)
             self._raw.bind(endpoint.local(0))
             pass_answers(self._icmp, flow, self._ports.numbers)
         self._packed = endpoint.packed_source, endpoint.packed_destination
-        super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], silent=self._ports.held)
+        super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._raw], beside=[self._ports])
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one SYN."""
@@ -139,11 +90,3 @@ class RawTcp(SocketDriver):
         return quote.protocol == tcp.PROTOCOL and (
             quote.source_port is None or quote.source_port in self._ports.numbers
         )
-
-
-def _reserve(endpoint: Endpoint) -> socket.socket:
-    """Return a bound socket that keeps a port from everybody else."""
-    with Together() as opening:
-        reserving = opening.add(socket.socket(endpoint.numbers.address_family, socket.SOCK_STREAM))
-        reserving.bind(endpoint.local(0))
-    return reserving

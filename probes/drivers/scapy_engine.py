@@ -26,8 +26,8 @@ from probes.drivers.base import IP_HEADER_LENGTH, MOST_AT_ONCE, in_order
 from probes.drivers.endpoint import Endpoint, find_endpoint
 from probes.drivers.netlink import Netlink, NetlinkError
 from probes.drivers.own_host import own_verdict, send_bounded
-from probes.drivers.raw_tcp import SourcePorts
 from probes.drivers.sockets import keep_whole
+from probes.drivers.source_ports import SourcePorts
 from probes.drivers.stamps import StampReader
 from probes.drivers.udp import destination_port, udp_flow
 from probes.facts import Clocks, Family, FlowKind, Method, Protocol, Refusal, RejectReason, StampSource
@@ -278,8 +278,7 @@ class _Syns:
         self._source_ports.note(received)
 
     def close(self) -> None:
-        for each in self._source_ports.held:
-            each.close()
+        self._source_ports.close()
 
 
 def _padding(flow: Flow, probe: Probe, used: int) -> bytes:

@@ -18,10 +18,19 @@ from probes.frozen import frozen_positional
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, Self
+    from typing import Final, Self, TypeVar
+    from typing import Protocol as Interface
 
     from probes.drivers.endpoint import Endpoint
     from probes.drivers.linux import Numbers
+
+    class Closable(Interface):
+        """What can be given back."""
+
+        def close(self) -> None:
+            """Give it back."""
+
+    _Opened = TypeVar("_Opened", bound=Closable)
 
 
 # More than any sender of ICMP errors quotes (RFC 4443 section 3.1: 1280 octets), and room for three control messages.
@@ -104,10 +113,10 @@ class Together:
     """Sockets that are opened one after the other, and all closed again where one of them is refused."""
 
     def __init__(self) -> None:
-        self._opened: list[socket.socket] = []
+        self._opened: list[Closable] = []
 
-    def add(self, opened: socket.socket) -> socket.socket:
-        """Return the socket, which is closed with the others if a later step fails."""
+    def add(self, opened: _Opened) -> _Opened:
+        """Return what was opened, which is closed with the others if a later step fails."""
         self._opened.append(opened)
         return opened
 
