@@ -32,7 +32,7 @@ from probes.facts import (
 )
 from probes.frozen import field, frozen, mutable, replace
 from probes.seam import Driver, Waiter
-from probes.target import parse_target
+from probes.target import is_address, parse_target
 from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
 from probes.trace.memory import Remembered, in_force, leg_key, surroundings
@@ -173,11 +173,12 @@ class _Collection:
 
     def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
         findings = self._findings
-        findings.network, _ = self._read_network(())
+        known = _known_address(self._request.target)
+        findings.network, _ = self._read_network(known)
         watch.use(findings.network)
         comparisons.start(findings.network)
         traced = self._check_names(watch)
-        if traced.addresses:
+        if traced.addresses and traced.addresses[:1] != known:
             findings.network, _ = self._read_network(traced.addresses[:1])
             watch.use(findings.network)
         self._trace(traced, watch)
@@ -362,6 +363,12 @@ class _Collection:
         origins, failures = self._world.origins_of(addresses, self._request.databases)
         findings.agent_failures.extend(failures)
         findings.legs[:] = [_with_origins(leg, origins) for leg in findings.legs]
+
+
+def _known_address(target: Target) -> tuple[str, ...]:
+    """Return the address that will be traced where no name has to be looked up for it, in a tuple of one, else none."""
+    traced = target.edge_host if target.route is RouteKind.SERVICE_EDGE else target.host
+    return (traced,) if traced and is_address(traced) else ()
 
 
 def _first_end(target: Target) -> Node:

@@ -4,7 +4,6 @@ Nothing is computed here. The document is a walk over the fields of the dataclas
 (`agent.record_reader`) gives the same facts. `docs/output.md` explains every key.
 """
 
-from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
 from probes.facts import (
@@ -19,7 +18,7 @@ from probes.facts import (
     Sample,
     Target,
 )
-from probes.frozen import frozen
+from probes.frozen import frozen, is_record, replace
 from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Rejected, Status
 
 SCHEMA: Final = "cloudpath.sample/1"
@@ -85,7 +84,7 @@ def document(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Docu
 
 def document_of(record: Record) -> Document:
     """Return the same of a record that is there already."""
-    return _dataclass(record)
+    return _record(record)
 
 
 def record_of(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Record:
@@ -172,12 +171,12 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {str(plain(key)): plain(item) for key, item in value.items()}
-    if is_dataclass(value):
-        return _dataclass(value)
+    if is_record(value):
+        return _record(value)
     raise TypeError(f"{type(value).__name__} has no place in a record")
 
 
-def _dataclass(value: object) -> Document:
+def _record(value: object) -> Document:
     return {key: plain(getattr(value, name)) for name, key in _KEYS[type(value)]}
 
 
@@ -185,7 +184,8 @@ class _Keys(dict[type, tuple[tuple[str, str], ...]]):
     """Each field's name and its key, by class; a trailing underscore only keeps Python's own words apart."""
 
     def __missing__(self, kind: type) -> tuple[tuple[str, str], ...]:
-        keys = tuple((field.name, field.name.removesuffix("_")) for field in fields(kind))
+        # A record's slots are its fields, and asking `dataclasses` for them takes a tenth of a millisecond a class.
+        keys = tuple((name, name.removesuffix("_")) for name in kind.__slots__)  # type: ignore[attr-defined]
         self[kind] = keys
         return keys
 

@@ -69,6 +69,11 @@ def replace(record: _Record, /, **changes: object) -> _Record:
     return type(record)(**{**values, **changes})
 
 
+def is_record(value: object) -> bool:
+    """Return whether a value is an instance of a class that one of these decorators made."""
+    return "__dataclass_fields__" in type(value).__dict__
+
+
 def _made(kind: type[_Class], *, keywords: bool) -> type[_Class]:
     """Return the class again with slots, and everything else that a record has."""
     body = dict(kind.__dict__)
