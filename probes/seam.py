@@ -198,8 +198,8 @@ class LocalError:
 Event = Received | Unreadable | LocalError
 
 
-class Driver(Interface):
-    """Carries the probes of one flow. Opened by a factory; never raises for what the network does."""
+class Way(Interface):
+    """How probes leave: what a leg says of its driver, which may be closed by then."""
 
     @property
     def flow(self) -> Flow:
@@ -216,6 +216,10 @@ class Driver(Interface):
     @property
     def clocks(self) -> Clocks:
         """Return who stamps sending and receiving."""
+
+
+class Driver(Way, Interface):
+    """Carries the probes of one flow. Opened by a factory; never raises for what the network does."""
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one probe now; return when it left, or why the host refused."""

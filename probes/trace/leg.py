@@ -10,35 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
-    from typing import Protocol as Interface
 
-    from probes.facts import Clocks, FlowKind, Method, Protocol, ReachedBy, Refusal
-    from probes.seam import Flow
+    from probes.facts import Protocol, ReachedBy, Refusal
+    from probes.seam import Way
     from probes.trace.line import Stretch
     from probes.trace.plan import TraceFacts
-else:
-    Interface = object
-
-
-class Way(Interface):
-    """How probes left: what a leg says of its driver, which may be closed by then."""
-
-    @property
-    def flow(self) -> Flow:
-        """Return the flow that every probe shared."""
-
-    @property
-    def method(self) -> Method:
-        """Return how probes left and replies arrived."""
-
-    @property
-    def flow_kind(self) -> FlowKind:
-        """Return whether load balancers saw one flow or many."""
-
-    @property
-    def clocks(self) -> Clocks:
-        """Return who stamped sending and receiving."""
-
 
 # What a host says when it cannot give a socket at all; every other failure to open is its network's refusal.
 _OPENING: Final = frozenset(
