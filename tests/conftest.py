@@ -30,6 +30,7 @@ LAB_TOOLS: Final = (
     "scamper",
     "dnsmasq",
     "tinyproxy",
+    "tcpdump",
 )
 
 
