@@ -1,6 +1,7 @@
 """Where everything is put together: the only file of the agent that knows drivers."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -393,7 +394,8 @@ def engine_problem(engine: Engine) -> str | None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != engine:
             raise
-        return f"--engine {engine} needs a package that is not installed: pip install 'cloudpath-agent[{engine}]'"
+        # Into this very environment: the agent is no package of any index.
+        return f"--engine {engine} needs a package that is not installed: {sys.executable} -m pip install {engine}"
     return None
 
 

@@ -36,7 +36,7 @@ def test_without_scapy_one_line_says_how_to_get_it() -> None:
         env=environment_of({}),
         cwd=ROOT,
     )
-    line = "--engine scapy needs a package that is not installed: pip install 'cloudpath-agent[scapy]'"
+    line = f"--engine scapy needs a package that is not installed: {sys.executable} -m pip install scapy"
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"cloudpath trace: {line} {SEE}\n"
 
