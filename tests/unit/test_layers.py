@@ -1,4 +1,4 @@
-"""The contract that keeps probes pure names all of their modules: import-linter checks only those that it is told of."""
+"""The contract that keeps probes pure names each of their modules: import-linter checks only what it is told of."""
 
 import pkgutil
 import tomllib
