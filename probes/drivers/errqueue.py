@@ -76,13 +76,15 @@ def event_of(
         failure = failure_of(OSError(error.errno, ""), Operation.RECEIVE)
         mtu = error.info if failure is Failure.MESSAGE_TOO_LONG else None
         return LocalError(failure, error.offender, None, mtu)
+    if error.offender is None:
+        return Unreadable(RejectReason.NOT_AN_ANSWER)
     extensions_at = error.extensions_at or len(error.datagram.data)
     try:
         quote = quoted(error.datagram.data[:extensions_at])
     except MalformedDatagram:
         return Unreadable(RejectReason.MALFORMED)
     return Received(
-        sender=error.offender or "",
+        sender=error.offender,
         answer=answer_kind(flow.family, error.icmp.type, error.icmp.code),
         stamp=stamps.at(error.datagram.stamp_ns()),
         quote=replace(

@@ -100,7 +100,6 @@ class TcpConnect:
         sent = self._stamps.unstamped(sent)
         known = error_number if error_number == errno.ECONNREFUSED else 0
         self._in_flight[opened.fileno()] = _Connection(opened, probe.number, sent, known)
-        self._epoll.register(opened.fileno(), select.EPOLLIN | select.EPOLLOUT)
         return sent
 
     def receive(self) -> Sequence[Event]:
@@ -133,6 +132,8 @@ class TcpConnect:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             opened.bind(self._endpoint.local(0))
+            # What it says before it connects is not read: the kernel may refuse to watch it (epoll_ctl(2), ENOSPC).
+            self._epoll.register(opened.fileno(), select.EPOLLIN | select.EPOLLOUT)
         return opened
 
     def _outcome(self, connection: _Connection) -> Event | None:
