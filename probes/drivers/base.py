@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from probes.drivers.errqueue import read_queued_error
-from probes.drivers.linux import ORIGIN_TIMESTAMPING
+from probes.drivers.linux import MSG_ERRQUEUE
 from probes.drivers.own_host import send_bounded
 from probes.drivers.sockets import LONGEST, keep_whole, read_datagram
 from probes.drivers.stamps import StampReader
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from probes.clock import Clock
     from probes.drivers.endpoint import Endpoint
-    from probes.drivers.errqueue import QueuedError
     from probes.drivers.sockets import Closable, Datagram
     from probes.facts import Method
     from probes.failure import Failure
@@ -62,7 +60,7 @@ class SocketDriver:
         self._beside = tuple(beside)
         self._longest = LONGEST
         self._noise = b""
-        self._early: list[QueuedError] = []
+        self._early: list[Datagram] = []
         self._unstamped: socket.socket | None = None
         self._lost: dict[socket.socket, int] = {}
         self._lost_told = 0
@@ -111,10 +109,10 @@ class SocketDriver:
         milliseconds, for one probe in some hundred, on a busy machine [measured]. Where a queue kept the packet, or its
         network card's driver stamps nothing, the time of asking counts, with its doubt.
         """
-        while (queued := read_queued_error(sending, self._numbers)) is not None:
-            if queued.origin != ORIGIN_TIMESTAMPING:
+        while (queued := read_datagram(sending, MSG_ERRQUEUE)) is not None:
+            if not queued.is_departure(self._numbers):
                 self._early.append(queued)
-            elif (left := self._stamps.departure(asked, queued.datagram.departed_ns())) is not None:
+            elif (left := self._stamps.departure(asked, queued.departed_ns())) is not None:
                 return left
         self.clocks = _SENT_BY_USER
         self._unstamped = sending
@@ -133,19 +131,19 @@ class SocketDriver:
         self._lost_told += lost
         return [Unreadable(RejectReason.UNREAD, lost)] if lost > 0 else []
 
-    def _next_error(self, opened: socket.socket) -> QueuedError | None:
+    def _next_error(self, opened: socket.socket) -> Datagram | None:
         """Return the next ICMP error of a socket's error queue, the oldest first; None where there is none."""
         if self._early:
             return self._early.pop(0)
-        while (queued := read_queued_error(opened, self._numbers)) is not None:
-            if queued.origin != ORIGIN_TIMESTAMPING:
+        while (queued := read_datagram(opened, MSG_ERRQUEUE)) is not None:
+            if not queued.is_departure(self._numbers):
                 return queued
         return None
 
     def _drain_departures(self) -> None:
         """Take the stamps off that came too late; they would wake everybody who waits for the socket."""
         if self._unstamped is not None:
-            while read_queued_error(self._unstamped, self._numbers) is not None:
+            while read_datagram(self._unstamped, MSG_ERRQUEUE) is not None:
                 continue
 
 

@@ -6,7 +6,7 @@ import _socket as socket
 import errno
 
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.errqueue import event_of
+from probes.drivers.errqueue import event_of, queued_error
 from probes.drivers.own_host import own_verdict
 from probes.drivers.sockets import Together, open_socket, queue_errors
 from probes.facts import Method, Protocol, RejectReason
@@ -63,7 +63,9 @@ class PingSocket(SocketDriver):
         self._stamps.start_batch()
         events: list[Event] = []
         while len(events) < MOST_AT_ONCE and (error := self._next_error(self._socket)):
-            event = event_of(error, self.flow, self._numbers, self._stamps, read_quoted_icmp)
+            event = event_of(
+                queued_error(error, self._numbers), self.flow, self._numbers, self._stamps, read_quoted_icmp
+            )
             events.append(own_verdict(event, self.flow))
         while len(events) < MOST_AT_ONCE and (datagram := self._read(self._socket)):
             events.append(self._reply(datagram))

@@ -8,6 +8,7 @@ import struct
 
 from probes.drivers.linux import (
     MSG_ERRQUEUE,
+    ORIGIN_TIMESTAMPING,
     PMTUDISC_PROBE,
     SO_RXQ_OVFL,
     SO_TIMESTAMPING,
@@ -43,6 +44,8 @@ _RECEIVE_BUFFER: Final = 8 * 2**20
 _ATTEMPTS: Final = 4
 _TIMESPEC: Final = struct.Struct("@ll")
 _INT: Final = struct.Struct("@i")
+# linux/errqueue.h: behind the error number.
+_ORIGIN_AT: Final = 4
 # Errors that ICMP leaves pending on a socket for its next call to report (net/ipv4/icmp.c, icmp_err_convert;
 # net/ipv6/icmp.c, tab_unreach).
 PENDING_ERRNOS: Final = frozenset(
@@ -80,6 +83,11 @@ class Datagram:
         The control message has the option's number, and software's stamp first (linux/errqueue.h, scm_timestamping).
         """
         return self._timespec_ns(SO_TIMESTAMPING)
+
+    def is_departure(self, numbers: Numbers) -> bool:
+        """Return whether an error queue gave this for a packet that left, and not for an error."""
+        control = self.control.get((numbers.level, numbers.receive_errors), b"")
+        return len(control) > _ORIGIN_AT and control[_ORIGIN_AT] == ORIGIN_TIMESTAMPING
 
     def dropped(self) -> int:
         """Return how many datagrams the kernel dropped at the socket since it was opened, until this one came.

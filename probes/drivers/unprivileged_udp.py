@@ -5,7 +5,7 @@ from __future__ import annotations
 import _socket as socket
 
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
-from probes.drivers.errqueue import event_of
+from probes.drivers.errqueue import event_of, queued_error
 from probes.drivers.own_host import own_verdict
 from probes.drivers.sockets import Together, open_socket, queue_errors
 from probes.drivers.udp import destination_port, udp_flow, udp_reply
@@ -52,7 +52,7 @@ class UnprivilegedUdp(SocketDriver):
         self._stamps.start_batch()
         events: list[Event] = []
         while len(events) < MOST_AT_ONCE and (error := self._next_error(self._socket)):
-            events.append(own_verdict(self._event(error), self.flow))
+            events.append(own_verdict(self._event(queued_error(error, self._numbers)), self.flow))
         while len(events) < MOST_AT_ONCE and (datagram := self._read(self._socket)):
             events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
         return in_order([*events, *self._unread()])
