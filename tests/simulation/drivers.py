@@ -1,12 +1,17 @@
 """The simulated seam: a clock that only moves when told, drivers over a world of data, and their waiter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from probes.facts import Clocks, FlowKind, Method, Protocol, Refusal, StampSource
+from probes.facts import Clocks, FlowKind, Method, Node, Protocol, ProtocolChoice, Refusal, Role, StampSource
 from probes.failure import Failure
 from probes.seam import Driver, Event, Flow, Probe, Received, Stamp
+from probes.trace.account import TraceOutcome
+from probes.trace.adaptive import Naming
+from probes.trace.memory import Lesson
+from probes.trace.run import trace
+from probes.trace.settings import TraceSettings
 from tests.simulation.world import START_S, Sky, World
 
 # What one call costs the program, as measured of the real drivers.
@@ -140,6 +145,39 @@ class Simulation:
         driver = SimulatedDriver(self.world, self.clock, protocol, flow_kind=self._flow_kind)
         self.drivers[protocol] = driver
         return driver, ()
+
+    @property
+    def sent(self) -> int:
+        """Return how many probes left, by any driver."""
+        return sum(len(driver.sends) for driver in self.drivers.values())
+
+    def trace(
+        self,
+        choice: ProtocolChoice,
+        settings: TraceSettings,
+        *,
+        naming: Naming = Naming.HOST,
+        interrupted: Callable[[], bool] = lambda: False,
+        remembered: Lesson | None = None,
+    ) -> TraceOutcome:
+        """Return what the engine makes of the way to the world's target."""
+        return trace(
+            choice=choice,
+            settings=settings,
+            role=Role.DESTINATION,
+            from_=Node.CLIENT,
+            to=Node.DESTINATION,
+            family=self.world.family,
+            address=self.world.target,
+            port=None,
+            naming=naming,
+            open_driver=self.open,
+            waiter=self.waiter,
+            clock=self.clock,
+            random_bytes=self.random_bytes,
+            interrupted=interrupted,
+            remembered=remembered,
+        )
 
 
 def _method(protocol: Protocol, *, unprivileged: bool) -> Method:

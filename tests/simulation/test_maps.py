@@ -2,9 +2,8 @@
 
 import pytest
 
-from probes.facts import Leg, Node, Reachability, Role
+from probes.facts import Leg, Reachability
 from probes.trace.account import TraceOutcome
-from probes.trace.run import trace
 from tests.simulation.drivers import Simulation
 from tests.simulation.maps import Expectation, Map, Run, every_map, interruption, lines, sign_line
 
@@ -14,20 +13,10 @@ _IDS = [f"{one.name}-{run.choice}-{one.runs.index(run)}" for one, run in _RUNS]
 
 def traced(one: Map, run: Run) -> tuple[TraceOutcome, Simulation]:
     simulation = Simulation(one.world(), flow_kind=run.flow_kind)
-    outcome = trace(
-        choice=run.choice,
-        settings=run.settings,
-        role=Role.DESTINATION,
-        from_=Node.CLIENT,
-        to=Node.DESTINATION,
-        family=simulation.world.family,
-        address=simulation.world.target,
-        port=None,
+    outcome = simulation.trace(
+        run.choice,
+        run.settings,
         naming=run.naming,
-        open_driver=simulation.open,
-        waiter=simulation.waiter,
-        clock=simulation.clock,
-        random_bytes=simulation.random_bytes,
         interrupted=lambda: interruption(run, simulation.clock.now),
     )
     return outcome, simulation
@@ -47,7 +36,7 @@ def test_the_trace_shows_the_map(one: Map, run: Run) -> None:
     _check_signs(outcome, expect)
     assert all(driver.closed for driver in simulation.drivers.values())
     if expect.sends_at_most is not None:
-        assert sum(len(driver.sends) for driver in simulation.drivers.values()) <= expect.sends_at_most
+        assert simulation.sent <= expect.sends_at_most
     if expect.within_ms is not None:
         assert leg.duration_us is not None
         assert leg.duration_us / 1000 <= expect.within_ms

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from probes.facts import Leg, Node, Protocol, ProtocolChoice, Role
-from probes.trace.adaptive import Naming
+from probes.facts import Leg, Protocol, ProtocolChoice
 from probes.trace.memory import Lesson
-from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
 from tests.simulation import world as simulated
 from tests.simulation.drivers import Simulation
@@ -75,24 +73,8 @@ def _world(way: Way) -> World:
 def _traced(way: Way, lesson: Lesson | None) -> tuple[Leg, int]:
     """Return the leg, and how many probes left."""
     simulation = Simulation(_world(way))
-    world = simulation.world
-    outcome = trace(
-        choice=ProtocolChoice.ADAPTIVE,
-        settings=TraceSettings(),
-        role=Role.DESTINATION,
-        from_=Node.CLIENT,
-        to=Node.DESTINATION,
-        family=world.family,
-        address=world.target,
-        port=None,
-        naming=Naming.HOST,
-        open_driver=simulation.open,
-        waiter=simulation.waiter,
-        clock=simulation.clock,
-        random_bytes=simulation.random_bytes,
-        remembered=lesson,
-    )
-    return outcome.leg, sum(len(driver.sends) for driver in simulation.drivers.values())
+    outcome = simulation.trace(ProtocolChoice.ADAPTIVE, TraceSettings(), remembered=lesson)
+    return outcome.leg, simulation.sent
 
 
 @pytest.mark.parametrize("name", _WAYS)

@@ -6,14 +6,13 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.facts import Family, Leg, Node, Protocol, ProtocolChoice, RejectReason, Role
+from probes.facts import Leg, Protocol, ProtocolChoice, RejectReason
 from probes.failure import Failure
 from probes.trace.account import TraceOutcome
-from probes.trace.adaptive import Naming
 from probes.trace.budget import Budget
 from probes.trace.line import Line
 from probes.trace.plan import TracePlan
-from probes.trace.run import run, trace
+from probes.trace.run import run
 from probes.trace.settings import TraceSettings
 from tests.simulation import world as simulated
 from tests.simulation.drivers import Simulation
@@ -85,21 +84,7 @@ _SETTINGS = st.builds(
 
 def _traced(world: World, choice: ProtocolChoice, wanted: TraceSettings) -> tuple[TraceOutcome, Simulation]:
     simulation = Simulation(world)
-    outcome = trace(
-        choice=choice,
-        settings=wanted,
-        role=Role.DESTINATION,
-        from_=Node.CLIENT,
-        to=Node.DESTINATION,
-        family=Family.IPV4,
-        address=world.target,
-        port=None,
-        naming=Naming.HOST,
-        open_driver=simulation.open,
-        waiter=simulation.waiter,
-        clock=simulation.clock,
-        random_bytes=simulation.random_bytes,
-    )
+    outcome = simulation.trace(choice, wanted)
     return outcome, simulation
 
 

@@ -10,12 +10,10 @@ from itertools import accumulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.facts import Leg, Node, Protocol, ProtocolChoice, Role
+from probes.facts import Leg, Protocol, ProtocolChoice
 from probes.failure import Failure
 from probes.trace.account import TraceOutcome
-from probes.trace.adaptive import Naming
 from probes.trace.memory import Lesson
-from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
 from tests.simulation import world as simulated
 from tests.simulation.drivers import Simulation
@@ -77,22 +75,7 @@ def _traced(world: World, choice: ProtocolChoice, lesson: Lesson | None) -> tupl
     simulation = Simulation(
         replace(world, paths=[(at, [replace(n, answered=0) for n in nodes]) for at, nodes in world.paths])
     )
-    outcome = trace(
-        choice=choice,
-        settings=TraceSettings(),
-        role=Role.DESTINATION,
-        from_=Node.CLIENT,
-        to=Node.DESTINATION,
-        family=world.family,
-        address=world.target,
-        port=None,
-        naming=Naming.HOST,
-        open_driver=simulation.open,
-        waiter=simulation.waiter,
-        clock=simulation.clock,
-        random_bytes=simulation.random_bytes,
-        remembered=lesson,
-    )
+    outcome = simulation.trace(choice, TraceSettings(), remembered=lesson)
     return outcome, simulation
 
 
