@@ -176,6 +176,22 @@ def test_a_direct_answer_must_come_from_the_target(protocol: Protocol, answer: A
     assert book.match(direct(quote, answer)) == Match(attempt)
 
 
+def test_an_echo_reply_without_the_requests_data_names_nobody() -> None:
+    book = ledger(Protocol.ICMP)
+    attempt = sent(book)
+    whole = replace(whole_quote(book, attempt), source=None, destination=None, protocol=None)
+    assert reason(book.match(direct(replace(whole, token=None), Answer.ECHO_REPLY))) is RejectReason.SHORT_QUOTE
+    assert book.match(direct(whole, Answer.ECHO_REPLY)) == Match(attempt)
+
+
+def test_a_reset_without_acknowledgement_answers_no_probe_not_even_a_lone_one() -> None:
+    book = ledger(Protocol.TCP)
+    attempt = sent(book)
+    whole = replace(whole_quote(book, attempt), source=None, destination=None, protocol=None)
+    assert reason(book.match(direct(replace(whole, tcp_sequence=None), Answer.RST))) is RejectReason.SHORT_QUOTE
+    assert book.match(direct(whole, Answer.RST)) == Match(attempt)
+
+
 def test_an_error_may_come_from_anybody() -> None:
     book = ledger()
     attempt = sent(book)

@@ -124,7 +124,12 @@ def test_unreadable_datagrams_are_counted_by_reason() -> None:
     deliver(one, Unreadable(RejectReason.MALFORMED), 10.0)
     deliver(one, Unreadable(RejectReason.FOREIGN_FLOW), 10.0)
     deliver(one, Unreadable(RejectReason.MALFORMED), 10.0)
-    assert one.facts().rejected == {RejectReason.MALFORMED: 2, RejectReason.FOREIGN_FLOW: 1}
+    deliver(one, Unreadable(RejectReason.UNREAD, 300), 10.0)
+    assert one.facts().rejected == {
+        RejectReason.MALFORMED: 2,
+        RejectReason.FOREIGN_FLOW: 1,
+        RejectReason.UNREAD: 300,
+    }
 
 
 def test_an_answer_that_took_the_whole_timeout_is_late_in_its_own_row() -> None:
@@ -133,6 +138,17 @@ def test_an_answer_that_took_the_whole_timeout_is_late_in_its_own_row() -> None:
     answer(one, probe, 10.25)
     row = one.facts().hops[0]
     assert (row.probe_ttl, row.received, row.late) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(("off_s", "samples"), [(0.0005, (1000,)), (0.0006, ())])
+def test_an_answer_whose_time_is_in_doubt_counts_and_its_time_does_not(off_s: float, samples: tuple[int, ...]) -> None:
+    one = plan(series_count=0)
+    probe = one.probes_to_send(10.0)[0]
+    one.sent(probe, Stamp(10.0, 10_000_000_000, StampSource.USER, off_s))
+    answer(one, probe, 10.001)
+    hop = one.facts().hops[0]
+    assert (hop.received, hop.late, hop.responders[0].rtt_us) == (1, 0, samples)
+    assert (hop.rtt_us is None) is (samples == ())
 
 
 def test_stopping_keeps_what_was_seen() -> None:
