@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from agent.commands.group import SUBCOMMANDS
+from agent.commands.trace import command as trace
 
 _ROOT = Path(__file__).parents[2]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,6 +24,18 @@ def test_the_two_commands_are_there(command: str) -> None:
 def test_every_subcommand_is_shown_and_no_other() -> None:
     shown = set(re.findall(r"`cloudpath ([a-z-]+)", _README))
     assert shown == set(SUBCOMMANDS)
+
+
+_EXAMPLES = re.findall(r"(?:`|\$ |/)cloudpath trace ([^`\n#]+)", _README)
+
+
+@pytest.mark.parametrize("example", _EXAMPLES)
+def test_every_example_of_a_trace_is_one_that_the_command_takes(example: str) -> None:
+    assert trace.make_context("trace", shlex.split(example)).params["target"]
+
+
+def test_the_examples_were_found() -> None:
+    assert len(_EXAMPLES) == _README.count("cloudpath trace ")
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
