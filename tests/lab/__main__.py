@@ -44,6 +44,8 @@ def shell(arguments: argparse.Namespace) -> int:
 def show(arguments: argparse.Namespace) -> int:
     """Print every map's drawing."""
     del arguments
+    # Whoever reads only the first lines ends this, as with every other command.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for name in map_names():
         say(f"== {name}\n{picture(name)}\n")
     return 0
