@@ -94,12 +94,19 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench rtt", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=6, metavar="N", help="traces by each contestant (6)")
-    parser.add_argument("--queries", type=int, default=5, metavar="N", help="samples of each hop in each trace (5)")
+    parser.add_argument("--runs", type=_count, default=6, metavar="N", help="traces by each contestant (6)")
+    parser.add_argument("--queries", type=_count, default=5, metavar="N", help="samples of each hop in each trace (5)")
     parser.add_argument("--burners", type=int, default=os.cpu_count() or 1, metavar="N", help="busy processors (all)")
     parser.add_argument("--network", default=NETWORK, metavar="NAME", help=f"a map of the lab ({NETWORK})")
     parser.add_argument("--json", action="store_true", help="every error, in microseconds, instead of a table")
     return parser
+
+
+def _count(text: str) -> int:
+    """Return a number of at least one, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 1")
+    return int(text)
 
 
 @contextmanager
