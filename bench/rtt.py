@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tests.lab.network_map import NetworkMap
 
 NETWORK: Final = "far"
+# The lab's maps on which every hop answers, so that each has samples; the way to the server is with and without delay.
+NETWORKS: Final = ("attacked", "chain", "far")
 MOST_OFF_US: Final = 1000
 # The TTL of the separate series to the target: its samples are not hops'.
 SERIES_TTL: Final = 64
@@ -97,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=_count, default=6, metavar="N", help="traces by each contestant (6)")
     parser.add_argument("--queries", type=_count, default=5, metavar="N", help="samples of each hop in each trace (5)")
     parser.add_argument("--burners", type=int, default=os.cpu_count() or 1, metavar="N", help="busy processors (all)")
-    parser.add_argument("--network", default=NETWORK, metavar="NAME", help=f"a map of the lab ({NETWORK})")
+    parser.add_argument("--network", default=NETWORK, choices=NETWORKS, help=f"a map of the lab ({NETWORK})")
     parser.add_argument("--json", action="store_true", help="every error, in microseconds, instead of a table")
     return parser
 
