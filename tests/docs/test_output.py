@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from agent.exit_codes import ExitCode
+from agent.views.path_signs import marks
 from probes import facts, failure
 from probes.word import Word
 from rules import diagnosis
+from tests.unit.views.snapshots import EXPECTED
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/output.md").read_text(encoding="utf-8")
@@ -79,3 +81,24 @@ def test_every_format_is_explained() -> None:
 
     (option,) = [parameter for parameter in command.params if parameter.name == "form"]
     assert first_cells(section("Formats of `cloudpath trace`")) == list(option.type.choices)  # type: ignore[attr-defined]
+
+
+def test_the_picture_is_a_drawing_that_is_held_to() -> None:
+    picture = re.search(r"^```\n(.*?)^```$", section("The Command Line View"), flags=re.MULTILINE | re.DOTALL)
+    assert picture is not None
+    assert picture.group(1) in {file.read_text(encoding="utf-8") for file in EXPECTED.glob("*.txt")}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in facts.SignKind if kind is not facts.SignKind.LOAD_BALANCED])
+def test_the_mark_of_every_sign_is_explained(kind: facts.SignKind) -> None:
+    sign = facts.PathSign(kind=kind, probe_ttl=1, address=None, sent=1, seen=9, evidence="")
+    hop = facts.Hop(probe_ttl=1, sent=1, received=0, loss_class=facts.LossClass.NONE)
+    leg = facts.Leg(from_=facts.Node.CLIENT, to=facts.Node.DESTINATION, signs=(sign,))
+    (mark,) = marks(leg, hop)
+    explained = re.findall(r"`(\[[^`]+\])`", section("The Command Line View"))
+    assert in_general(mark) in {in_general(one) for one in explained}
+
+
+def in_general(mark: str) -> str:
+    """Return a mark without what differs from case to case."""
+    return re.sub(r"[\d.]+", "#", mark)
