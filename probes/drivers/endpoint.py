@@ -6,20 +6,22 @@ import _socket as socket
 import errno
 
 from probes.drivers.linux import NUMBERS
-from probes.facts import Family
+from probes.facts import Family, Protocol
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen_positional
+from probes.seam import Flow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from probes.drivers.linux import Numbers
-    from probes.facts import Protocol
 
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
+# traceroute's first UDP port, and the port that an application most likely has.
+_DEFAULT_PORTS: Final = {Protocol.ICMP: None, Protocol.UDP: 33434, Protocol.TCP: 443}
 # Any port does for asking the route; nothing is sent.
 _SOME_PORT: Final = 33434
 # The first ten bits of fe80::/10.
@@ -55,6 +57,19 @@ class Endpoint:
         """Return the destination address as it stands in a header."""
         return socket.inet_pton(self.numbers.address_family, self.destination)
 
+    def flow(self, *, source_port: int | None = None, icmp_id: int | None = None) -> Flow:
+        """Return what all probes between both ends share, with what their driver chose."""
+        return Flow(
+            family=self.family,
+            protocol=self.protocol,
+            source=self.source,
+            destination=self.destination,
+            source_port=source_port,
+            destination_port=self.port,
+            icmp_id=icmp_id,
+            tos=self.tos,
+        )
+
     def remote(self, port: int) -> SocketAddress:
         """Return the destination as a socket takes it."""
         return _socket_address(self.family, self.destination, port, self.zone)
@@ -80,12 +95,13 @@ def find_endpoint(
         family: The destination's.
         protocol: What the probes will be.
         destination: An address, with `%interface` behind it where it has a zone (RFC 4007 section 11).
-        port: The destination port, None for ICMP.
+        port: The destination port, None for the protocol's usual one; ICMP has none.
         source: The address to send from, None for the kernel's choice.
         interface: The name of the interface to send by, None for the kernel's choice.
         tos: The type of service or traffic class, 0..255.
     """
     numbers = NUMBERS[family]
+    port = None if protocol is Protocol.ICMP else port or _DEFAULT_PORTS[protocol]
     address, _, zone_name = destination.partition("%")
     bare_source, _, source_zone = (source or "").partition("%")
     if _needs_zone(family, address) and not (zone_name or source_zone or interface):

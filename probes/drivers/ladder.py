@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Open = Callable[[Endpoint, Clock, RandomBytes], Driver]
 
 
-# traceroute's first UDP port, and the port that an application most likely has.
-DEFAULT_PORTS: Final = {Protocol.ICMP: None, Protocol.UDP: 33434, Protocol.TCP: 443}
 _PING_GROUPS: Final = "/proc/sys/net/ipv4/ping_group_range"
 
 
@@ -110,15 +108,7 @@ def open_driver(
         No driver where every rung was refused; where there is no way to the destination, one refusal says so.
     """
     rungs = [each for each in _LADDERS[protocol] if privileged in {None, each.method is Method.RAW}]
-    endpoint = find_endpoint(
-        family,
-        protocol,
-        destination,
-        None if protocol is Protocol.ICMP else port or DEFAULT_PORTS[protocol],
-        source=source,
-        interface=interface,
-        tos=tos,
-    )
+    endpoint = find_endpoint(family, protocol, destination, port, source=source, interface=interface, tos=tos)
     if not isinstance(endpoint, Endpoint):
         failure, detail = endpoint
         return None, (Refusal(protocol=protocol, method=rungs[0].method, failure=failure, detail=detail),)

@@ -57,6 +57,8 @@ _CLASSES: Final = {(each.level, each.traffic_class) for each in NUMBERS.values()
 # The byte of a native int that holds a value below 256.
 _LOW: Final = 0 if sys.byteorder == "little" else -1
 _SEND_ATTEMPTS: Final = 4
+# Where an IPv6 socket address has its zone (RFC 4007); IPv4's end before.
+_ZONE_AT: Final = 3
 
 
 class EchoCarrier:
@@ -101,25 +103,10 @@ class EchoCarrier:
 
     def lane(self, destination: str, token: bytes) -> Lane | tuple[Failure, str]:
         """Return the way to a destination as the host's routes decide it, or why there is none."""
-        found = find_endpoint(
-            self.family,
-            Protocol.ICMP,
-            destination,
-            None,
-            source=self._source,
-            interface=self._interface,
-            tos=self._tos,
-        )
+        found = self._way(destination)
         if not isinstance(found, Endpoint):
             return found
-        flow = Flow(
-            family=self.family,
-            protocol=Protocol.ICMP,
-            source=found.source,
-            destination=found.destination,
-            icmp_id=self._identifier,
-            tos=self._tos,
-        )
+        flow = found.flow(icmp_id=self._identifier)
         return Lane(
             address=found.remote(0),
             flow=flow,
@@ -165,6 +152,10 @@ class EchoCarrier:
         """Close the socket."""
         self._socket.close()
 
+    def _way(self, destination: str) -> Endpoint | tuple[Failure, str]:
+        options = {"source": self._source, "interface": self._interface}
+        return find_endpoint(self.family, Protocol.ICMP, destination, None, **options, tos=self._tos)
+
     # --- for subclasses -----------------------------------------------------------------------------------------------
 
     def _settle(self, error: OSError, packet: bytes, lane: Lane) -> float | Failure | None:
@@ -191,7 +182,8 @@ class EchoCarrier:
         return None
 
     def _refused(self, error: OSError, lane: Lane) -> Failure | None:
-        endpoint = find_endpoint(self.family, Protocol.ICMP, lane.flow.destination, None, source=self._source)
+        zone = next(iter(lane.address[_ZONE_AT:]), 0)
+        endpoint = self._way(f"{lane.flow.destination}%{zone}" if zone else lane.flow.destination)
         if isinstance(endpoint, Endpoint):
             return refusal(error, endpoint, Operation.SEND)
         return endpoint[0]

@@ -9,8 +9,8 @@ from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.errqueue import event_of, queued_error
 from probes.drivers.own_host import own_verdict
 from probes.drivers.sockets import Together, open_socket, queue_errors
-from probes.facts import Method, Protocol, RejectReason
-from probes.seam import Flow, Unreadable
+from probes.facts import Method, RejectReason
+from probes.seam import Unreadable
 from probes.wire.answers import read_icmp, read_quoted_icmp
 from probes.wire.icmp import ECHO_PROBE_LENGTH, PROTOCOL, build_echo_probe
 from probes.wire.malformed import MalformedDatagram
@@ -41,14 +41,7 @@ class PingSocket(SocketDriver):
             self._socket = opening.add(open_socket(endpoint, socket.SOCK_DGRAM, PROTOCOL[endpoint.family]))
             queue_errors(self._socket, endpoint.numbers)
             self._identifier = _bind_random(self._socket, endpoint, random_bytes)
-        flow = Flow(
-            family=endpoint.family,
-            protocol=Protocol.ICMP,
-            source=endpoint.source,
-            destination=endpoint.destination,
-            icmp_id=self._identifier,
-            tos=endpoint.tos,
-        )
+        flow = endpoint.flow(icmp_id=self._identifier)
         super().__init__(endpoint, flow, clock, hearing=[self._socket])
 
     def send(self, probe: Probe) -> Stamp | Failure:

@@ -105,14 +105,7 @@ class RawIcmp(SocketDriver):
         self._identifier = int.from_bytes(random_bytes(2), "big")
         self._number = protocol_number(endpoint.family, Protocol.ICMP)
         self._packed = endpoint.packed_source, endpoint.packed_destination
-        flow = Flow(
-            family=endpoint.family,
-            protocol=Protocol.ICMP,
-            source=endpoint.source,
-            destination=endpoint.destination,
-            icmp_id=self._identifier,
-            tos=endpoint.tos,
-        )
+        flow = endpoint.flow(icmp_id=self._identifier)
         with Together() as opening:
             self._socket = opening.add(open_raw_icmp(endpoint))
             pass_answers(self._socket, flow, (self._identifier,))

@@ -9,8 +9,8 @@ from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp, payload_and_marks
 from probes.drivers.socket_filter import pass_answers, pass_destination_ports
 from probes.drivers.sockets import Together, open_socket
 from probes.drivers.source_ports import SourcePorts
-from probes.facts import FlowKind, Method, Protocol, RejectReason
-from probes.seam import Flow, Unreadable
+from probes.facts import FlowKind, Method, RejectReason
+from probes.seam import Unreadable
 from probes.wire import tcp
 from probes.wire.answers import read_tcp
 from probes.wire.malformed import MalformedDatagram
@@ -34,14 +34,7 @@ class RawTcp(SocketDriver):
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         """Open the sockets; OSError without CAP_NET_RAW."""
-        flow = Flow(
-            family=endpoint.family,
-            protocol=Protocol.TCP,
-            source=endpoint.source,
-            destination=endpoint.destination,
-            destination_port=endpoint.port,
-            tos=endpoint.tos,
-        )
+        flow = endpoint.flow()
         with Together() as opening:
             self._icmp = opening.add(open_raw_icmp(endpoint))
             self._raw = opening.add(open_socket(endpoint, socket.SOCK_RAW, tcp.PROTOCOL))

@@ -8,7 +8,7 @@ from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp
 from probes.drivers.socket_filter import pass_answers, pass_nothing
 from probes.drivers.sockets import Together, open_socket
-from probes.drivers.udp import destination_port, udp_flow, udp_reply
+from probes.drivers.udp import destination_port, udp_reply
 from probes.facts import Method
 from probes.wire import udp
 
@@ -40,7 +40,7 @@ class RawUdp(SocketDriver):
             pass_nothing(self._sending)
             self._sending.bind(endpoint.local(0))
             self._bound.bind(endpoint.local(0))
-            flow = udp_flow(endpoint, self._bound)
+            flow = endpoint.flow(source_port=self._bound.getsockname()[1])
             self._source_port = flow.source_port or 0
             pass_answers(self._icmp, flow, (self._source_port,))
         self._packed = endpoint.packed_source, endpoint.packed_destination

@@ -29,7 +29,7 @@ from probes.drivers.own_host import own_verdict, send_bounded
 from probes.drivers.sockets import keep_whole
 from probes.drivers.source_ports import SourcePorts
 from probes.drivers.stamps import StampReader
-from probes.drivers.udp import destination_port, udp_flow
+from probes.drivers.udp import destination_port
 from probes.facts import Clocks, Family, FlowKind, Method, Protocol, Refusal, RejectReason, StampSource
 from probes.failure import Failure, Operation, failure_of
 from probes.seam import Flow, Received, Unreadable
@@ -187,14 +187,7 @@ class _Echoes:
     ports: Sequence[int] = ()
 
     def __init__(self, endpoint: Endpoint, random_bytes: RandomBytes) -> None:
-        self.flow = Flow(
-            family=endpoint.family,
-            protocol=Protocol.ICMP,
-            source=endpoint.source,
-            destination=endpoint.destination,
-            icmp_id=int.from_bytes(random_bytes(2), "big"),
-            tos=endpoint.tos,
-        )
+        self.flow = endpoint.flow(icmp_id=int.from_bytes(random_bytes(2), "big"))
         self._packed = endpoint.packed_source, endpoint.packed_destination
 
     def segment(self, probe: Probe) -> bytes:
@@ -230,7 +223,7 @@ class _Datagrams:
         except OSError:
             self._held.close()
             raise
-        self.flow = udp_flow(endpoint, self._held)
+        self.flow = endpoint.flow(source_port=self._held.getsockname()[1])
         self.ports: Sequence[int] = (self.flow.source_port or 0,)
         self._packed = endpoint.packed_source, endpoint.packed_destination
 
@@ -257,14 +250,7 @@ class _Syns:
     def __init__(self, endpoint: Endpoint, _random_bytes: RandomBytes) -> None:
         self._source_ports = SourcePorts(endpoint)
         self.ports: Sequence[int] = self._source_ports.numbers
-        self.flow = Flow(
-            family=endpoint.family,
-            protocol=Protocol.TCP,
-            source=endpoint.source,
-            destination=endpoint.destination,
-            destination_port=endpoint.port,
-            tos=endpoint.tos,
-        )
+        self.flow = endpoint.flow()
         self._packed = endpoint.packed_source, endpoint.packed_destination
 
     def segment(self, probe: Probe) -> bytes:

@@ -15,10 +15,10 @@ from probes.drivers.linux import TCP_INFO_LENGTH, TCP_INFO_RESENT, TCP_INFO_RTT,
 from probes.drivers.own_host import own_verdict, refusal
 from probes.drivers.sockets import Together, open_socket, queue_errors
 from probes.drivers.stamps import StampReader
-from probes.facts import Answer, Clocks, FlowKind, Method, Protocol, StampSource
+from probes.facts import Answer, Clocks, FlowKind, Method, StampSource
 from probes.failure import Operation, failure_of
 from probes.frozen import frozen_positional, replace
-from probes.seam import Flow, LocalError, Quote, Received, Stamp
+from probes.seam import LocalError, Quote, Received, Stamp
 from probes.wire import tcp
 
 TYPE_CHECKING = False
@@ -63,15 +63,8 @@ class TcpConnect:
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         """Open what waits for the connections; OSError where the host refuses."""
-        self.flow = Flow(
-            family=endpoint.family,
-            protocol=Protocol.TCP,
-            source=endpoint.source,
-            destination=endpoint.destination,
-            destination_port=endpoint.port,
-            # The kernel keeps the ECN bits of TCP to itself (net/ipv4/ip_sockglue.c, __ip_sock_set_tos).
-            tos=endpoint.tos & ~_ECN,
-        )
+        # The kernel keeps the ECN bits of TCP to itself (net/ipv4/ip_sockglue.c, __ip_sock_set_tos).
+        self.flow = replace(endpoint.flow(), tos=endpoint.tos & ~_ECN)
         self._endpoint = endpoint
         self._numbers = endpoint.numbers
         self._clock = clock

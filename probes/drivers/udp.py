@@ -1,34 +1,18 @@
-"""What both ways to send UDP probes share: their flow, ports, and direct replies."""
+"""What both ways to send UDP probes share: their ports, and direct replies."""
 
 from __future__ import annotations
 
-from probes.facts import Answer, Protocol
-from probes.seam import Flow, Quote, Received
+from probes.facts import Answer
+from probes.seam import Quote, Received
 from probes.wire import udp
 from probes.wire.answers import token_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket as socket
-
-    from probes.drivers.endpoint import Endpoint
     from probes.drivers.linux import Numbers
     from probes.drivers.sockets import Datagram
     from probes.drivers.stamps import StampReader
-    from probes.seam import Probe
-
-
-def udp_flow(endpoint: Endpoint, bound: socket.socket) -> Flow:
-    """Return the flow of a bound socket."""
-    return Flow(
-        family=endpoint.family,
-        protocol=Protocol.UDP,
-        source=endpoint.source,
-        destination=endpoint.destination,
-        source_port=bound.getsockname()[1],
-        destination_port=endpoint.port,
-        tos=endpoint.tos,
-    )
+    from probes.seam import Flow, Probe
 
 
 def destination_port(flow: Flow, probe: Probe) -> int:

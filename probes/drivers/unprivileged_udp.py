@@ -8,7 +8,7 @@ from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
 from probes.drivers.errqueue import event_of, queued_error
 from probes.drivers.own_host import own_verdict
 from probes.drivers.sockets import Together, open_socket, queue_errors
-from probes.drivers.udp import destination_port, udp_flow, udp_reply
+from probes.drivers.udp import destination_port, udp_reply
 from probes.facts import Method
 from probes.seam import Quote
 from probes.wire import udp
@@ -39,7 +39,9 @@ class UnprivilegedUdp(SocketDriver):
             self._socket = opening.add(open_socket(endpoint, socket.SOCK_DGRAM))
             queue_errors(self._socket, endpoint.numbers)
             self._socket.bind(endpoint.local(0))
-        super().__init__(endpoint, udp_flow(endpoint, self._socket), clock, hearing=[self._socket])
+        super().__init__(
+            endpoint, endpoint.flow(source_port=self._socket.getsockname()[1]), clock, hearing=[self._socket]
+        )
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one datagram: the token, and what brings it to its size."""
