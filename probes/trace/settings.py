@@ -32,7 +32,7 @@ class TraceSettings:
         top_up_delay_s: The wait until a target with too few answers is asked again: its limiter's refill.
         burst_limit: Probes to one TTL within `burst_period_s`. Stock Linux routers answer a burst of six, then one
             a second, for each prober (icmp_ratelimit and XRLIM_BURST_FACTOR of the kernel).
-        burst_period_s: See `burst_limit`.
+        burst_period_s: See `burst_limit`; a little more than a second, for kernels count it in ticks [measured].
         series_count: Probes of the separate series to the target (ICMP and TCP).
         series_ttl: Their TTL: far beyond any target, as an application's packets.
         series_gap_s: Between two of them; they run beside the hop probes.
@@ -62,7 +62,7 @@ class TraceSettings:
     silence_wait_s: float = 0.5
     top_up_delay_s: float = 1.0
     burst_limit: int = 6
-    burst_period_s: float = 1.0
+    burst_period_s: float = 1.02
     series_count: int = 10
     series_ttl: int = 64
     series_gap_s: float = 0.00015

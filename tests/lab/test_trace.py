@@ -100,6 +100,12 @@ def test_stock_limits_cause_no_false_loss(
     assert leg["end_to_end"]["received"] == leg["end_to_end"]["sent"] > 0
 
 
+def test_more_queries_than_a_bucket_holds_wait_for_its_refill(network: Callable[[str], Lab]) -> None:
+    lab = network("chain")
+    leg = ours.trace(lab, ("-q", "9", *arguments(lab, SCENARIOS[0], Protocol.ICMP, Family.IPV4))).leg
+    assert [(hop["sent"], hop["received"]) for hop in leg["hops"]] == [(9, 9)] * 6
+
+
 @pytest.mark.parametrize("family", Family)
 def test_icmp_without_any_right_says_which_rungs_were_refused(family: Family) -> None:
     with Lab(read_map("chain")) as lab:
