@@ -43,3 +43,11 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_every_decision_is_in_the_index_by_its_title() -> None:
+    index = (_ROOT / "docs/adr/README.md").read_text(encoding="utf-8")
+    decisions = sorted((_ROOT / "docs/adr").glob("0*.md"))
+    headings = [(page, page.read_text(encoding="utf-8").partition("\n")[0]) for page in decisions]
+    rows = [f"| [{page.name[:4]}]({page.name}) | {heading.partition('. ')[2]} |" for page, heading in headings]
+    assert re.findall(r"^\| \[.*$", index, re.MULTILINE) == rows
