@@ -97,8 +97,11 @@ BARS: Final = (
     Bar(contestant=COMMAND, against=ENGINE, network="dead", limit=120.0, measure=Measure.MORE_MS),
 )
 
-# The networks with bars: there, every situation counts.
-BARRED: Final = frozenset(bar.network for bar in BARS)
+# Whom the bars of a network name: there, every situation counts for them.
+NAMED: Final = {
+    network: frozenset(name for bar in BARS if bar.network == network for name in (bar.contestant, bar.against))
+    for network in dict.fromkeys(bar.network for bar in BARS)
+}
 
 _COMPARE: Final[dict[Measure, Callable[[Sample, Sample], float]]] = {
     Measure.WALL: lambda one, other: one.wall_ms / other.wall_ms,

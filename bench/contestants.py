@@ -53,7 +53,7 @@ class Contestant:
         patient: The networks on which it sleeps nearly all of its time: these runs of a round go side by side.
         absent: The networks on which it does not run.
         own_source: Whether it takes the address to send from.
-        main: Whether it runs in every situation on all networks that have bars; the others do so on `ten` only.
+        main: Whether it runs even when there is little time (`--quick`).
     """
 
     name: str

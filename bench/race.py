@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import report
-from bench.bars import BARRED
+from bench.bars import NAMED
 from bench.contestants import CONTESTANTS, Contestant
 from bench.course import CLIENT, TARGET, Course, network_names, network_title, read_network
 from bench.figures import SITUATIONS, Sample, Situation
@@ -37,9 +37,8 @@ NETWORKS: Final = (
     "limited_at_once",
 )
 QUICK_NETWORKS: Final = ("ten", "twenty", "three_silent", "dead")
-# Here everybody runs in every situation ...
-THOROUGH: Final = frozenset({"ten"})
-# ... on the other networks with bars those of `main` do; elsewhere one situation tells enough.
+# Here everybody runs in every situation, elsewhere those whom a bar of the network names; the others run in one.
+THOROUGH: Final = "ten"
 # Of 1-minute load average; a quiet machine has next to none.
 BUSY: Final = 0.5
 # Without these no network can be built.
@@ -82,8 +81,8 @@ class Plan:
         if network in contestant.absent or not contestant.takes_part(situation):
             return False
         first = next(each for each in self.situations if contestant.takes_part(each))
-        everywhere = THOROUGH | BARRED if contestant.main else THOROUGH
-        return network in everywhere or situation == first
+        everywhere = network == THOROUGH or contestant.name in NAMED.get(network, ())
+        return everywhere or situation == first
 
 
 def race(plan: Plan, say: Say) -> tuple[Sample, ...]:

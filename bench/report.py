@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bench import plot, table
-from bench.bars import BARRED, Verdict, verdicts
+from bench.bars import NAMED, Verdict, verdicts
 from bench.figures import COLUMNS, Sample, sample_from_row
 
 BEGIN: Final = "<!-- results: written by python -m bench -->"
@@ -68,10 +68,11 @@ def markdown(results: Results) -> str:
     """Return the whole report as Markdown."""
     parts = [_head(results), "### Bars\n\n" + table.verdict_table(judged(results))]
     if lost := "".join(table.faster(results.samples, name) for name in results.networks):
-        parts.append(f"### Where we lose\n\nRight every time, and sooner than the engine:\n\n{lost}")
+        claim = "Sooner than the engine, by a protocol and as a user with which every run told the right path:"
+        parts.append(f"### Where we lose\n\n{claim}\n\n{lost}")
     for name, network in results.networks.items():
         parts.append(f"### {name}: {network.title}\n\n{table.network_table(results.samples, name)}")
-        if name in BARRED and len({each.situation for each in results.samples if each.network == name}) > 1:
+        if name in NAMED and len({each.situation for each in results.samples if each.network == name}) > 1:
             parts.append(table.grid(results.samples, name))
         if wrong := table.complaints(results.samples, name):
             parts.append(wrong)

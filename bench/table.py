@@ -66,7 +66,7 @@ def _main_row(name: str, runs: Sequence[Sample], reference: Sequence[Sample]) ->
 
 
 def faster(samples: Sequence[Sample], network: str) -> str:
-    """Return who told the right path every time, and sooner than the engine did: a line, or nothing."""
+    """Return who told the right path sooner than the engine did: a line, or nothing."""
     engine = choose(samples, network=network, contestant=ENGINE)
     others = (each.name for each in CONTESTANTS if each.name not in US)
     ratios = {name: _right_ratio(engine, choose(samples, network=network, contestant=name)) for name in others}
@@ -76,10 +76,11 @@ def faster(samples: Sequence[Sample], network: str) -> str:
 
 
 def _right_ratio(engine: Sequence[Sample], theirs: Sequence[Sample]) -> float | None:
-    """Return the engine's ratio to a peer in the peer's situations, None if the peer was wrong in any run."""
-    where = {each.situation for each in theirs}
-    beside = [each for each in engine if each.situation in where]
-    return ratio(beside, theirs) if all(each.right for each in theirs) else None
+    """Return the engine's ratio to a peer in the situations in which the peer was right in every run, if there are."""
+    where = {each.situation for each in theirs} - {each.situation for each in theirs if not each.right}
+    right = [each for each in theirs if each.situation in where]
+    # Where the engine ran in none of them, its nearest runs stand in.
+    return ratio([each for each in engine if each.situation in where] or engine, right)
 
 
 def complaints(samples: Sequence[Sample], network: str) -> str:

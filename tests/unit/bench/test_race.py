@@ -32,9 +32,12 @@ def test_the_engine_runs_by_each_protocol_family_and_user_where_there_are_bars()
     assert names([], "near")[ENGINE] == 1
 
 
-def test_peers_run_everywhere_they_can_on_ten_and_once_elsewhere() -> None:
+def test_peers_run_everywhere_they_can_on_ten_and_where_a_bar_names_them() -> None:
     assert names([], "ten")["scapy sr()"] == 6
     assert names([], "twenty")["scapy sr()"] == 1
+    assert names([], "dead")["mtr -c 3 -i .1 -G 1"] == 6
+    assert names([], "three_silent")["traceroute"] == 10
+    assert names([], "three_silent")["traceroute -N 90 -w 1"] == 1
 
 
 def test_quick_means_ours_and_traceroute_once() -> None:

@@ -66,6 +66,11 @@ def test_who_is_sooner_than_the_engine_and_right_is_said() -> None:
     assert faster(SAMPLES, "ten") == ""
 
 
+def test_being_wrong_as_nobody_hides_no_being_sooner_as_root() -> None:
+    runs = (sample("tracepath", 25.0), sample("tracepath", 20.0, situation=TCP_NOBODY, right=False))
+    assert faster((*SAMPLES, *runs, sample(ENGINE, 60.0, situation=TCP_NOBODY)), "ten").endswith("(we take 2.00 ×)\n")
+
+
 def test_tables_and_plot_are_made_again_from_the_figures(tmp_path: Path) -> None:
     report.write(tmp_path, results())
     before = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
