@@ -357,6 +357,21 @@ def test_an_answer_that_anybody_could_have_sent_right_is_believed() -> None:
     assert path(leg) == [*hops(4), TARGET]
 
 
+@pytest.mark.timeout(20)
+def test_a_flood_does_not_keep_probes_from_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sends faster than anybody reads: the carrier never runs dry."""
+    clock = Clock()
+    carrier = SimulatedCarrier(clock, {TARGET: Way(hops=hops(3))})
+    flood = [(0, 0x0B00, b"four", None, b"four", bytes(8), 0.0, b"")] * 256
+    monkeypatch.setattr(carrier, "receive", lambda: flood)
+    sweep = Sweep(carrier, settings=UNHURRIED, random_bytes=Random(0).randbytes)
+    sweep.add(TARGET, TARGET)
+    for _ in range(20):
+        sweep.turn(clock.now)
+        clock.now += 0.001
+    assert len(carrier.sends) > 3
+
+
 def test_an_answer_to_no_probe_is_counted_by_the_sweep() -> None:
     clock = Clock()
     carrier = SimulatedCarrier(clock, {TARGET: Way(hops=hops(2))})

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # A turn sends no more than this before it reads again, so that replies do not overflow the receive buffer.
 _SENDS_PER_TURN: Final = 256
+# More readings than a full receive buffer takes, each of 256 messages at most: a flood cannot hold the turn.
+_READS_PER_TURN: Final = 96
 # Traces start while the queue is shorter than this: probes leave soon after they are wanted, and RTTs stay honest.
 _QUEUE_ENOUGH: Final = 512
 _TOKEN_LENGTH: Final = 8
@@ -137,10 +139,13 @@ class Sweep:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _hear(self, now: float) -> None:
-        """Take in everything that has arrived."""
+        """Take in what has arrived: all of it, unless it comes faster than it can be read."""
         receive = self.carrier.receive
         owners, numbers, endings = self._slots.owners, self._slots.numbers, self._endings
-        while sightings := receive():
+        for _ in range(_READS_PER_TURN):
+            sightings = receive()
+            if not sightings:
+                return
             for slot, kind, sender, source, destination, token, at, evidence in sightings:
                 trace = owners[slot]
                 ending = None
