@@ -10,7 +10,7 @@ from probes.facts import Family, Target
 from probes.target import TargetError, parse_target
 
 PORTS = st.none() | st.integers(min_value=-1, max_value=70_000)
-FAMILIES = st.none() | st.sampled_from(Family)
+FAMILIES = st.none() | st.sampled_from(list(Family))
 PIECES = st.sampled_from(
     ["http://", "https://", "[", "]", ":", "%", "/", "@", ".", "1", "443", "::", "a", "xn--", "\u00fc"]
 )
