@@ -66,7 +66,19 @@ def _delivered(option: click.Option | None) -> click.Option | None:
 
 
 class Subcommand(click.Command):
-    """A command whose help goes the way of all output, so that a full disk or a closed pipe is noticed."""
+    """A command whose help goes the way of all output, so that a full disk or a closed pipe is noticed.
+
+    Each option has a variable of its own, named by what a person types: CLOUDPATH_TRACE_MAX_TTL.
+    """
+
+    def __init__(self, name: str, *arguments: Any, **settings: Any) -> None:
+        """Take what click takes."""
+        super().__init__(name, *arguments, **settings)
+        for option in self.params:
+            if isinstance(option, click.Option):
+                # Not click's own way, which goes by the name of the argument that the option becomes.
+                named = "_".join((_PROGRAM, name, option.opts[-1].lstrip("-")))
+                option.envvar = named.upper().replace("-", "_")
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         return _delivered(super().get_help_option(ctx))

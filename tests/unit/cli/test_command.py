@@ -345,6 +345,13 @@ def test_an_option_can_come_from_the_environment() -> None:
     assert "'-q' / '--queries': 0 is not in the range" in ended.err
 
 
+def test_a_variable_is_named_as_its_option_is_typed() -> None:
+    arguments = ("trace", "-n", "--proxy", "none", "127.0.0.1")
+    assert cloudpath(*arguments, CLOUDPATH_TRACE_FORMAT="csv").out.startswith("sample_id,started_at")
+    assert cloudpath(*arguments, CLOUDPATH_TRACE_JSON="1").out.startswith('{\n  "schema"')
+    assert "\nPath MTU 65535" in cloudpath(*arguments, CLOUDPATH_TRACE_MTU="1").out
+
+
 def test_check_config_of_a_good_file_says_so(tmp_path: Path) -> None:
     file = tmp_path / "agent.yaml"
     file.write_text("targets: [{name: crm, host: crm.example.com}]\n", encoding="utf-8")
