@@ -167,11 +167,6 @@ class Received:
     next_hop_mtu: int | None = None
     extensions: Extensions | None = None
 
-    @property
-    def mpls(self) -> tuple[MplsLabel, ...]:
-        """Return the labels with which the probe arrived, outermost first."""
-        return () if self.extensions is None else self.extensions.mpls
-
 
 @frozen_positional
 class Unreadable:

@@ -93,7 +93,6 @@ class EchoCarrier:
         self._monotonic = clock.monotonic
         self._socket = opened
         self._identifier = identifier
-        self._blocks = blocks
         self._source = source
         self._interface = interface
         self._tos = tos

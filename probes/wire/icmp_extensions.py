@@ -95,15 +95,6 @@ def read_extensions(structure: bytes) -> Extensions | None:
     return Extensions(mpls=tuple(mpls), interfaces=tuple(interfaces), others=tuple(others), malformed=malformed)
 
 
-def parse_mpls(structure: bytes) -> tuple[MplsLabel, ...]:
-    """Return the labels with which the packet arrived, outermost first; none for a structure that is not valid.
-
-    Source: RFC 4950 section 3.
-    """
-    read = read_extensions(structure)
-    return () if read is None else read.mpls
-
-
 def build_mpls(labels: tuple[MplsLabel, ...]) -> bytes:
     """Return an extension structure with one label stack object."""
     stack = b"".join(

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from probes.facts import Answer, Family, Method, MplsLabel, Protocol
-from probes.seam import Event, Probe, Received
+from probes.seam import Event, Extensions, Probe, Received
 from probes.wire import icmp
 from probes.wire.answers import protocol_number
 from probes.wire.icmp_extensions import build_mpls
@@ -126,7 +126,7 @@ def test_labels_are_read(chain: Chain, family: Family, protocol: Protocol, *, ri
     talk.say(talk.datagram.ljust(128, b"\0") + build_mpls(LABELS), rest=DECLARED[family])
     (received,) = talk.hear()
     assert isinstance(received, Received)
-    assert received.mpls == LABELS
+    assert received.extensions == Extensions(mpls=LABELS)
     assert named_by(received, talk.sent[0])
 
 
@@ -151,7 +151,7 @@ def test_a_length_that_promises_too_much_costs_no_answer(
     (received,) = talk.hear()
     assert isinstance(received, Received)
     assert named_by(received, talk.sent[0])
-    assert received.mpls == ()
+    assert received.extensions is None
 
 
 def test_another_process_probe_is_not_ours(chain: Chain, family: Family, protocol: Protocol, *, rights: bool) -> None:

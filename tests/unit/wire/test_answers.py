@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from probes.facts import Answer, Family, Icmp, MplsLabel, Protocol, StampSource
-from probes.seam import Flow, Quote, Received, Stamp
+from probes.seam import Extensions, Flow, Quote, Received, Stamp
 from probes.wire import icmp, tcp, udp
 from probes.wire.answers import protocol_number, read_icmp, read_quote, read_quoted_icmp, read_tcp
 from probes.wire.icmp_extensions import build_mpls
@@ -125,7 +125,7 @@ def test_labels_come_with_the_answer(family: Family) -> None:
     rest = b"\0\x20\0\0" if family is Family.IPV4 else b"\x10\0\0\0"
     received = time_exceeded(family, datagram_of(family, Protocol.UDP).ljust(128, b"\0") + build_mpls(labels), rest)
     assert received is not None
-    assert received.mpls == labels
+    assert received.extensions == Extensions(mpls=labels)
 
 
 @pytest.mark.parametrize("family", Family)
