@@ -150,13 +150,13 @@ def test_what_comes_while_the_process_works_may_have_waited_for_the_work() -> No
 
 
 def test_sleeping_is_not_lateness() -> None:
-    """Only the wait for a processor after it is, which the scheduler counts and which no sleep makes."""
-    lateness = Lateness()
+    """Only the wait for a processor is, and the work: on however busy a machine, no more than all but the sleep."""
     began_s = time.monotonic()
+    lateness = Lateness()
     time.sleep(0.2)
-    slept_s = time.monotonic() - began_s
-    overslept_s = slept_s - 0.2
-    assert 0 <= lateness.since_last_s() <= overslept_s + 0.01
+    late_s = lateness.since_last_s()
+    took_s = time.monotonic() - began_s
+    assert 0 <= late_s <= took_s - 0.2 + 0.001
 
 
 # --- stamping from the start ------------------------------------------------------------------------------------------
