@@ -17,9 +17,8 @@ from rules.diagnosis import (
     Truth,
 )
 from rules.evidence.vocabulary import Evidence
-from rules.load import PLACEHOLDER, TARGET
 from rules.proposition import Finding
-from rules.ruleset import HopChoice, Reason, Rule, RuleSet
+from rules.ruleset import PLACEHOLDER, TARGET, HopChoice, Reason, Rule, RuleSet
 
 FindingOf = Callable[[str], Finding]
 

@@ -10,7 +10,7 @@ from rules.catalogue import Entry, read_catalogue, read_entry
 from rules.condition import All, Any, Condition, Leaf, Not, Term, names, terms
 from rules.diagnosis import Confidence
 from rules.evidence.vocabulary import all_propositions
-from rules.ruleset import HopChoice, Precedence, Reason, Rule, RuleSet
+from rules.ruleset import PLACEHOLDER, TARGET, HopChoice, Precedence, Reason, Rule, RuleSet
 from rules.yaml_marks import Path, Problem, YamlValue, load_marked
 from rules.yaml_reader import Reader, hint
 
@@ -24,8 +24,6 @@ _EVERYTHING: Final = "all"
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*-[0-9]{2,}")
 _LOOSE_CODE: Final = re.compile(r"([A-Za-z]+)[-_ ]?([0-9]{1,4})")
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]*")
-PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-TARGET: Final = "target"
 
 
 class RuleFileError(Exception):

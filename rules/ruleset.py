@@ -1,11 +1,16 @@
 """Rules as the engine uses them: which reasons prove which error, in which order, and what hides what."""
 
+import re
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rules.catalogue import Entry
 from rules.condition import Condition
 from rules.diagnosis import Confidence
+
+# What an explanation holds in braces: this word for the target, else the name of a proposition.
+PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+TARGET: Final = "target"
 
 
 class HopChoice(StrEnum):
