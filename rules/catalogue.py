@@ -1,13 +1,18 @@
 """The documented errors: what each says, how grave it is, where its icon hangs, and how we know."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from probes.facts import Node
 from rules.diagnosis import Severity
-from rules.yaml_marks import Path, YamlValue
-from rules.yaml_reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rules.yaml_marks import Path, YamlValue
+    from rules.yaml_reader import Reader
 
 
 class Grade(StrEnum):

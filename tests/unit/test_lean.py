@@ -25,7 +25,7 @@ def test_judging_loads_nothing_that_only_reads_rules() -> None:
     """The shipped rules are kept compiled: a sample's verdict waits neither for YAML nor for who checks it."""
     loaded = loaded_with("rules.engine, rules.shipped")
     assert {"rules.engine", "rules.shipped"} <= loaded
-    assert not {"rules.load", "rules.yaml_reader", "rules.yaml_nodes", "yaml"} & loaded
+    assert not {"rules.load", "rules.yaml_reader", "rules.yaml_marks", "yaml"} & loaded
 
 
 def loaded_with(modules: str) -> set[str]:
