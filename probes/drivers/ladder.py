@@ -5,12 +5,11 @@ from __future__ import annotations
 from probes.drivers.endpoint import Endpoint, find_endpoint
 from probes.facts import Method, Protocol, Refusal
 from probes.failure import Failure, Operation, failure_of
-from probes.frozen import frozen_positional
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
+    from collections.abc import Callable, Sequence
+    from typing import Final, TypeVar
 
     from probes.clock import Clock
     from probes.facts import Family
@@ -18,17 +17,11 @@ if TYPE_CHECKING:
 
     RandomBytes = Callable[[int], bytes]
     Open = Callable[[Endpoint, Clock, RandomBytes], Driver]
+    _Opener = TypeVar("_Opener")
+    _Opened = TypeVar("_Opened")
 
 
 _PING_GROUPS: Final = "/proc/sys/net/ipv4/ping_group_range"
-
-
-@frozen_positional
-class _Rung:
-    """One way to probe with one protocol."""
-
-    method: Method
-    open: Open
 
 
 # Each way is a module of its own, and a trace needs one to three of the six.
@@ -70,10 +63,10 @@ def _tcp_connect(endpoint: Endpoint, clock: Clock, _: RandomBytes) -> Driver:
     return TcpConnect(endpoint, clock)
 
 
-_LADDERS: Final = {
-    Protocol.ICMP: (_Rung(Method.RAW, _raw_icmp), _Rung(Method.PING_SOCKET, _ping_socket)),
-    Protocol.UDP: (_Rung(Method.RAW, _raw_udp), _Rung(Method.ERROR_QUEUE, _unprivileged_udp)),
-    Protocol.TCP: (_Rung(Method.RAW, _raw_tcp), _Rung(Method.CONNECT, _tcp_connect)),
+_LADDERS: Final[dict[Protocol, tuple[tuple[Method, Open], ...]]] = {
+    Protocol.ICMP: ((Method.RAW, _raw_icmp), (Method.PING_SOCKET, _ping_socket)),
+    Protocol.UDP: ((Method.RAW, _raw_udp), (Method.ERROR_QUEUE, _unprivileged_udp)),
+    Protocol.TCP: ((Method.RAW, _raw_tcp), (Method.CONNECT, _tcp_connect)),
 }
 
 
@@ -107,30 +100,36 @@ def open_driver(
     Returns:
         No driver where every rung was refused; where there is no way to the destination, one refusal says so.
     """
-    rungs = [each for each in _LADDERS[protocol] if privileged in {None, each.method is Method.RAW}]
+    rungs = [each for each in _LADDERS[protocol] if privileged in {None, each[0] is Method.RAW}]
     endpoint = find_endpoint(family, protocol, destination, port, source=source, interface=interface, tos=tos)
     if not isinstance(endpoint, Endpoint):
         failure, detail = endpoint
-        return None, (Refusal(protocol=protocol, method=rungs[0].method, failure=failure, detail=detail),)
-    return _climb(rungs, endpoint, clock, random_bytes)
+        return None, (Refusal(protocol=protocol, method=rungs[0][0], failure=failure, detail=detail),)
+    return climb(protocol, rungs, lambda opener: opener(endpoint, clock, random_bytes))
 
 
-def _climb(
-    rungs: list[_Rung], endpoint: Endpoint, clock: Clock, random_bytes: RandomBytes
-) -> tuple[Driver | None, tuple[Refusal, ...]]:
-    """Return the first driver that opens, and what was refused before it."""
+def climb(
+    protocol: Protocol, rungs: Sequence[tuple[Method, _Opener]], start: Callable[[_Opener], _Opened]
+) -> tuple[_Opened | None, tuple[Refusal, ...]]:
+    """Return what the first rung opens that holds, None where none does, and what was refused before it.
+
+    Args:
+        protocol: What probes look like.
+        rungs: The ways to send them, the best first, and who opens each.
+        start: Opens one; OSError where the host refuses.
+    """
     refused: list[Refusal] = []
-    for rung in rungs:
+    for method, opener in rungs:
         try:
-            return rung.open(endpoint, clock, random_bytes), tuple(refused)
+            return start(opener), tuple(refused)
         except OSError as error:
             failure = failure_of(error, Operation.OPEN)
-            detail = refusal_words(rung.method, failure, error)
-            refused.append(Refusal(protocol=endpoint.protocol, method=rung.method, failure=failure, detail=detail))
+            detail = _refusal_words(method, failure, error)
+            refused.append(Refusal(protocol=protocol, method=method, failure=failure, detail=detail))
     return None, tuple(refused)
 
 
-def refusal_words(method: Method, failure: Failure, error: OSError) -> str:
+def _refusal_words(method: Method, failure: Failure, error: OSError) -> str:
     """Return why a rung did not hold, and what would make it hold, in words for a person."""
     if failure is Failure.NOT_PERMITTED and method is Method.RAW:
         return "raw sockets need root or CAP_NET_RAW"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from probes.drivers.ladder import refusal_words
+from probes.drivers.ladder import climb
 from probes.drivers.many_ping import open_ping_echo
 from probes.drivers.many_raw import open_raw_echo
-from probes.facts import Method, Protocol, Refusal
-from probes.failure import Operation, failure_of
+from probes.facts import Method, Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,10 +13,13 @@ if TYPE_CHECKING:
     from typing import Final
 
     from probes.clock import Clock
-    from probes.facts import Family
+    from probes.facts import Family, Refusal
     from probes.many_seam import Carrier
 
-_RUNGS: Final = ((Method.RAW, open_raw_echo), (Method.PING_SOCKET, open_ping_echo))
+_RUNGS: Final[tuple[tuple[Method, Callable[..., Carrier]], ...]] = (
+    (Method.RAW, open_raw_echo),
+    (Method.PING_SOCKET, open_ping_echo),
+)
 
 
 def open_carrier(
@@ -44,16 +46,6 @@ def open_carrier(
     Returns:
         No carrier where every rung was refused: then each target must be traced alone (`probes.trace.run`).
     """
-    refused: list[Refusal] = []
-    for method, opener in _RUNGS:
-        if privileged not in {None, method is Method.RAW}:
-            continue
-        try:
-            carrier = opener(family, clock, random_bytes, source=source, interface=interface, tos=tos)
-        except OSError as error:
-            failure = failure_of(error, Operation.OPEN)
-            detail = refusal_words(method, failure, error)
-            refused.append(Refusal(protocol=Protocol.ICMP, method=method, failure=failure, detail=detail))
-        else:
-            return carrier, tuple(refused)
-    return None, tuple(refused)
+    rungs = [each for each in _RUNGS if privileged in {None, each[0] is Method.RAW}]
+    options = {"source": source, "interface": interface}
+    return climb(Protocol.ICMP, rungs, lambda opener: opener(family, clock, random_bytes, **options, tos=tos))
