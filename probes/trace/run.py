@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from probes.trace.tracer import OpenDriver
 
 
-# A turn sends no more than this before it reads again, so that replies do not overflow the receive buffer.
-_SENDS_PER_TURN: Final = 256
-
 # A flag set by a signal handler wakes no descriptor: look up at least this often.
 _LONGEST_NAP_S: Final = 0.1
 
@@ -84,8 +81,8 @@ def _read(lines: Sequence[Carried], clock: Clock) -> None:
 
 
 def _send(line: Carried, now: float, clock: Clock) -> bool:
-    """Send what is due; return whether anything was."""
-    probes = line.plan.probes_to_send(now)[:_SENDS_PER_TURN]
+    """Send what is due, of which plans ask for little at once; return whether anything was."""
+    probes = line.plan.probes_to_send(now)
     for probe in probes:
         outcome = line.driver.send(probe)
         if isinstance(outcome, Failure):
