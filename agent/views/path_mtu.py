@@ -55,7 +55,7 @@ def _line(found: PathMtu, style: Style) -> str:
     named = f"Path MTU{how_far}{MTU_CERTAINTIES[found.certainty]} {found.at_least}"
     if not found.steps:
         return f"{named}: no link is narrower than this machine's own." if found.certainty in _SURE else f"{named}."
-    arrow = " → " if style.unicode else " -> "
+    arrow = f" {style.symbols.then} "
     start = [] if found.link_mtu is None else [str(found.link_mtu)]
     return f"{named}: {arrow.join([*start, *(_step(step) for step in found.steps)])}."
 

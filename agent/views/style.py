@@ -33,7 +33,7 @@ PAINT_OF: Final[dict[Severity, Paint]] = {
 
 @frozen
 class Symbols:
-    """The characters beyond words; each is one column wide."""
+    """The characters beyond words; each is one column wide, but for `then`, which stands in sentences only."""
 
     forward: str
     reverse: str
@@ -43,6 +43,7 @@ class Symbols:
     good: str
     gap: str
     cut: str
+    then: str
 
     def icon(self, severity: Severity) -> str:
         """Return the mark of a severity."""
@@ -59,8 +60,11 @@ UNICODE: Final = Symbols(
     good="✔",
     gap="┄",
     cut="…",
+    then="→",
 )
-ASCII: Final = Symbols(forward="v", reverse="^", info="i", warning="!", critical="x", good="+", gap=".", cut="~")
+ASCII: Final = Symbols(
+    forward="v", reverse="^", info="i", warning="!", critical="x", good="+", gap=".", cut="~", then="->"
+)
 
 
 @frozen
