@@ -1,4 +1,4 @@
-"""Networks for tests: each map is built once for a run, when a test first asks for it."""
+"""Networks for tests: each map is built once for a module, when one of its tests first asks for it."""
 
 from collections.abc import Callable, Iterator
 from compileall import compile_dir
@@ -20,11 +20,20 @@ def compile_packages() -> None:
 
 
 @pytest.fixture(scope="session")
-def network() -> Iterator[Callable[[str], Lab]]:
-    """Give the built network of a map by its name; tests that change a network build one of their own."""
-    built: dict[str, Lab] = {}
+def prepared() -> None:
+    """Remove what killed runs left, and compile the packages, once."""
     remove_leftovers()
     compile_packages()
+
+
+@pytest.fixture(scope="module")
+def network(prepared: None) -> Iterator[Callable[[str], Lab]]:
+    """Give the built network of a map by its name; tests that change a network build one of their own.
+
+    Each module has networks of its own: a client's addresses, which no two measurements share, would not last for all.
+    """
+    del prepared
+    built: dict[str, Lab] = {}
     with ExitStack() as stack:
 
         def get(name: str) -> Lab:
