@@ -24,6 +24,11 @@ from probes.trace.run import trace
 from probes.trace.settings import TraceSettings, fast
 
 _VALUED = {"-p": "icmp", "-q": "3", "--source": ""}
+# What a process that traces has loaded; the time in process is told without Python's start, of which this is a part.
+_DRIVERS = {
+    True: {"icmp": "raw_icmp", "udp": "raw_udp", "tcp": "raw_tcp"},
+    False: {"icmp": "ping_socket", "udp": "unprivileged_udp", "tcp": "tcp_connect"},
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -36,6 +41,7 @@ def main(arguments: list[str]) -> None:
             options[word] = next(words)
         elif not word.startswith("-"):
             address = word
+    __import__(f"probes.drivers.{_DRIVERS[os.geteuid() == 0][options['-p']]}")
     settings = TraceSettings(queries=int(options["-q"]))
     settings = fast(settings) if "--fast" in arguments else settings
     leg = traced(address, Protocol(options["-p"]), settings, options["--source"] or None)
