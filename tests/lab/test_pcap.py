@@ -22,6 +22,7 @@ from probes.facts import Family, Protocol
 from tests.lab import ours
 from tests.lab.builder import Lab, User
 from tests.lab.network_map import read_map
+from tests.lab.test_command import interrupt
 from tests.lab.test_trace import SCENARIOS, Scenario, arguments
 
 pytestmark = pytest.mark.lab
@@ -246,12 +247,9 @@ def test_an_interrupted_trace_leaves_a_whole_file(tmp_path: Path) -> None:
     file = tmp_path / "a.pcapng"
     with Lab(read_map("dead_end")) as lab:
         mute = lab.address("mute", Family.IPV4)
-        tracing = lab.start("client", (*ours.COMMAND, "trace", "-w", "10", "-q", "20", "--pcap", str(file), mute))
-        time.sleep(1.5)
-        # nsenter and env have become the command by now.
-        tracing.send_signal(signal.SIGINT)
-        output, complaints = tracing.communicate(timeout=20)
-    assert (tracing.returncode, complaints) == (130, "")
+        command = (*ours.COMMAND, "trace", "-w", "10", "-q", "20", "--pcap", str(file), mute)
+        code, output, complaints, _ = interrupt(lab, command)
+    assert (code, complaints) == (130, "")
     assert "Target" in output
     assert any(PROBE.fullmatch(packet.comment) for packet in read(file, PcapNgReader))
 
