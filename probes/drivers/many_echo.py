@@ -52,6 +52,8 @@ _SO_MEMINFO: Final = 55
 _MEMINFO: Final = struct.Struct("=9I")
 _RECEIVE_BUFFER: Final = 8 * 2**20
 _STEP_NS: Final = 5_000_000
+# No datagram lies unread for so long: a stamp older than this is told on another clock.
+_OLDEST_S: Final = 60.0
 _HOP_LIMITS: Final = {(each.level, each.ttl_message) for each in NUMBERS.values()}
 _CLASSES: Final = {(each.level, each.traffic_class) for each in NUMBERS.values()}
 # The byte of a native int that holds a value below 256.
@@ -188,12 +190,14 @@ class EchoCarrier:
         return endpoint[0]
 
     def _arrival(self, control: list[tuple[int, int, bytes]]) -> float:
-        """Return the kernel's stamp in monotonic seconds."""
+        """Return the kernel's stamp in monotonic seconds; the present where the wall clock was set in between."""
+        now = self._monotonic()
         for level, kind, value in control:
             if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET:
                 seconds, nanoseconds = TIMESPEC.unpack(value)
-                return float(seconds * 1_000_000_000 + nanoseconds - self._offset_ns) * 1e-9
-        return self._monotonic()
+                at = float(seconds * 1_000_000_000 + nanoseconds - self._offset_ns) * 1e-9
+                return at if now - _OLDEST_S <= at <= now + _STEP_NS * 1e-9 else now
+        return now
 
     def _look_at_clocks(self) -> bool:
         """Return whether stamps of the wall clock can be told in monotonic time: it was not set meanwhile."""
