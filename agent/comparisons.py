@@ -11,10 +11,14 @@ from typing import TypeVar
 
 from agent.world import ProxyCheck, Sending, World, never
 from agent.zone import with_zone
-from probes.facts import AgentFailure, DnsCheck, Network, Proxy, Reachability, Role
+from probes.facts import Reachability, Role
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen
+from probes.host_facts import Network
+from probes.name_facts import DnsCheck
+from probes.sample import AgentFailure
 from probes.target import TargetError, parse_target
+from probes.web_facts import Proxy
 
 # A path of ordinary length has answered by now; a dead one has most of its waiting still before it.
 PATIENCE_S = 0.2

@@ -20,31 +20,18 @@ from probes.drivers.netlink import NetlinkError
 from probes.drivers.network_events import NetworkEvents
 from probes.drivers.stamps import keep_stamping
 from probes.drivers.waiter import PollWaiter
-from probes.facts import (
-    AgentFailure,
-    DnsCheck,
-    Family,
-    Leg,
-    NameSource,
-    Neighbour,
-    Network,
-    NetworkChange,
-    Protocol,
-    Proxy,
-    ProxyMode,
-    Reachability,
-    Refusal,
-    Role,
-    Sample,
-    Target,
-)
+from probes.facts import Family, Leg, Protocol, Reachability, Refusal, Role
 from probes.failure import Failure
 from probes.frozen import frozen
+from probes.host_facts import Neighbour, Network, NetworkChange
+from probes.name_facts import DnsCheck, NameSource
 from probes.network_watch import NetworkWatch
 from probes.rights import Rights
+from probes.sample import AgentFailure, Sample, Target
 from probes.seam import Driver, Waiter
 from probes.target import is_address
 from probes.trace.memory import Remembered
+from probes.web_facts import Proxy, ProxyMode
 from rules.diagnosis import Diagnosis, Severity
 
 if TYPE_CHECKING:

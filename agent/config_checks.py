@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from agent.config_values import Problem, Steps
 from agent.proxy_url import proxy_problem
-from probes.facts import Family, Target
+from probes.facts import Family
+from probes.sample import Target
 from probes.target import TargetError, parse_target
 
 _LARGEST_TTL: Final = 255

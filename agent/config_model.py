@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from probes.facts import Family, NdrSetting, ProtocolChoice, RouteKind, Target
+from probes.facts import Family, ProtocolChoice, RouteKind
+from probes.sample import NdrSetting, Target
 from probes.target import TargetError, parse_target
 from rules.diagnosis import Severity
 

@@ -11,26 +11,22 @@ from agent.comparisons import PATIENCE_S, Comparisons, Results, own_failure
 from agent.world import Sending, Watch, World, never
 from probes.clock import utc_text
 from probes.facts import (
-    AgentFailure,
     Answer,
-    DnsCheck,
     Family,
     Leg,
     Middlebox,
-    NdrSetting,
-    Network,
     Node,
     Protocol,
-    ProxyMode,
     Reachability,
     Refusal,
     Responder,
     Role,
     RouteKind,
-    Sample,
-    Target,
 )
 from probes.frozen import field, frozen, mutable, replace
+from probes.host_facts import Network
+from probes.name_facts import DnsCheck
+from probes.sample import AgentFailure, NdrSetting, Sample, Target
 from probes.seam import Driver, Waiter
 from probes.target import is_address, parse_target
 from probes.trace.account import TraceOutcome
@@ -38,6 +34,7 @@ from probes.trace.adaptive import Naming
 from probes.trace.memory import Remembered, in_force, leg_key, surroundings
 from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
+from probes.web_facts import ProxyMode
 
 if TYPE_CHECKING:
     from probes.origin import Origin

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from probes.facts import DnsCheck, Family, Method, NeighbourState, Network, Protocol, Reachability
+from probes.facts import Family, Method, Protocol, Reachability
 from probes.failure import Failure
+from probes.host_facts import NeighbourState, Network
+from probes.name_facts import DnsCheck
 from probes.rights import Rights, SocketRight
 
 # The kernel doubles what a socket asks for; below this a burst of replies overflows in silence [measured].

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from probes.facts import Target
+from probes.sample import Target
 from probes.target import parse_target
 
 

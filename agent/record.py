@@ -6,19 +6,14 @@ Nothing is computed here. The document is a walk over the fields of the dataclas
 
 from typing import Final
 
-from probes.facts import (
-    AgentFailure,
-    DnsCheck,
-    Leg,
-    Middlebox,
-    NdrSetting,
-    Network,
-    Proxy,
-    Reachability,
-    Sample,
-    Target,
-)
+from probes.egress_facts import Edge, Egress
+from probes.facts import Leg, Middlebox, Reachability
 from probes.frozen import frozen, is_record, replace
+from probes.host_facts import Network
+from probes.name_facts import DnsCheck
+from probes.sample import AgentFailure, NdrSetting, Sample, Target, Topology
+from probes.session_facts import PrivateAccess, SessionEvent
+from probes.web_facts import CaptivePortal, Proxy, WebCheck
 from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Rejected, Status
 
 SCHEMA: Final = "cloudpath.sample/1"
@@ -51,7 +46,7 @@ class RecordHeader:
 class Record:
     """The whole document, key by key in the order it is written; the JSON Schema is made from this class.
 
-    Every key is always there. `web` and `egress` are not measured by this version and therefore null.
+    Every key is always there.
     """
 
     schema: str
@@ -69,8 +64,13 @@ class Record:
     ndr: NdrSetting
     dns: tuple[DnsCheck, ...]
     proxy: Proxy | None
-    web: None
-    egress: None
+    web: WebCheck | None
+    captive_portal: CaptivePortal | None
+    egress: Egress | None
+    edges: tuple[Edge, ...]
+    private_access: PrivateAccess | None
+    sessions: tuple[SessionEvent, ...]
+    topology: Topology | None
     middlebox: Middlebox | None
     reachability: tuple[Reachability, ...]
     legs: tuple[Leg, ...]
@@ -109,8 +109,13 @@ def record_of(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Rec
         ndr=kept.ndr,
         dns=kept.dns,
         proxy=kept.proxy,
-        web=None,
-        egress=None,
+        web=kept.web,
+        captive_portal=kept.captive_portal,
+        egress=kept.egress,
+        edges=kept.edges,
+        private_access=kept.private_access,
+        sessions=kept.sessions,
+        topology=kept.topology,
         middlebox=kept.middlebox,
         reachability=kept.reachability,
         legs=kept.legs,

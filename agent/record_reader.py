@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from agent.record import SCHEMA, Record
-from probes.facts import Sample
+from probes.sample import Sample
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError

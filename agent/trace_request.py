@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 from agent.cycle import SampleRequest
 from agent.world import Engine, Sending
 from agent.zone import is_link_local
-from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind, Target
+from probes.facts import Family, ProtocolChoice, RouteKind
 from probes.frozen import frozen, replace
+from probes.sample import NdrSetting, Target
 from probes.target import parse_target
 from probes.trace.settings import TraceSettings, fast
+from probes.web_facts import ProxyMode
 
 if TYPE_CHECKING:
     from agent.config_model import ProxySection, Settings, TargetSection

@@ -8,24 +8,14 @@ from typing import Protocol as Interface
 
 from agent.record import AgentIdentity
 from probes.clock import Clock
-from probes.facts import (
-    AgentFailure,
-    DnsCheck,
-    Family,
-    Neighbour,
-    Network,
-    NetworkChange,
-    Protocol,
-    Proxy,
-    ProxyMode,
-    Reachability,
-    Refusal,
-    Role,
-    Target,
-)
+from probes.facts import Family, Protocol, Reachability, Refusal, Role
 from probes.frozen import frozen
+from probes.host_facts import Neighbour, Network, NetworkChange
+from probes.name_facts import DnsCheck
+from probes.sample import AgentFailure, Target
 from probes.seam import Driver, Waiter
 from probes.trace.memory import Remembered
+from probes.web_facts import Proxy, ProxyMode
 from probes.word import Word
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 
 from probes.dns_exchange import Exchange
-from probes.facts import DnsCheck, Family, NameSource
+from probes.facts import Family
 from probes.failure import Failure
 from probes.frozen import frozen
 from probes.hosts_file import addresses_in_hosts
+from probes.name_facts import DnsCheck, NameSource
 from probes.target import TargetError, parse_target
 
 TYPE_CHECKING = False
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from probes.dns_exchange import Question, Reply
-    from probes.facts import DnsQuery, Role
+    from probes.facts import Role
+    from probes.name_facts import DnsQuery
     from probes.resolv_conf import ResolvConf
 
 

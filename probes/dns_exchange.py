@@ -8,16 +8,17 @@ the second.
 
 from __future__ import annotations
 
-from probes.facts import DnsQuery, Transport
 from probes.failure import Failure
 from probes.frozen import frozen, mutable
+from probes.name_facts import DnsQuery, Transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
-    from probes.facts import ExtendedDnsError, Resolver
+    from probes.host_facts import Resolver
+    from probes.name_facts import ExtendedDnsError
 
 
 # Long for any resolver near the host, and twice is still well under the three seconds in which a person gets a verdict.

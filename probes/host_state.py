@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from _blake2 import blake2s  # what `hashlib` gives out, without 3 ms of OpenSSL [measured]
 
-from probes.facts import Family, Interface, InterfaceAddress, Neighbour, NeighbourState, Route
+from probes.facts import Family
+from probes.host_facts import Interface, InterfaceAddress, Neighbour, NeighbourState, Route
 from probes.wire.netlink_entries import RT_TABLE_LOCAL, RT_TABLE_MAIN, RTN_UNICAST
 
 TYPE_CHECKING = False
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Final
 
-    from probes.facts import Resolver
+    from probes.host_facts import Resolver
     from probes.wire.netlink_entries import AddressEntry, LinkEntry, NeighbourEntry, RouteEntry, RuleEntry
 
 

@@ -8,8 +8,8 @@ the end misses a change that is undone in between, so the kernel's events are re
 
 from __future__ import annotations
 
-from probes.facts import ChangeKind, NetworkChange
 from probes.frozen import frozen, mutable
+from probes.host_facts import ChangeKind, NetworkChange
 from probes.route_watch import RouteLookup, WatchedRoute
 from probes.wire.netlink_entries import AddressEntry, LinkEntry, RouteEntry, RuleEntry
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Final
 
-    from probes.facts import Interface, Network, Resolver, Route
+    from probes.host_facts import Interface, Network, Resolver, Route
     from probes.route_watch import RouteNews
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
-from probes.facts import ProxyMode
 from probes.frozen import frozen, frozen_positional
+from probes.web_facts import ProxyMode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

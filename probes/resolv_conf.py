@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from probes.facts import Resolver
 from probes.frozen import frozen
+from probes.host_facts import Resolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import itertools
 from ipaddress import ip_address
 
 from probes.dns_exchange import Question
-from probes.facts import Transport
 from probes.frozen import mutable
+from probes.name_facts import Transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from probes.dns_exchange import Reply
-    from probes.facts import Resolver
     from probes.failure import Failure
+    from probes.host_facts import Resolver
 
 
 # A resolver that has not answered by then has a neighbour asked as well; most answer from their cache in a few ms.

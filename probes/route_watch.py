@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from probes.facts import ChangeKind, Route
 from probes.frozen import frozen
+from probes.host_facts import ChangeKind, Route
 from probes.wire.netlink_entries import RTN_UNICAST
 
 TYPE_CHECKING = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from probes.facts import Family, Target
+from probes.facts import Family
 from probes.frozen import frozen_positional
+from probes.sample import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

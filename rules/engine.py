@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from probes.facts import Node, Sample
+from probes.facts import Node
+from probes.sample import Sample
 from rules.condition import All, Condition, evaluate, support
 from rules.diagnosis import (
     Anchor,

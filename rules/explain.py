@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from probes.facts import Sample
+from probes.sample import Sample
 from rules.condition import evaluate, in_words, names, support
 from rules.diagnosis import Diagnosis, FiredError, Severity, Truth
 from rules.engine import NO_RULE, Candidate, FindingOf, decide, judge, whole_condition

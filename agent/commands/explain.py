@@ -13,7 +13,7 @@ from agent.exit_codes import ExitCode, exit_code_of
 from agent.output import deliver
 
 if TYPE_CHECKING:
-    from probes.facts import Sample
+    from probes.sample import Sample
     from rules.diagnosis import Diagnosis
 
 

@@ -12,7 +12,9 @@ from agent.output import deliver
 
 if TYPE_CHECKING:
     from agent.interrupt import Interrupt
-    from probes.facts import DnsCheck, Reachability, Target
+    from probes.facts import Reachability
+    from probes.name_facts import DnsCheck
+    from probes.sample import Target
 
 # Ctrl-C is noticed within this time.
 _LONGEST_NAP_S: Final = 0.05

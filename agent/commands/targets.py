@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from probes.facts import Target
+    from probes.sample import Target
 
 
 class Seconds(click.FloatRange):
@@ -38,7 +38,8 @@ def named_target(text: str, *, ipv4: bool, ipv6: bool) -> "Target":
     Raises:
         click.UsageError: There is none of this name, or not of this family.
     """
-    from probes.facts import Family, Target  # noqa: PLC0415 - 40 ms that --help need not pay
+    from probes.facts import Family  # noqa: PLC0415 - 40 ms that --help need not pay
+    from probes.sample import Target  # noqa: PLC0415 - 40 ms that --help need not pay
     from probes.target import parse_target  # noqa: PLC0415
 
     if ipv4 and ipv6:

@@ -26,7 +26,9 @@ from agent.views.words import (
     target_words,
     trial_words,
 )
-from probes.facts import Leg, ProxyMode, Sample
+from probes.facts import Leg
+from probes.sample import Sample
+from probes.web_facts import ProxyMode
 from rules.diagnosis import Diagnosis, FiredError, Severity, Status
 
 _PROTOCOL_NAME: Final = re.compile(r"\b(?:icmp|udp|tcp)\b")

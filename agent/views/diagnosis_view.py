@@ -7,7 +7,7 @@ from agent.views.prose import labelled, wrapped
 from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.summary import outcome
 from agent.views.words import NODES, leg_words
-from probes.facts import Sample
+from probes.sample import Sample
 from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Severity, Status
 
 _INDENT: Final = 2

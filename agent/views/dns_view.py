@@ -7,7 +7,7 @@ from agent.views.listing import listing
 from agent.views.prose import wrapped
 from agent.views.style import Paint, Style
 from agent.views.words import FAILURES, milliseconds
-from probes.facts import DnsCheck, DnsQuery, NameSource
+from probes.name_facts import DnsCheck, DnsQuery, NameSource
 
 _HEADERS: Final = ("Resolver", "Type", "Over", "Try", "Result", "ms", "Answers")
 _FIGURES: Final = frozenset({3, 5})

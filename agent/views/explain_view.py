@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agent.views.escape import escape_text
 from agent.views.prose import wrapped
 from agent.views.style import Paint, Style
-from probes.facts import Sample
+from probes.sample import Sample
 
 # What `rules.explain` gives is long; a line deeper than this would leave no room for its words.
 _DEEPEST = 12

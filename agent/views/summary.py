@@ -22,8 +22,10 @@ from agent.views.words import (
     series_words,
     target_words,
 )
-from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Node, Protocol, ProxyMode, Reachability, Role, Sample
+from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Node, Protocol, Reachability, Role
 from probes.frozen import frozen_positional
+from probes.sample import Sample
+from probes.web_facts import ProxyMode
 
 # What a router says when it passes nothing on; from the target itself `port unreachable` means "arrived".
 _PASSING: Final = frozenset({Answer.TIME_EXCEEDED, Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY})

@@ -16,16 +16,15 @@ from probes.facts import (
     MtuStepKind,
     Node,
     Protocol,
-    Proxy,
-    ProxyMode,
     Responder,
     RouteKind,
     SignKind,
-    Target,
     Trial,
     TrialOutcome,
 )
 from probes.failure import Failure
+from probes.sample import Target
+from probes.web_facts import Proxy, ProxyMode
 
 NODES: Final[dict[Node, str]] = {
     Node.CLIENT: "this machine",

@@ -8,7 +8,7 @@ from enum import Enum
 from types import ModuleType
 
 from probes.dns_exchange import Reply
-from probes.facts import ExtendedDnsError
+from probes.name_facts import ExtendedDnsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

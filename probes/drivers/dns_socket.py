@@ -13,9 +13,9 @@ from probes.address_order import in_order_of_preference
 from probes.dns_check import BOTH_FAMILIES, NameAsked, NameCheck
 from probes.dns_exchange import Reply
 from probes.drivers.dns_codec import Unusable, decoded, encoded
-from probes.facts import NameSource, Transport
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import replace
+from probes.name_facts import NameSource, Transport
 from probes.reverse_dns import ReverseNames
 
 TYPE_CHECKING = False
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from probes.clock import Clock
     from probes.dns_exchange import Question
-    from probes.facts import DnsCheck, Family, Resolver, Role, Route
+    from probes.facts import Family, Role
+    from probes.host_facts import Resolver, Route
+    from probes.name_facts import DnsCheck
     from probes.resolv_conf import ResolvConf
 
 

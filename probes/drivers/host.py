@@ -7,10 +7,11 @@ from pathlib import Path
 
 from probes.drivers import host_fallback
 from probes.drivers.netlink import Netlink, NetlinkError
-from probes.facts import AgentFailure, Network
 from probes.frozen import frozen
+from probes.host_facts import Network
 from probes.host_state import default_routes_of, epoch_of, interfaces_of, neighbours_of
 from probes.resolv_conf import ResolvConf, parse_resolv_conf
+from probes.sample import AgentFailure
 from probes.word import Word
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
-    from probes.facts import Interface, Neighbour, Route
+    from probes.host_facts import Interface, Neighbour, Route
 
 
 # Any fixed value does; it must only never change, or every agent gets a new name (machine-id(5)).

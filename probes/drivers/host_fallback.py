@@ -9,8 +9,9 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from probes.facts import Family, Interface, InterfaceAddress, Route
+from probes.facts import Family
 from probes.failure import Operation, failure_of
+from probes.host_facts import Interface, InterfaceAddress, Route
 from probes.wire.netlink_entries import RT_TABLE_MAIN
 
 TYPE_CHECKING = False

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import socket
 
-from probes.facts import Proxy, ProxyMode
 from probes.failure import Failure, Operation, failure_of
+from probes.web_facts import Proxy, ProxyMode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from probes.clock import Clock
-    from probes.facts import DnsCheck
+    from probes.name_facts import DnsCheck
     from probes.proxy import ProxyChoice
 
 

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
-from probes.facts import AgentFailure
 from probes.failure import Failure
 from probes.origin import NOWHERE, DatabaseError, Origin, is_local, merged, origin_in
+from probes.sample import AgentFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import os
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from probes.facts import Family, Route
+from probes.facts import Family
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import replace
+from probes.host_facts import Route
 from probes.wire import netlink as wire
 from probes.wire.malformed import MalformedDatagram
 from probes.wire.netlink_entries import (

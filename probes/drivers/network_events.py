@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Final, Self
 
     from probes.clock import Clock
-    from probes.facts import Route
+    from probes.host_facts import Route
     from probes.network_watch import NetworkEvent
     from probes.wire.netlink_entries import LinkEntry
 

@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from probes.facts import Leg, Network, Protocol
+    from probes.facts import Leg, Protocol
+    from probes.host_facts import Network
     from probes.trace.settings import TraceSettings
 
 # A protocol that worked is taken without comparison for so long; then the trial is made anew. Firewalls change by hand,

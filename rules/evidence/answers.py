@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from probes.facts import Answer, DnsQuery, EndReason, Icmp, Leg, Prober, Protocol, Reachability, Role
+from probes.facts import Answer, EndReason, Icmp, Leg, Prober, Protocol, Reachability, Role
 from probes.failure import Failure
+from probes.name_facts import DnsQuery
 
 if TYPE_CHECKING:
     from rules.evidence.scene import Scene

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from probes.facts import NeighbourState
 from probes.failure import Failure
+from probes.host_facts import NeighbourState
 from rules.evidence.answers import Heard
 from rules.evidence.scene import Scene
 from rules.evidence.unreachable import has_no_way_on, prohibits

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from probes.facts import DnsCheck, DnsQuery, NameSource, Role
+from probes.facts import Role
 from probes.failure import Failure
+from probes.name_facts import DnsCheck, DnsQuery, NameSource
 from rules.evidence.addresses import is_sinkhole, same
 from rules.evidence.scene import Scene
 from rules.evidence.words import counted, some

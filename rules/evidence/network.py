@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from probes.facts import ChangeKind, Interface, NetworkChange
+from probes.host_facts import ChangeKind, Interface, NetworkChange
 from rules.evidence.scene import Scene
 from rules.evidence.words import failure_words, interface_words, some
 from rules.proposition import Finding, either, false, proposition, true, unknown

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from probes.facts import Family, NdrSetting, Proxy, ProxyMode, Role
+from probes.facts import Family, Role
+from probes.sample import NdrSetting
+from probes.web_facts import Proxy, ProxyMode
 from rules.evidence.addresses import is_inside, is_rfc1918
 from rules.evidence.scene import Scene
 from rules.evidence.words import counted, failure_words, some

@@ -2,20 +2,10 @@
 
 from functools import cached_property
 
-from probes.facts import (
-    DnsCheck,
-    EndReason,
-    Family,
-    Interface,
-    Leg,
-    Neighbour,
-    Node,
-    Prober,
-    Role,
-    Route,
-    RouteKind,
-    Sample,
-)
+from probes.facts import EndReason, Family, Leg, Node, Prober, Role, RouteKind
+from probes.host_facts import Interface, Neighbour, Route
+from probes.name_facts import DnsCheck
+from probes.sample import Sample
 from rules.evidence.addresses import in_prefix, is_loopback, same
 from rules.evidence.answers import Answers
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from probes.facts import Sample
+from probes.sample import Sample
 from rules.evidence import agent, gateway, names, network, path, proxy, target
 from rules.evidence.scene import Scene
 from rules.proposition import VOCABULARY, Finding, Proposition

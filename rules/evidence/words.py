@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from probes.facts import Interface, Protocol
+from probes.facts import Protocol
 from probes.failure import Failure
+from probes.host_facts import Interface
 
 _SHOWN: Final = 4
 

@@ -12,47 +12,41 @@ from typing import Any
 import yaml
 
 from probes.facts import (
-    AgentFailure,
     Answer,
-    ChangeKind,
-    DnsCheck,
-    DnsQuery,
     EndReason,
     EndToEnd,
-    ExtendedDnsError,
     Family,
     Hop,
     Icmp,
-    Interface,
-    InterfaceAddress,
     Leg,
     LossClass,
     Method,
-    NameSource,
-    NdrSetting,
+    Node,
+    Protocol,
+    ProtocolChoice,
+    Reachability,
+    ReachedBy,
+    Refusal,
+    Responder,
+    Role,
+    RouteKind,
+    SendFailure,
+)
+from probes.failure import Failure
+from probes.host_facts import (
+    ChangeKind,
+    Interface,
+    InterfaceAddress,
     Neighbour,
     NeighbourState,
     Network,
     NetworkChange,
-    Node,
-    Protocol,
-    ProtocolChoice,
-    Proxy,
-    ProxyMode,
-    Reachability,
-    ReachedBy,
-    Refusal,
     Resolver,
-    Responder,
-    Role,
     Route,
-    RouteKind,
-    Sample,
-    SendFailure,
-    Target,
-    Transport,
 )
-from probes.failure import Failure
+from probes.name_facts import DnsCheck, DnsQuery, ExtendedDnsError, NameSource, Transport
+from probes.sample import AgentFailure, NdrSetting, Sample, Target
+from probes.web_facts import Proxy, ProxyMode
 
 HERE = Path(__file__).parent
 

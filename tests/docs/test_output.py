@@ -10,7 +10,7 @@ import pytest
 
 from agent.exit_codes import ExitCode
 from agent.views.path_signs import marks
-from probes import facts, failure
+from probes import egress_facts, facts, failure, host_facts, name_facts, sample, session_facts, web_facts
 from probes.word import Word
 from rules import diagnosis
 from tests.unit.views.snapshots import EXPECTED
@@ -20,9 +20,10 @@ PAGE = (ROOT / "docs/output.md").read_text(encoding="utf-8")
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/schema/cloudpath.sample-1.schema.json").read_text(encoding="utf-8"))
 
 OBJECTS = {name: list(shape["properties"]) for name, shape in SCHEMA["$defs"].items() if "properties" in shape}
+FACTS = (facts, host_facts, name_facts, web_facts, egress_facts, session_facts, sample, failure, diagnosis)
 ENUMS = {
     kind.__name__: [str(member.value) for member in kind]
-    for module in (facts, failure, diagnosis)
+    for module in FACTS
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Enum | Word) and kind.__module__ == module.__name__
 }

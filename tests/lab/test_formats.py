@@ -11,7 +11,8 @@ import pytest
 from agent.formats.ripe_atlas import ripe_atlas_lines
 from agent.record import record_of
 from agent.record_reader import read_samples
-from probes.facts import Family, Protocol, Sample
+from probes.facts import Family, Protocol
+from probes.sample import Sample
 from tests.lab import ours
 from tests.lab.builder import Lab, User
 from tests.lab.network_map import HopList, without_silent_tail

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from probes.dns_check import TOTAL_S, NameAsked, NameCheck
 from probes.dns_exchange import Question, Reply
 from probes.drivers.dns_codec import Unusable, decoded, encoded
-from probes.facts import Family, Resolver, Role, Transport
+from probes.facts import Family, Role
 from probes.failure import Failure
+from probes.host_facts import Resolver
 from probes.hosts_file import addresses_in_hosts
+from probes.name_facts import Transport
 from probes.proxy import ProxyError, choose_proxy
 from probes.resolv_conf import ResolvConf, parse_resolv_conf
 

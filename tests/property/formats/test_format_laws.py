@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from agent.formats.csv_text import COLUMNS, csv_text
 from agent.formats.ripe_atlas import ripe_atlas_lines
 from agent.record import record_of, without_scores
-from probes.facts import Sample
+from probes.sample import Sample
 from rules.diagnosis import Diagnosis, Status
 from tests.property.record.anything import DIAGNOSES, SAMPLES
 from tests.unit.formats.sagan_view import assert_agrees, lines_of, measured, parsed

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from probes.facts import Sample
+from probes.sample import Sample
 from probes.word import Word
 from rules.diagnosis import Diagnosis
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from agent.formats.json_text import json_text, ndjson_line
 from agent.record import document, uuid7, without_scores
 from agent.record_reader import RecordError, read_samples
-from probes.facts import Sample
+from probes.sample import Sample
 from rules.diagnosis import Diagnosis, Status
 from tests.property.record.anything import DIAGNOSES, SAMPLES
 from tests.unit.views.samples import HEADER

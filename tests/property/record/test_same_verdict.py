@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from agent.formats.json_text import json_text
 from agent.record import document
 from agent.record_reader import read_samples
-from probes.facts import Sample
+from probes.sample import Sample
 from rules.diagnosis import Status
 from rules.engine import diagnose
 from rules.explain import explain

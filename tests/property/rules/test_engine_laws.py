@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.facts import Sample
+from probes.sample import Sample
 from rules.condition import All, Any, Condition, Leaf, Not, evaluate, support, terms
 from rules.diagnosis import Diagnosis, Severity, Status, Truth
 from rules.engine import decide, diagnose

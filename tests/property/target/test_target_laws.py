@@ -6,7 +6,8 @@ import time
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from probes.facts import Family, Target
+from probes.facts import Family
+from probes.sample import Target
 from probes.target import TargetError, parse_target
 
 PORTS = st.none() | st.integers(min_value=-1, max_value=70_000)

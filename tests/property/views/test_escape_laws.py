@@ -12,7 +12,9 @@ from agent.views.escape import escape, escape_text
 from agent.views.ping_view import ping_view
 from agent.views.progress import progress_lines
 from agent.views.style import UNICODE, Style
-from probes.facts import DnsCheck, Leg, Reachability, Sample
+from probes.facts import Leg, Reachability
+from probes.name_facts import DnsCheck
+from probes.sample import Sample
 from rules.diagnosis import Diagnosis
 from rules.load import load_rules
 from tests.property.record.anything import DIAGNOSES, SAMPLES, instances

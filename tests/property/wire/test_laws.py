@@ -7,15 +7,7 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.facts import (
-    ExtensionObject,
-    Family,
-    InterfaceInformation,
-    InterfaceRole,
-    MplsLabel,
-    Protocol,
-    StampSource,
-)
+from probes.facts import ExtensionObject, Family, InterfaceInformation, InterfaceRole, MplsLabel, Protocol, StampSource
 from probes.seam import Extensions, Flow, Stamp
 from probes.wire import icmp, tcp, udp
 from probes.wire.answers import read_icmp, read_quote, read_quoted_icmp, read_tcp

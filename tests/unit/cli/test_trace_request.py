@@ -10,8 +10,10 @@ from agent.config_model import Settings, TargetSection
 from agent.sending_check import sending_problem
 from agent.trace_request import TraceOptions, UsageProblem, sample_request
 from agent.world import Sending
-from probes.facts import Family, NdrSetting, ProtocolChoice, ProxyMode, RouteKind
+from probes.facts import Family, ProtocolChoice, RouteKind
 from probes.failure import Failure
+from probes.sample import NdrSetting
+from probes.web_facts import ProxyMode
 
 CONFIGURATION = """
 targets:

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from agent.config import ConfigurationError, Loaded, load_configuration, parse_configuration
 from agent.config_model import ExplicitProxySection, HttpSink, NoProxySection, ServiceEdgeSection, Settings
-from probes.facts import NdrSetting, ProtocolChoice, RouteKind
+from probes.facts import ProtocolChoice, RouteKind
+from probes.sample import NdrSetting
 from rules.diagnosis import Severity
 
 # The whole documented schema.

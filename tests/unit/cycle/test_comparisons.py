@@ -8,8 +8,11 @@ import pytest
 
 from agent.comparisons import Comparisons
 from agent.world import ProxyCheck, Sending
-from probes.facts import DnsCheck, Family, Network, Proxy, ProxyMode, Resolver, Role, Route
+from probes.facts import Family, Role
 from probes.failure import Failure
+from probes.host_facts import Network, Resolver, Route
+from probes.name_facts import DnsCheck
+from probes.web_facts import Proxy, ProxyMode
 from tests.unit.cycle.worlds import DEFAULT_ROUTE, GATEWAY, NETWORK, RESOLVER, ToldWorld, literal, looked_up
 
 FOREVER_S = 3_600.0

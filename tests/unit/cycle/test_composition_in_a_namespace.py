@@ -10,7 +10,10 @@ import pytest
 from agent.composition import SampleResult, run_sample
 from agent.cycle import SampleRequest
 from agent.record_reader import read_samples
-from probes.facts import ChangeKind, EndReason, Family, Leg, ProtocolChoice, ProxyMode, Role, Target
+from probes.facts import EndReason, Family, Leg, ProtocolChoice, Role
+from probes.host_facts import ChangeKind
+from probes.sample import Target
+from probes.web_facts import ProxyMode
 from rules.diagnosis import Status
 from rules.engine import diagnose
 from rules.shipped import shipped_rules

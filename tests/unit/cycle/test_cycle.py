@@ -9,25 +9,12 @@ import pytest
 
 from agent.cycle import NAMES_WAIT_S, SampleRequest, collect
 from agent.world import ProxyCheck
-from probes.facts import (
-    AgentFailure,
-    EndReason,
-    Family,
-    Leg,
-    MtuCertainty,
-    Network,
-    Node,
-    Place,
-    Protocol,
-    Proxy,
-    ProxyMode,
-    Role,
-    RouteKind,
-    Sample,
-    Target,
-)
+from probes.facts import EndReason, Family, Leg, MtuCertainty, Node, Place, Protocol, Role, RouteKind
 from probes.failure import Failure
+from probes.host_facts import Network
 from probes.origin import Origin
+from probes.sample import AgentFailure, Sample, Target
+from probes.web_facts import Proxy, ProxyMode
 from rules.diagnosis import Diagnosis, Status
 from rules.engine import diagnose
 from rules.shipped import shipped_rules

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.cycle import SampleRequest, collect
-from probes.facts import Family, Protocol, ProtocolChoice, Role, RouteKind, Sample, Target
+from probes.facts import Family, Protocol, ProtocolChoice, Role, RouteKind
+from probes.sample import Sample, Target
 from probes.trace.memory import Lesson, Remembered, Surroundings, leg_key
 from rules.engine import diagnose
 from rules.shipped import shipped_rules

@@ -8,33 +8,15 @@ from pathlib import Path
 
 from agent.record import AgentIdentity
 from agent.world import ProxyCheck, Sending, Watch
-from probes.facts import (
-    AgentFailure,
-    Answer,
-    ChangeKind,
-    DnsCheck,
-    DnsQuery,
-    Family,
-    Interface,
-    NameSource,
-    Neighbour,
-    NeighbourState,
-    Network,
-    NetworkChange,
-    Protocol,
-    ProxyMode,
-    Reachability,
-    Refusal,
-    Resolver,
-    Role,
-    Route,
-    Target,
-    Transport,
-)
+from probes.facts import Answer, Family, Protocol, Reachability, Refusal, Role
 from probes.failure import Failure
+from probes.host_facts import ChangeKind, Interface, Neighbour, NeighbourState, Network, NetworkChange, Resolver, Route
+from probes.name_facts import DnsCheck, DnsQuery, NameSource, Transport
 from probes.origin import Origin
+from probes.sample import AgentFailure, Target
 from probes.seam import Driver, Waiter
 from probes.trace.memory import Remembered
+from probes.web_facts import ProxyMode
 from tests.simulation.drivers import Simulation
 from tests.simulation.maps import every_map
 from tests.simulation.world import START_S

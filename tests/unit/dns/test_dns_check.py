@@ -6,8 +6,10 @@ import pytest
 
 from probes.dns_check import TOTAL_S, NameAsked, NameCheck
 from probes.dns_exchange import Question, Reply
-from probes.facts import DnsCheck, Family, NameSource, Resolver, Role, Transport
+from probes.facts import Family, Role
 from probes.failure import Failure
+from probes.host_facts import Resolver
+from probes.name_facts import DnsCheck, NameSource, Transport
 from probes.resolv_conf import ResolvConf
 
 ONE, TWO = Resolver(address="10.0.0.53"), Resolver(address="10.0.1.53")

@@ -1,6 +1,6 @@
 import pytest
 
-from probes.facts import Resolver
+from probes.host_facts import Resolver
 from probes.resolv_conf import ResolvConf, parse_resolv_conf
 
 

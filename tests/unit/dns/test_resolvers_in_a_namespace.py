@@ -22,8 +22,10 @@ from probes.clock import SystemClock
 from probes.dns_check import NameAsked
 from probes.drivers.dns_socket import check_name, check_names, reverse_names
 from probes.drivers.host import HostReader
-from probes.facts import DnsCheck, Family, NameSource, Resolver, Role, Transport
+from probes.facts import Family, Role
 from probes.failure import Failure
+from probes.host_facts import Resolver
+from probes.name_facts import DnsCheck, NameSource, Transport
 from probes.resolv_conf import ResolvConf
 from tests.unit.watch.own_namespace import OwnNamespace
 

@@ -1,6 +1,6 @@
 from probes.dns_exchange import Reply
-from probes.facts import Resolver
 from probes.failure import Failure
+from probes.host_facts import Resolver
 from probes.reverse_dns import ReverseNames
 
 ONE, TWO = Resolver(address="10.0.0.53"), Resolver(address="10.0.1.53")

@@ -8,24 +8,10 @@ import pytest
 from agent.doctor import Finding, Level, Observations, examine, worst
 from agent.views.doctor_view import doctor_view
 from agent.views.style import Style
-from probes.facts import (
-    DnsCheck,
-    DnsQuery,
-    Family,
-    Interface,
-    InterfaceAddress,
-    Method,
-    Neighbour,
-    NeighbourState,
-    Network,
-    Protocol,
-    Reachability,
-    Resolver,
-    Role,
-    Route,
-    Transport,
-)
+from probes.facts import Family, Method, Protocol, Reachability, Role
 from probes.failure import Failure
+from probes.host_facts import Interface, InterfaceAddress, Neighbour, NeighbourState, Network, Resolver, Route
+from probes.name_facts import DnsCheck, DnsQuery, Transport
 from probes.rights import Rights, SocketRight
 
 WAYS = {

@@ -8,7 +8,8 @@ import pytest
 
 from agent.formats.csv_text import COLUMNS, csv_header, csv_rows, csv_text
 from agent.record import record_of
-from probes.facts import Leg, Node, Place, Sample
+from probes.facts import Leg, Node, Place
+from probes.sample import Sample
 from rules.diagnosis import Diagnosis
 from tests.unit.views import samples
 

@@ -21,10 +21,10 @@ from probes.facts import (
     MplsLabel,
     Node,
     Responder,
-    Sample,
     SendFailure,
 )
 from probes.failure import Failure
+from probes.sample import Sample
 from rules.diagnosis import Diagnosis
 from tests.unit.formats.sagan_view import assert_agrees, lines_of, measured, parsed
 from tests.unit.views import samples

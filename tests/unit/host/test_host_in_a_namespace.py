@@ -16,8 +16,9 @@ from probes.drivers.host import HostPaths, HostReader
 from probes.drivers.icmp_echo import echo
 from probes.drivers.netlink import Netlink, NetlinkError
 from probes.drivers.tcp_check import connect
-from probes.facts import Answer, Icmp, NeighbourState, Network, Reachability, Role, Route
+from probes.facts import Answer, Icmp, Reachability, Role
 from probes.failure import Failure
+from probes.host_facts import NeighbourState, Network, Route
 from tests.unit.watch.own_namespace import OwnNamespace
 
 pytestmark = pytest.mark.lab

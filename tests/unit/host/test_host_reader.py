@@ -6,7 +6,8 @@ import pytest
 
 from probes.drivers import host_fallback
 from probes.drivers.host import AgentIdSource, HostPaths, HostReader
-from probes.facts import Family, Resolver, Route
+from probes.facts import Family
+from probes.host_facts import Resolver, Route
 from probes.resolv_conf import ResolvConf
 
 MACHINE_ID = "0123456789abcdef0123456789abcdef"

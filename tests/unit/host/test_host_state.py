@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from probes.facts import Family, Interface, InterfaceAddress, Neighbour, NeighbourState, Resolver, Route
+from probes.facts import Family
+from probes.host_facts import Interface, InterfaceAddress, Neighbour, NeighbourState, Resolver, Route
 from probes.host_state import default_routes_of, epoch_of, interfaces_of, neighbours_of
 from probes.wire.netlink_entries import (
     RTN_BLACKHOLE,

@@ -10,9 +10,11 @@ import pytest
 
 from probes.clock import SystemClock
 from probes.drivers.http import check_proxy
-from probes.facts import DnsCheck, Proxy, ProxyMode, Role
+from probes.facts import Role
 from probes.failure import Failure
+from probes.name_facts import DnsCheck
 from probes.proxy import NO_PROXY, ProxyChoice, Secret
+from probes.web_facts import Proxy, ProxyMode
 
 Behaviour = Callable[[socket.socket, list[bytes]], None]
 

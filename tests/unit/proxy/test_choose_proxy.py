@@ -1,7 +1,7 @@
 import pytest
 
-from probes.facts import ProxyMode
 from probes.proxy import NO_PROXY, ProxyChoice, ProxyError, choose_proxy
+from probes.web_facts import ProxyMode
 
 PROXY = {"https_proxy": "http://proxy.example:3128"}
 

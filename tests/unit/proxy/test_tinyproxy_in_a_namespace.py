@@ -9,9 +9,11 @@ import pytest
 
 from probes.clock import SystemClock
 from probes.drivers.http import check_proxy
-from probes.facts import DnsCheck, Proxy, Role
+from probes.facts import Role
 from probes.failure import Failure
+from probes.name_facts import DnsCheck
 from probes.proxy import ProxyChoice, choose_proxy
+from probes.web_facts import Proxy
 from tests.unit.watch.own_namespace import OwnNamespace
 
 pytestmark = pytest.mark.lab

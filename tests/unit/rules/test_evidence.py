@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from probes.facts import Network, Sample, Target
+from probes.host_facts import Network
+from probes.sample import Sample, Target
 from rules.diagnosis import Truth
 from rules.evidence.vocabulary import Evidence, all_propositions
 from tests.cases.facts_text import sample_of

@@ -5,7 +5,8 @@ from itertools import starmap
 
 import pytest
 
-from probes.facts import Family, Target
+from probes.facts import Family
+from probes.sample import Target
 from probes.target import TargetError, parse_target
 
 V4, V6 = Family.IPV4, Family.IPV6

@@ -11,15 +11,14 @@ from probes.facts import (
     Hop,
     Leg,
     LossClass,
-    Network,
     Node,
     Protocol,
     ProtocolChoice,
     Responder,
-    Route,
     Trial,
     TrialOutcome,
 )
+from probes.host_facts import Network, Route
 from probes.trace.memory import (
     Lesson,
     Memory,

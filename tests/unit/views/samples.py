@@ -6,14 +6,10 @@ from itertools import pairwise
 from agent.record import AgentIdentity, RecordHeader
 from probes.facts import (
     Answer,
-    ChangeKind,
     Clocks,
     Direction,
-    DnsCheck,
-    DnsQuery,
     EndReason,
     EndToEnd,
-    ExtendedDnsError,
     Family,
     FlowKind,
     Hop,
@@ -28,34 +24,28 @@ from probes.facts import (
     MtuCertainty,
     MtuStep,
     MtuStepKind,
-    NameSource,
-    Network,
-    NetworkChange,
     Node,
     PathMtu,
     PathSign,
     Place,
     Prober,
     Protocol,
-    Proxy,
-    ProxyMode,
     Reachability,
     ReachedBy,
     Refusal,
-    Resolver,
     Responder,
     Role,
-    Route,
     RouteKind,
     RttSummary,
-    Sample,
     SendFailure,
     SignKind,
     StampSource,
-    Target,
-    Transport,
 )
 from probes.failure import Failure
+from probes.host_facts import ChangeKind, Network, NetworkChange, Resolver, Route
+from probes.name_facts import DnsCheck, DnsQuery, ExtendedDnsError, NameSource, Transport
+from probes.sample import Sample, Target
+from probes.web_facts import Proxy, ProxyMode
 from rules.diagnosis import (
     Anchor,
     Confidence,

@@ -10,8 +10,9 @@ from agent.views.dns_view import dns_view
 from agent.views.ping_view import ping_view
 from agent.views.progress import progress_lines
 from agent.views.style import Style
-from probes.facts import Answer, Icmp, PathMtu, Protocol, Reachability, Role, Sample
+from probes.facts import Answer, Icmp, PathMtu, Protocol, Reachability, Role
 from probes.failure import Failure
+from probes.sample import Sample
 from rules.condition import All, Any, Leaf, Not
 from rules.diagnosis import Confidence, Diagnosis, Status
 from rules.load import load_rules

@@ -7,8 +7,10 @@ import pytest
 
 from agent.views.command_line import command_line_view
 from agent.views.style import Style
-from probes.facts import AgentFailure, PathMtu, Protocol, Proxy, ProxyMode, Trial, TrialOutcome
+from probes.facts import PathMtu, Protocol, Trial, TrialOutcome
 from probes.failure import Failure
+from probes.sample import AgentFailure
+from probes.web_facts import Proxy, ProxyMode
 from tests.unit.views import samples
 from tests.unit.views.snapshots import DRAWINGS, EXPECTED, OTHER_VIEWS, Drawing
 

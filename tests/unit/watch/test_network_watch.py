@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from probes.drivers.network_events import NetworkEvents
-from probes.facts import ChangeKind, Family, Interface, InterfaceAddress, Network, Route
+from probes.facts import Family
+from probes.host_facts import ChangeKind, Interface, InterfaceAddress, Network, Route
 from probes.network_watch import NetworkEvent, NetworkWatch, Slept
 from probes.route_watch import RouteLookup
 from probes.wire.netlink_entries import RTN_UNICAST, AddressEntry, LinkEntry, NextHop, RouteEntry

@@ -11,7 +11,7 @@ import pytest
 from probes.clock import SystemClock, utc_text
 from probes.drivers.host import HostPaths, HostReader
 from probes.drivers.network_events import NetworkEvents
-from probes.facts import ChangeKind, NetworkChange
+from probes.host_facts import ChangeKind, NetworkChange
 from probes.network_watch import FullRead, NetworkWatch
 from tests.unit.watch.own_namespace import OwnNamespace
 
