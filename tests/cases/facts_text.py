@@ -1,18 +1,24 @@
 """Facts written the way a person notes them down, for the golden cases: one line a fact, read into a Sample.
 
-healthy.yaml holds every key with a healthy value; a case gives the keys in which it differs.
+healthy.yaml holds every key with a healthy value; a case gives the keys in which it differs. What has no short form of
+its own is written as in a record: mappings with the record's keys, what is left out as the vocabulary has it.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ConfigDict, TypeAdapter
 
+from probes.egress_facts import Edge, Egress
 from probes.facts import (
     Answer,
+    Direction,
     EndReason,
     EndToEnd,
     Family,
@@ -21,7 +27,9 @@ from probes.facts import (
     Leg,
     LossClass,
     Method,
+    Middlebox,
     Node,
+    Prober,
     Protocol,
     ProtocolChoice,
     Reachability,
@@ -45,8 +53,19 @@ from probes.host_facts import (
     Route,
 )
 from probes.name_facts import DnsCheck, DnsQuery, ExtendedDnsError, NameSource, Transport
-from probes.sample import AgentFailure, NdrSetting, Sample, Target
-from probes.web_facts import Proxy, ProxyMode
+from probes.sample import AgentFailure, NdrSetting, Sample, Target, Topology
+from probes.session_facts import PrivateAccess, SessionEvent
+from probes.web_facts import (
+    CaptivePortal,
+    Pac,
+    Proxy,
+    ProxyControl,
+    ProxyMode,
+    ProxyStatus,
+    TlsSession,
+    WebCheck,
+    WebStep,
+)
 
 HERE = Path(__file__).parent
 
@@ -77,10 +96,29 @@ def sample_of(changed: Mapping[str, Any]) -> Sample:
         ndr=NdrSetting(facts["ndr"]),
         dns=tuple(check_of(check) for check in facts["names"]),
         proxy=proxy_of(facts["proxy"]),
+        web=as_recorded(WebCheck | None, facts["web"]),
+        captive_portal=as_recorded(CaptivePortal | None, facts["captive_portal"]),
+        egress=as_recorded(Egress | None, facts["egress"]),
+        edges=as_recorded(tuple[Edge, ...], facts["edges"]),
+        private_access=as_recorded(PrivateAccess | None, facts["private_access"]),
+        sessions=as_recorded(tuple[SessionEvent, ...], facts["sessions"]),
+        topology=as_recorded(Topology | None, facts["topology"]),
+        middlebox=as_recorded(Middlebox | None, facts["middlebox"]),
         reachability=tuple(reachability_of(line) for line in facts["reachability"]),
         legs=tuple(leg_of(leg) for leg in facts["legs"]),
         agent_failures=tuple(agent_failure_of(line) for line in facts["agent_failures"]),
     )
+
+
+def as_recorded(kind: Any, value: object) -> Any:
+    """Return facts from the form that they have in a record; an unknown key or a wrong type is a ValidationError."""
+    return _reader(kind).validate_json(json.dumps([value]))[0]
+
+
+@cache
+def _reader(kind: Any) -> TypeAdapter[Any]:
+    strict = ConfigDict(strict=True, extra="forbid", alias_generator=lambda name: name.removesuffix("_"))
+    return TypeAdapter(list[kind], config=strict)
 
 
 def is_address(text: str) -> bool:
@@ -99,11 +137,14 @@ def target_of(facts: Mapping[str, Any]) -> Target:
     return Target(
         name=facts["target"],
         host=facts["target"],
+        url=facts["url"],
+        port=facts["port"],
         literal=is_address(facts["target"]),
         protocol=ProtocolChoice(facts["protocol"]),
         route=RouteKind(facts["route"]),
         family=Family(facts["family"]) if facts["family"] else None,
         edge_host=facts["edge"],
+        edge_port=facts["edge_port"],
     )
 
 
@@ -242,15 +283,23 @@ def reachability_of(line: str) -> Reachability:
 
 
 def proxy_of(proxy: Mapping[str, Any] | None) -> Proxy | None:
+    """`{host, port, address, works, status, failure}` in short; `steps`, `tls`, `pac` … are written as in a record."""
     if proxy is None:
         return None
     return Proxy(
-        mode=ProxyMode.EXPLICIT,
-        host=proxy["host"],
-        port=3128,
+        mode=ProxyMode(proxy.get("mode", "explicit")),
+        url=proxy.get("url"),
+        host=proxy.get("host"),
+        port=proxy.get("port", 3128) if "host" in proxy else None,
         address=proxy.get("address"),
         works=proxy.get("works"),
         connect_status=proxy.get("status"),
+        steps=as_recorded(tuple[WebStep, ...], proxy.get("steps", [])),
+        tls=as_recorded(TlsSession | None, proxy.get("tls")),
+        proxy_status=as_recorded(tuple[ProxyStatus, ...], proxy.get("proxy_status", [])),
+        authenticate=tuple(proxy.get("authenticate", [])),
+        controls=as_recorded(tuple[ProxyControl, ...], proxy.get("controls", [])),
+        pac=as_recorded(Pac | None, proxy.get("pac")),
         failure=Failure(proxy["failure"]) if "failure" in proxy else None,
     )
 
@@ -264,29 +313,44 @@ def agent_failure_of(line: str) -> AgentFailure:
 # --- legs -------------------------------------------------------------------------------------------------------------
 
 
+# What the end of a leg says when it is reached; ICMP also for what a router on the way says of itself.
+_REACHED_BY = {Protocol.ICMP: Answer.ECHO_REPLY, Protocol.TCP: Answer.SYN_ACK, Protocol.UDP: Answer.UDP_REPLY}
+
+
 def leg_of(leg: Mapping[str, Any]) -> Leg:
+    """A leg in short; `by: edge` and `direction: reverse` where it is not the agent's own way forward.
+
+    `sent` holds for every hop. `reached_by` names another answer than an open end gives (`rst`, `echo_reply`, …).
+    """
     end = EndReason(leg["end"])
     address = leg.get("address")
+    protocol = Protocol(leg["protocol"]) if leg.get("protocol") else None
     sent = leg.get("sent", 3)
     reached = end is EndReason.REACHED
     hops = tuple(hop_of(hop, ttl, sent, address) for ttl, hop in enumerate(leg.get("hops", []), 1))
     on_the_wire = end not in (EndReason.NOT_TRACED, EndReason.NOT_OPENED, EndReason.SEND_FAILED)
+    answer = Answer(leg["reached_by"]) if "reached_by" in leg else _REACHED_BY.get(protocol or Protocol.ICMP)
     return Leg(
         from_=Node(leg.get("from", "client")),
         to=Node(leg.get("to", "destination")),
-        protocol=Protocol(leg["protocol"]) if leg.get("protocol") else None,
+        direction=Direction(leg.get("direction", "forward")),
+        probed_by=Prober(leg.get("by", "agent")),
+        protocol=protocol,
         family=family_of(address) if address else None,
         address=address,
-        reached=reached if address else None,
-        reached_by=ReachedBy(address=address, answer=Answer.ECHO_REPLY) if reached and address else None,
+        port=leg.get("port"),
+        reached=reached if address and end is not EndReason.NOT_TRACED else None,
+        reached_by=ReachedBy(address=address, answer=answer) if reached and address and answer else None,
         end_reason=end,
+        reason=leg.get("reason"),
+        path_mtu=leg.get("path_mtu"),
         end_to_end=EndToEnd(
-            protocol=Protocol(leg["protocol"]),
+            protocol=protocol,
             sent=sent,
             received=sent if reached else 0,
             loss_ratio=0.0 if reached else 1.0,
         )
-        if on_the_wire
+        if on_the_wire and protocol
         else None,
         hops=hops,
         refused=tuple(refusal_of(line) for line in leg.get("refused", [])),
