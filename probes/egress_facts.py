@@ -2,6 +2,7 @@
 
 from probes.failure import Failure
 from probes.frozen import frozen
+from probes.web_facts import WebPhase
 from probes.word import Word
 
 
@@ -40,10 +41,14 @@ class Tunnel:
 
 @frozen
 class SeenAddress:
-    """The source address that somebody else saw, or why nobody told; `edge` is the host of who was asked."""
+    """The source address that somebody else saw, or why nobody told; `edge` is the host of who was asked.
+
+    `server_address` is where the answer came from. An address that is the edge's own is none of the client's.
+    """
 
     address: str | None = None
     edge: str | None = None
+    server_address: str | None = None
     failure: Failure | None = None
     detail: str | None = None
     duration_us: int | None = None
@@ -53,7 +58,8 @@ class SeenAddress:
 class Egress:
     """The client's public address: which one counts, and what each source says, by the source's name.
 
-    `agree` is False where two sources name different addresses, None where there are not two.
+    `agree` is False where two sources name different addresses of one family, None where there are not two. What is
+    seen through a proxy counts for nothing here: behind it another address is no contradiction.
     """
 
     address: str | None = None
@@ -66,14 +72,21 @@ class Egress:
 class ServiceData:
     """What an edge tells about its caller over HTTPS; `stale` where it is an older answer that is still valid.
 
-    `status` is the last HTTP status, `attempts` how often it was asked for. `tcp_port` and `udp_port` are where the
-    edge tells the source of packets (RFC 8489), `icmp` whether it does so for echoes.
+    `status` is the last HTTP status, `attempts` how often it was asked for, `phase` the step that the last attempt
+    ended in; with `failure` None it succeeded. `told_at` is the edge's own clock, `valid_for_s` how long it stands by
+    its answer, `server_address` where that came from. `tcp_port` and `udp_port` are where the edge tells the source of
+    packets (RFC 8489), `icmp` whether it does so for echoes.
     """
 
     url: str
     fetched: bool = False
     attempts: int = 0
+    phase: WebPhase | None = None
     status: int | None = None
+    name: str | None = None
+    server_address: str | None = None
+    told_at: str | None = None
+    valid_for_s: int | None = None
     address: str | None = None
     tunnel: Tunnel | None = None
     tcp_port: int | None = None
@@ -90,6 +103,7 @@ class ServiceData:
 class EdgeTrace:
     """What came of asking an edge for a trace: its leg is among the sample's legs if it made one."""
 
+    phase: WebPhase | None = None
     status: int | None = None
     cached: bool = False
     age_s: int | None = None

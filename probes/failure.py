@@ -52,6 +52,8 @@ class Failure(Word):
     INVALID_SETTING = "invalid_setting"
     # What came back could not be understood.
     MALFORMED_REPLY = "malformed_reply"
+    # What came back is older than it may be.
+    EXPIRED = "expired"
     # The agent itself.
     ABORTED = "aborted"
     DEADLINE_OVERRUN = "deadline_overrun"

@@ -203,6 +203,7 @@ FAILURES: Final[dict[Failure, str]] = {
     Failure.TLS_FAILED: "the TLS handshake failed",
     Failure.INVALID_SETTING: "its setting is wrong",
     Failure.MALFORMED_REPLY: "the answer could not be understood",
+    Failure.EXPIRED: "the answer is older than it may be",
     Failure.ABORTED: "interrupted",
     Failure.DEADLINE_OVERRUN: "it took longer than allowed",
     Failure.INTERNAL_ERROR: "the agent made a mistake",
