@@ -48,8 +48,13 @@ class Failure(Word):
     # A proxy or an application answered, and not with what was asked for.
     UNEXPECTED_STATUS = "unexpected_status"
     TLS_FAILED = "tls_failed"
-    # A setting that cannot be used, such as a malformed proxy variable.
+    # A setting that cannot be used, such as a malformed proxy variable; one that nobody here can speak, such as SOCKS.
     INVALID_SETTING = "invalid_setting"
+    UNSUPPORTED = "unsupported"
+    # A script that breaks the rules of its language, or says nothing of use.
+    SCRIPT_FAILED = "script_failed"
+    # A file or a stream of the operator's that cannot be read, or not all of it.
+    UNREADABLE_INPUT = "unreadable_input"
     # What came back could not be understood.
     MALFORMED_REPLY = "malformed_reply"
     # What came back is older than it may be.

@@ -180,11 +180,21 @@ class ProxyControl:
 
 
 @frozen
+class ProxyAttempt:
+    """A proxy of a script's list that accepted no connection, so that the next one's turn came."""
+
+    url: str
+    address: str | None = None
+    failure: Failure | None = None
+
+
+@frozen
 class Proxy:
     """The proxy that applies to the target, and whether a CONNECT through it reached the target.
 
     `url` never holds credentials. `works` is True when CONNECT got a 2xx, None when it was not tried. `steps` are
-    those of this attempt, `authenticate` the schemes that a 407 offers (RFC 9110 section 11.7.1).
+    those of this attempt, `authenticate` the schemes that a 407 offers (RFC 9110 section 11.7.1). `passed_over` are
+    those of a script's list before this one; without `host`, the script says to go without a proxy, or nobody knows.
     """
 
     mode: ProxyMode
@@ -200,5 +210,6 @@ class Proxy:
     authenticate: tuple[str, ...] = ()
     controls: tuple[ProxyControl, ...] = ()
     pac: Pac | None = None
+    passed_over: tuple[ProxyAttempt, ...] = ()
     failure: Failure | None = None
     duration_us: int | None = None

@@ -3,6 +3,7 @@
 from typing import Final
 
 from agent.views.escape import escape, escape_text
+from probes.egress_facts import EgressSource, TunnelKind
 from probes.facts import (
     Answer,
     EndReason,
@@ -24,6 +25,7 @@ from probes.facts import (
 )
 from probes.failure import Failure
 from probes.sample import Target
+from probes.session_facts import SessionSource
 from probes.web_facts import Proxy, ProxyMode
 
 NODES: Final[dict[Node, str]] = {
@@ -48,6 +50,27 @@ PROXY_MODES: Final[dict[ProxyMode, str]] = {
     ProxyMode.NONE: "none",
     ProxyMode.EXPLICIT: "as asked for",
     ProxyMode.ENVIRONMENT: "set by the environment",
+    ProxyMode.PAC: "chosen by a PAC script",
+}
+
+EGRESS_SOURCES: Final[dict[EgressSource, str]] = {
+    EgressSource.CONFIGURED: "as configured",
+    EgressSource.SERVICE_DATA: "HTTPS",
+    EgressSource.STUN: "UDP",
+    EgressSource.TCP: "TCP",
+    EgressSource.ICMP: "ICMP",
+    EgressSource.PROXY: "HTTPS through the proxy",
+}
+
+TUNNELS: Final[dict[TunnelKind, str]] = {
+    TunnelKind.GRE: "a GRE tunnel",
+    TunnelKind.IPSEC: "an IPsec tunnel",
+    TunnelKind.OTHER: "a tunnel",
+}
+
+SESSION_SOURCES: Final[dict[SessionSource, str]] = {
+    SessionSource.LOG_STREAMING_SERVICE: "the Log Streaming Service",
+    SessionSource.CLIENT_LOG: "the client's tunnel log",
 }
 
 PROTOCOLS: Final[dict[Protocol, str]] = {Protocol.ICMP: "ICMP", Protocol.UDP: "UDP", Protocol.TCP: "TCP"}
@@ -202,6 +225,9 @@ FAILURES: Final[dict[Failure, str]] = {
     Failure.UNEXPECTED_STATUS: "the answer has an unexpected status",
     Failure.TLS_FAILED: "the TLS handshake failed",
     Failure.INVALID_SETTING: "its setting is wrong",
+    Failure.UNSUPPORTED: "the agent does not speak its protocol",
+    Failure.SCRIPT_FAILED: "its script is faulty",
+    Failure.UNREADABLE_INPUT: "it could not be read, or not all of it",
     Failure.MALFORMED_REPLY: "the answer could not be understood",
     Failure.EXPIRED: "the answer is older than it may be",
     Failure.ABORTED: "interrupted",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import socket
-
-from probes.failure import Failure, Operation, failure_of
-from probes.web_facts import Proxy, ProxyMode
+from probes.drivers.proxy_attempt import Attempt
+from probes.frozen import frozen
+from probes.name_facts import NameSource
+from probes.sample import Target
+from probes.target import parse_target
+from probes.web_facts import Proxy, ProxyAttempt, ProxyControl, ProxyMode, WebPhase, WebStep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from typing import Final
 
     from probes.clock import Clock
@@ -17,16 +20,15 @@ if TYPE_CHECKING:
     from probes.proxy import ProxyChoice
 
 
-# No proxy needs more for a status line and its headers; one that sends more is not read to the end.
-_LARGEST_HEAD: Final = 16_384
-_SUCCESS: Final = range(200, 300)
-_STATUS_LENGTH: Final = 3
-
-
-class _Stopped(Exception):  # noqa: N818 - a way out of the steps, never seen outside this file
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure)
-        self.failure = failure
+# A proxy that is well answers sooner, and one that waits for a dead origin may do so for a minute (squid's
+# connect_timeout): then the controls are asked beside it.
+_PATIENCE_S: Final = 0.7
+# How long the controls have at least, however late they were needed.
+_CONTROLS_S: Final = 1.0
+_MOST_CONTROLS: Final = 3
+# How long each proxy of a list has to accept a connection before the next one's turn.
+_TURN_S: Final = 0.7
+_HTTPS_PORT: Final = 443
 
 
 def check_proxy(
@@ -37,118 +39,143 @@ def check_proxy(
     timeout_s: float,
     clock: Clock,
     resolved: DnsCheck,
+    controls: Sequence[str] = (),
+    tunnel: bool = True,
+    source: str | None = None,
+    interface: str | None = None,
 ) -> Proxy:
     """Return whether a CONNECT to `host`:`port` through the proxy got a 2xx, and if not, where it ended.
+
+    Where the proxy says that it cannot reach the target, or says nothing, it is asked for the controls too: that tells
+    a failing proxy from a failing target. This takes up to a second beyond `timeout_s`.
 
     Args:
         choice: The proxy; for none nothing is tried.
         host: The target, a name or an address: the proxy is the one to resolve it.
         port: The target's port.
-        timeout_s: How long all of it may take.
+        timeout_s: How long the attempt may take.
         clock: The clock.
-        resolved: What is known of the proxy's own name; its first address is the one used.
+        resolved: What is known of the proxy's own name; its addresses are tried in turn.
+        controls: Hosts, `host:port` or URLs that the configuration names; the first three are asked for.
+        tunnel: Whether to ask for a tunnel. An http URL goes through a proxy without one, and proxies refuse CONNECT to
+            its port (RFC 9110 section 9.3.6): then only the way to the proxy is tried, and `works` stays None.
+        source: The address to send from, None for the kernel's choice.
+        interface: The interface to send by, None for the kernel's choice.
     """
     if choice.mode is ProxyMode.NONE or choice.host is None or choice.port is None:
         return Proxy(mode=choice.mode)
-    return _Check(choice, clock, timeout_s).run(resolved, host, port)
+    started_at = clock.monotonic()
+    line = _Line(choice=choice, resolved=resolved, clock=clock, source=source, interface=interface)
+    attempt = line.attempt(started_at + timeout_s)
+    if controls and tunnel:
+        found = _with_witnesses(line, attempt, host, port, controls)
+    else:
+        attempt.run(host, port if tunnel else None)
+        found = ()
+    return Proxy(
+        mode=choice.mode,
+        url=choice.url,
+        host=choice.host,
+        port=choice.port,
+        address=attempt.address,
+        works=(attempt.failure is None) if tunnel or attempt.failure is not None else None,
+        connect_status=attempt.status,
+        steps=(*_resolve_step(resolved), *attempt.steps),
+        tls=attempt.tls,
+        proxy_status=attempt.proxy_status,
+        authenticate=attempt.authenticate,
+        controls=found,
+        failure=attempt.failure,
+        duration_us=round((clock.monotonic() - started_at) * 1_000_000),
+    )
 
 
-class _Check:
-    """One attempt; the deadline is one for all its steps."""
+def first_that_connects(
+    choices: Sequence[ProxyChoice],
+    *,
+    clock: Clock,
+    resolve: Callable[[str], DnsCheck],
+    source: str | None = None,
+    interface: str | None = None,
+) -> tuple[ProxyChoice | None, tuple[ProxyAttempt, ...]]:
+    """Return the first proxy of a list that accepts a TCP connection, and those passed over before it.
 
-    def __init__(self, choice: ProxyChoice, clock: Clock, timeout_s: float) -> None:
-        self._choice = choice
-        self._clock = clock
-        self._started_at = clock.monotonic()
-        self._until = self._started_at + timeout_s
-        self._address: str | None = None
-        self._status: int | None = None
+    None where no one accepts. Each has up to 0.7 s; `resolve` says what is known of a proxy's name.
+    """
+    passed_over: list[ProxyAttempt] = []
+    for choice in choices:
+        line = _Line(
+            choice=choice, resolved=resolve(choice.host or ""), clock=clock, source=source, interface=interface
+        )
+        attempt = line.attempt(clock.monotonic() + _TURN_S)
+        attempt.reach()
+        if attempt.failure is None:
+            return choice, tuple(passed_over)
+        passed_over.append(ProxyAttempt(url=choice.url or "", address=attempt.address, failure=attempt.failure))
+    return None, tuple(passed_over)
 
-    def run(self, resolved: DnsCheck, host: str, port: int) -> Proxy:
-        """Return the fact."""
-        failure: Failure | None = None
-        try:
-            self._address = _first_address(resolved)
-            with self._connected() as plain, self._secured(plain) as stream:
-                self._status = self._ask(stream, host, port)
-            failure = None if self._status in _SUCCESS else Failure.UNEXPECTED_STATUS
-        except _Stopped as stopped:
-            failure = stopped.failure
-        return Proxy(
-            mode=self._choice.mode,
-            url=self._choice.url,
-            host=self._choice.host,
-            port=self._choice.port,
-            address=self._address,
-            works=failure is None,
-            connect_status=self._status,
-            failure=failure,
-            duration_us=round((self._clock.monotonic() - self._started_at) * 1_000_000),
+
+@frozen
+class _Line:
+    """How a proxy is reached, for as many attempts as are made."""
+
+    choice: ProxyChoice
+    resolved: DnsCheck
+    clock: Clock
+    source: str | None
+    interface: str | None
+
+    def attempt(self, until: float) -> Attempt:
+        return Attempt(self.choice, self.resolved, self.clock, until, source=self.source, interface=self.interface)
+
+
+def _with_witnesses(
+    line: _Line, attempt: Attempt, host: str, port: int, controls: Sequence[str]
+) -> tuple[ProxyControl, ...]:
+    """Make the attempt, and ask the proxy for the controls once it seems not to reach the target."""
+    from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - few configurations have controls
+
+    with ThreadPoolExecutor(1 + _MOST_CONTROLS) as pool:
+        made = pool.submit(attempt.run, host, port)
+        wait((made,), timeout=_PATIENCE_S)
+        if not made.done() and not attempt.waits_for_target:
+            made.result()
+        if made.done() and not attempt.misses_target:
+            made.result()
+            return ()
+        found = _ask_controls(pool, line, max(attempt.until, line.clock.monotonic() + _CONTROLS_S), controls)
+        made.result()
+        # A proxy that did answer in the end was slow, and the controls have nothing to say of that.
+        return found if attempt.misses_target else ()
+
+
+def _ask_controls(
+    pool: ThreadPoolExecutor, line: _Line, until: float, controls: Sequence[str]
+) -> tuple[ProxyControl, ...]:
+    def ask(text: str) -> ProxyControl | None:
+        control = parse_target(text)
+        if not isinstance(control, Target):
+            return None  # the configuration's reader has refused it already
+        attempt = line.attempt(until)
+        attempt.run(control.host, control.port or _HTTPS_PORT)
+        return ProxyControl(
+            url=text,
+            connect_status=attempt.status,
+            works=_control_works(attempt),
+            failure=attempt.failure,
         )
 
-    def _left_s(self) -> float:
-        left_s = self._until - self._clock.monotonic()
-        if left_s <= 0:
-            raise _Stopped(Failure.TIMED_OUT)
-        return left_s
-
-    def _connected(self) -> socket.socket:
-        try:
-            return socket.create_connection((self._address or "", self._choice.port or 0), timeout=self._left_s())
-        except OSError as error:
-            raise _Stopped(failure_of(error, Operation.CONNECT)) from error
-
-    def _secured(self, plain: socket.socket) -> socket.socket:
-        if self._choice.scheme != "https":
-            return plain
-        import ssl  # noqa: PLC0415 - 15 ms, and few proxies are spoken to by TLS
-
-        try:
-            plain.settimeout(self._left_s())
-            return ssl.create_default_context().wrap_socket(plain, server_hostname=self._choice.host)
-        except TimeoutError as error:
-            raise _Stopped(Failure.TIMED_OUT) from error
-        except OSError as error:
-            raise _Stopped(Failure.TLS_FAILED) from error
-
-    def _ask(self, stream: socket.socket, host: str, port: int) -> int:
-        try:
-            stream.settimeout(self._left_s())
-            stream.sendall(_connect_request(host, port, self._choice))
-            head = b""
-            while b"\r\n\r\n" not in head and b"\n\n" not in head and len(head) < _LARGEST_HEAD:
-                stream.settimeout(self._left_s())
-                data = stream.recv(_LARGEST_HEAD - len(head))
-                if not data:
-                    break
-                head += data
-        except OSError as error:
-            raise _Stopped(failure_of(error, Operation.RECEIVE)) from error
-        if not head:
-            raise _Stopped(Failure.CONNECTION_RESET)
-        return _status_of(head)
+    return tuple(found for found in pool.map(ask, controls[:_MOST_CONTROLS]) if found is not None)
 
 
-def _first_address(resolved: DnsCheck) -> str:
-    if not resolved.addresses:
-        raise _Stopped(resolved.failure or Failure.NO_DATA)
-    return resolved.addresses[0]
+def _control_works(attempt: Attempt) -> bool | None:
+    """Return whether the proxy reached the control; None where it may be able to and will not (its policy)."""
+    if attempt.failure is None:
+        return True
+    return False if attempt.misses_target else None
 
 
-def _connect_request(host: str, port: int, choice: ProxyChoice) -> bytes:
-    """Return the request of RFC 9110 section 9.3.6."""
-    authority = f"[{host.partition('%')[0]}]:{port}" if ":" in host else f"{host}:{port}"
-    lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
-    if choice.username is not None:
-        credentials = f"{choice.username}:{choice.password or ''}".encode()
-        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(credentials).decode()}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
-
-
-def _status_of(head: bytes) -> int:
-    """Return the status of a response (RFC 9112 section 4)."""
-    version, _, rest = head.partition(b"\n")[0].partition(b" ")
-    status = rest[:_STATUS_LENGTH]
-    if not version.startswith(b"HTTP/1.") or not status.isdigit() or len(status) != _STATUS_LENGTH:
-        raise _Stopped(Failure.MALFORMED_REPLY)
-    return int(status)
+def _resolve_step(resolved: DnsCheck) -> tuple[WebStep, ...]:
+    if resolved.source is NameSource.LITERAL:
+        return ()
+    return (WebStep(phase=WebPhase.RESOLVE, duration_us=resolved.duration_us, failure=resolved.failure),)
