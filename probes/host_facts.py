@@ -17,7 +17,11 @@ class InterfaceAddress:
 
 @frozen
 class Interface:
-    """One network interface; `carrier` is None where the kernel does not say."""
+    """One network interface; `carrier` is None where the kernel does not say.
+
+    `kind` is the kernel's name for a driver of software (`veth`, `tun`, `wireguard`); None for real hardware, and where
+    nobody tells.
+    """
 
     name: str
     index: int | None
@@ -26,6 +30,7 @@ class Interface:
     loopback: bool
     mtu: int | None
     addresses: tuple[InterfaceAddress, ...] = ()
+    kind: str | None = None
 
 
 @frozen

@@ -53,6 +53,7 @@ def interfaces_of(links: Iterable[LinkEntry], addresses: Sequence[AddressEntry])
                 for one in addresses
                 if one.index == link.index
             ),
+            kind=link.kind,
         )
         for link in sorted(links, key=lambda link: link.index)
     )

@@ -31,7 +31,8 @@ class SessionSource(Word):
 class SessionEvent:
     """One event of a private access session as its log has it; `internal_reason` is the raw token, empty when healthy.
 
-    `line` counts from 1 in its source. What a log leaves out is None.
+    `line` counts from 1 in its source. What a log leaves out is None. The client counts its `tag_id` from the start anew
+    with each start of its service: `tag_use` tells the uses of one tag in a log apart, from 1.
     """
 
     source: SessionSource
@@ -49,3 +50,4 @@ class SessionEvent:
     session_id: str | None = None
     connection_id: str | None = None
     tag_id: str | None = None
+    tag_use: int | None = None
