@@ -3,8 +3,9 @@
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,7 +17,12 @@ from probes.frozen import frozen_positional
 from rules.yaml_marks import Marked, load_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    # What one key demands of another: raw data in, every contradiction out.
+    CrossCheck = Callable[[Mapping[str, Any]], list[Problem]]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _LARGEST_FILE: Final = 1_000_000
 
@@ -48,6 +54,11 @@ def load_configuration(file: Path, environment: Mapping[str, str] = os.environ) 
     Raises:
         ConfigurationError: The file cannot be read, or is wrong: every mistake, as `FILE:LINE:COLUMN: path: what`.
     """
+    return parse_configuration(text_of(file), str(file), file.parent, environment)
+
+
+def text_of(file: Path) -> str:
+    """Return what a configuration file says; raises as `load_configuration` does."""
     try:
         with file.open("rb") as opened:
             data = opened.read(_LARGEST_FILE + 1)
@@ -56,11 +67,10 @@ def load_configuration(file: Path, environment: Mapping[str, str] = os.environ) 
     if len(data) > _LARGEST_FILE:
         raise ConfigurationError((f"{file}: larger than a megabyte; no configuration is",))
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigurationError((f"{file}:{line}:1: not UTF-8 text; save it as UTF-8",)) from None
-    return parse_configuration(text, str(file), file.parent, environment)
 
 
 def parse_configuration(text: str, source: str, directory: Path, environment: Mapping[str, str]) -> Loaded:
@@ -69,29 +79,52 @@ def parse_configuration(text: str, source: str, directory: Path, environment: Ma
     Raises:
         ConfigurationError: As `load_configuration`; `source` is the FILE of its lines.
     """
+    return Loaded(*parse_as(Settings, _check_settings, text, source, directory, environment))
+
+
+def _check_settings(data: Mapping[str, Any]) -> list[Problem]:
+    return cross_check(data, KNOWN_CODES)
+
+
+def parse_as(
+    model: type[_Model],
+    check: "CrossCheck",
+    text: str,
+    source: str,
+    directory: Path,
+    environment: Mapping[str, str],
+) -> tuple[_Model, Mapping[Steps, str]]:
+    """Return a YAML text as a model of any kind of file, and what was written where a value came from elsewhere.
+
+    Raises:
+        ConfigurationError: As `parse_configuration`.
+    """
     marked = load_marked(text, source)
     data = {} if marked.value is None and not marked.problems else marked.value
     if not isinstance(data, dict):
         problems = [] if marked.problems else [Problem((), f"expected a mapping, found {found(data)}")]
         raise ConfigurationError(_lines(marked, problems))
     expanded = expand(data, environment, directory)
-    settings, problems = _validate(expanded.data, directory)
+    settings, problems = _validate(model, check, expanded.data, directory)
     # A value that could not be read is wrong once, not twice.
     unread = {problem.steps for problem in expanded.problems}
     problems = [*expanded.problems, *(problem for problem in problems if problem.steps not in unread)]
     if settings is None or problems or marked.problems:
         raise ConfigurationError(_lines(marked, problems))
-    return Loaded(settings, expanded.written)
+    return settings, expanded.written
 
 
-def _validate(data: Any, directory: Path) -> tuple[Settings | None, list[Problem]]:
+def _validate(
+    model: type[_Model], check: "CrossCheck", data: Any, directory: Path
+) -> tuple[_Model | None, list[Problem]]:
     """Return the settings and every problem of model and cross-checks."""
-    problems = cross_check(data, KNOWN_CODES)
+    problems = check(data)
+    known = partial(known_keys, model=model)
     try:
         # As JSON: only there does strictness still take a list for a tuple and a text for a path.
-        settings = Settings.model_validate_json(json.dumps(data), context={"directory": directory})
+        settings = model.model_validate_json(json.dumps(data), context={"directory": directory})
     except ValidationError as error:
-        problems += [problem_of(detail, data, known_keys) for detail in error.errors(include_url=False)]
+        problems += [problem_of(detail, data, known) for detail in error.errors(include_url=False)]
         return None, problems
     return settings, problems
 
@@ -106,9 +139,9 @@ def _lines(marked: Marked, problems: list[Problem]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(problem.text for problem in placed))
 
 
-def known_keys(steps: Steps) -> tuple[str, ...]:
+def known_keys(steps: Steps, model: type[BaseModel] = Settings) -> tuple[str, ...]:
     """Return the keys that the mapping at `steps` may have, over all kinds that it may be of."""
-    models: list[type[BaseModel]] = [Settings]
+    models: list[type[BaseModel]] = [model]
     for step in steps:
         if isinstance(step, int):
             continue
