@@ -1,7 +1,7 @@
 """What a sample compares with before it blames anybody: gateway, resolvers, controls; and the proxy, if one applies.
 
 A healthy sample needs no comparison, so they start only when the sample is not over after a moment (or at its end, when
-it turned out badly), and run beside the trace. The proxy is part of the way and is asked at once.
+it turned out badly), and run beside the trace. The proxy is part of the way: it is asked as soon as it is known.
 """
 
 import threading
@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from agent.mistakes import own_failure
+from agent.request import PATIENCE_S
 from agent.world import ProxyCheck, Sending, World, never
 from agent.zone import with_zone
 from probes.facts import Reachability, Role
-from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen
 from probes.host_facts import Network
 from probes.name_facts import DnsCheck
@@ -20,8 +21,6 @@ from probes.sample import AgentFailure
 from probes.target import TargetError, parse_target
 from probes.web_facts import Proxy
 
-# A path of ordinary length has answered by now; a dead one has most of its waiting still before it.
-PATIENCE_S = 0.2
 # An echo and a connection take up to 0.7 s, a name 2.3; what is later than this is left out, so that a verdict comes
 # within 3 s.
 DEADLINE_S = 2.4
@@ -49,7 +48,6 @@ class Comparisons:
         world: Who is asked.
         sending: How the sample's packets leave; these leave likewise.
         controls: Hosts or URLs to compare with besides gateways and resolvers.
-        proxy: The proxy that applies; it is asked at once.
         patience_s: How long a sample may take before its comparisons start.
         deadline_s: How long after their start they are waited for.
     """
@@ -59,7 +57,6 @@ class Comparisons:
         world: World,
         sending: Sending,
         controls: tuple[str, ...],
-        proxy: ProxyCheck | None,
         *,
         patience_s: float = PATIENCE_S,
         deadline_s: float = DEADLINE_S,
@@ -79,13 +76,29 @@ class Comparisons:
         self._reachability: list[Reachability] = []
         self._dns: list[DnsCheck] = []
         self._failures: list[AgentFailure] = []
-        self._proxy = proxy.known if proxy is not None else None
-        self._proxy_worker = self._spawned(partial(self._check_proxy, proxy)) if proxy is not None else None
+        self._others: list[tuple[Role, str, int | None]] = []
+        self._proxy: Proxy | None = None
+        self._proxy_worker: threading.Thread | None = None
 
     def start(self, network: Network) -> None:
         """Begin to be patient; `network` says who the gateways and the resolvers are."""
         self._network = network
         threading.Thread(target=self._guarded, args=(self._wait_then_launch,), daemon=True).start()
+
+    def note_proxy(self, known: Proxy) -> None:
+        """Note the proxy that applies, not yet asked."""
+        self._proxy = known
+
+    def ask_proxy(self, proxy: ProxyCheck, resolved: DnsCheck) -> None:
+        """Ask the proxy that applies; `resolved` is what is known of its name."""
+        self._proxy_worker = self._spawned(partial(self._check_proxy, proxy, resolved))
+
+    def compare_with(self, role: Role, address: str, port: int | None) -> None:
+        """Compare with one more address: by a connection to `port`, or by an echo where that is None."""
+        with self._launching:
+            self._others.append((role, address, port))
+            if self._launched_at is not None:
+                self._start_other(role, address, port)
 
     def stop(self) -> None:
         """Start nothing more; what runs may end, and nobody waits for it."""
@@ -142,6 +155,12 @@ class Comparisons:
                 self._spawned(partial(self._connect, role, address, DNS_PORT), about=address)
         for control in self._controls:
             self._spawned(partial(self._check_control, control))
+        for role, address, port in self._others:
+            self._start_other(role, address, port)
+
+    def _start_other(self, role: Role, address: str, port: int | None) -> None:
+        work = partial(self._echo, role, address) if port is None else partial(self._connect, role, address, port)
+        self._spawned(work, about=None)
 
     def _always(self) -> list[tuple[Role, str]]:
         """Return who is asked in any case; a resolver on this host proves nothing about the network."""
@@ -161,10 +180,8 @@ class Comparisons:
             self._spawned(partial(self._echo, Role.CONTROL, address), about=address)
             self._spawned(partial(self._connect, Role.CONTROL, address, control.port or HTTPS_PORT), about=address)
 
-    def _check_proxy(self, check: ProxyCheck) -> None:
-        proxy, name = check.ask()
-        if name is not None:
-            self._keep(self._dns, name)
+    def _check_proxy(self, check: ProxyCheck, resolved: DnsCheck) -> None:
+        proxy = check.ask(resolved)
         with self._lock:
             self._proxy = proxy
 
@@ -203,15 +220,6 @@ class Comparisons:
     def _keep(self, facts: list[_Fact], fact: _Fact) -> None:
         with self._lock:
             facts.append(fact)
-
-
-def own_failure(operation: str, error: Exception) -> AgentFailure:
-    """Return an exception of the agent's as a fact; only a host that is out of something is not our own mistake."""
-    failure = failure_of(error, Operation.OPEN) if isinstance(error, OSError) else Failure.INTERNAL_ERROR
-    if failure not in {Failure.TOO_MANY_FILES, Failure.OUT_OF_MEMORY}:
-        failure = Failure.INTERNAL_ERROR
-    detail = f"{type(error).__name__}: {str(error)[:200]}"
-    return AgentFailure(operation=operation, failure=failure, detail=detail)
 
 
 def _order(fact: Reachability) -> tuple[str, str, str, int]:

@@ -2,15 +2,17 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cycle import SampleRequest, collect
+from agent.cycle import collect
 from agent.path_memory import PathMemory, state_directory
 from agent.record import AgentIdentity, Document, Record, RecordHeader, document_of, record_of, uuid7
+from agent.request import SampleRequest
 from agent.version import VERSION
 from agent.world import Engine, ProxyCheck, Sending, Watch, never
 from probes.clock import Clock, SystemClock, utc_text
@@ -20,6 +22,8 @@ from probes.drivers.netlink import NetlinkError
 from probes.drivers.network_events import NetworkEvents
 from probes.drivers.stamps import keep_stamping
 from probes.drivers.waiter import PollWaiter
+from probes.edge_access import EdgeAccess, EdgeTraceAsked
+from probes.egress_facts import EdgeTrace, EgressSource, SeenAddress, ServiceData
 from probes.facts import Family, Leg, Protocol, Reachability, Refusal, Role
 from probes.failure import Failure
 from probes.frozen import frozen
@@ -29,15 +33,18 @@ from probes.network_watch import NetworkWatch
 from probes.rights import Rights
 from probes.sample import AgentFailure, Sample, Target
 from probes.seam import Driver, Waiter
+from probes.session_facts import SessionEvent
 from probes.target import is_address
 from probes.trace.memory import Remembered
-from probes.web_facts import Proxy, ProxyMode
+from probes.web_facts import CaptivePortal, Proxy, ProxyMode, WebCheck
 from rules.diagnosis import Diagnosis, Severity
 
 if TYPE_CHECKING:
+    from agent.config_model import ZpaSection
     from probes.captured import Recorder
     from probes.origin import Origin
     from probes.proxy import ProxyChoice
+    from probes.web_check import WebAsked
     from rules.ruleset import RuleSet
 
 COMPARISON_TIMEOUT_S = 0.7
@@ -55,6 +62,8 @@ class LiveWatch:
         self._clock = clock
         self._sending = sending
         self._watch: NetworkWatch | None = None
+        # Several traces ask at once.
+        self._one_at_a_time = threading.Lock()
         self.events: NetworkEvents | None = None
         try:
             self.events = NetworkEvents(clock)
@@ -64,12 +73,13 @@ class LiveWatch:
 
     def use(self, network: Network) -> None:
         """Count the look-ups of `network` as used by the sample; the first one is the start that changes refer to."""
-        if self._watch is None:
-            self._watch = NetworkWatch(network, bound_to=self._sending.interface)
-        for route in network.routes:
-            self._watch.use(route)
-        if self.events is not None:
-            self.events.follow(network.routes, source=self._sending.source, interface=self._sending.interface)
+        with self._one_at_a_time:
+            if self._watch is None:
+                self._watch = NetworkWatch(network, bound_to=self._sending.interface)
+            for route in network.routes:
+                self._watch.use(route)
+            if self.events is not None:
+                self.events.follow(network.routes, source=self._sending.source, interface=self._sending.interface)
 
     def disturbed(self) -> bool:
         """Return whether something changed that this sample rests on."""
@@ -89,9 +99,10 @@ class LiveWatch:
     def _drain(self, *, final: bool) -> None:
         if self.events is None or self._watch is None:
             return
-        events = self.events.drain(self._clock.monotonic(), final=final)
-        if events:
-            self._watch.observe(events, utc_text(self._clock.realtime_ns()))
+        with self._one_at_a_time:
+            events = self.events.drain(self._clock.monotonic(), final=final)
+            if events:
+                self._watch.observe(events, utc_text(self._clock.realtime_ns()))
 
 
 class LiveWorld:
@@ -102,6 +113,7 @@ class LiveWorld:
         keep_stamping()
         self.clock: Clock = SystemClock()
         self._host = HostReader()
+        self._reading = threading.Lock()
         self._capture = capture
         self._paths = path_memory()
 
@@ -115,7 +127,8 @@ class LiveWorld:
 
     def network(self, addresses: Sequence[str], sending: Sending) -> Network:
         """Return the network as it is, with a route look-up for each address."""
-        return self._host.network(addresses, source=sending.source, interface=sending.interface)
+        with self._reading:
+            return self._host.network(addresses, source=sending.source, interface=sending.interface)
 
     def reading_failure(self) -> AgentFailure | None:
         """Return why the last `network` had to do with half a view, None if it saw everything."""
@@ -208,7 +221,9 @@ class LiveWorld:
             interface=sending.interface,
         )
 
-    def proxy_for(self, target: Target, mode: ProxyMode, url: str | None) -> ProxyCheck | None:
+    def proxy_for(
+        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...]
+    ) -> ProxyCheck | None:
         """Return a check of the proxy that applies to this target, not yet made, or None where none applies."""
         if mode is ProxyMode.NONE or (mode is ProxyMode.ENVIRONMENT and not _PROXY_VARIABLES & os.environ.keys()):
             return None
@@ -219,18 +234,89 @@ class LiveWorld:
         choice = choose_proxy(url or mode.value, scheme=scheme, host=target.host, port=port, environment=os.environ)
         if isinstance(choice, ProxyError):
             refused = Proxy(mode=mode, works=False, failure=Failure.INVALID_SETTING)
-            return ProxyCheck(known=refused, ask=lambda: (refused, None))
+            return ProxyCheck(known=refused, choice=None, ask=lambda _: refused)
         if choice == NO_PROXY:
             return None
         known = Proxy(mode=choice.mode, url=choice.url, host=choice.host, port=choice.port)
-        return ProxyCheck(known=known, ask=partial(self._check_proxy, choice, target.host, port))
+        return ProxyCheck(known=known, choice=choice, ask=partial(self._check_proxy, choice, target.host, port))
 
-    def _check_proxy(self, choice: "ProxyChoice", host: str, port: int) -> tuple[Proxy, DnsCheck | None]:
+    def _check_proxy(self, choice: "ProxyChoice", host: str, port: int, resolved: DnsCheck) -> Proxy:
         from probes.drivers.http import check_proxy  # noqa: PLC0415 - likewise
 
-        name = self.check_name(Role.PROXY, choice.host or "", None)
-        proxy = check_proxy(choice, host, port, timeout_s=PROXY_TIMEOUT_S, clock=self.clock, resolved=name)
-        return proxy, None if name.source is NameSource.LITERAL else name
+        return check_proxy(choice, host, port, timeout_s=PROXY_TIMEOUT_S, clock=self.clock, resolved=resolved)
+
+    def _resolve(self, role: Role) -> Callable[[str], DnsCheck]:
+        return lambda name: self.check_name(role, name, None)
+
+    def check_web(self, asked: "WebAsked", stop: Callable[[], bool]) -> WebCheck:
+        """Return what a web address answers, step by step."""
+        from probes.drivers import web  # noqa: PLC0415 - for those who name a URL
+
+        return web.check_web(asked, clock=self.clock, resolve=self._resolve(Role.DESTINATION), stop=stop)
+
+    def check_captive(self, url: str, sending: Sending) -> CaptivePortal:
+        """Return whether the network wants a person to sign in first."""
+        from probes.drivers import web  # noqa: PLC0415 - likewise
+
+        return web.check_captive(
+            url,
+            clock=self.clock,
+            resolve=self._resolve(Role.CONTROL),
+            source=sending.source,
+            interface=sending.interface,
+        )
+
+    def service_data(
+        self, access: EdgeAccess, sending: Sending, proxy: "ProxyChoice | None", stop: Callable[[], bool]
+    ) -> ServiceData:
+        """Return what an edge tells about its caller."""
+        from probes.drivers import edge_client  # noqa: PLC0415 - for those who have an edge
+
+        return edge_client.service_data(
+            access,
+            clock=self.clock,
+            resolve=self._resolve(Role.SERVICE_EDGE),
+            source=sending.source,
+            interface=sending.interface,
+            proxy=proxy,
+            stop=stop,
+        )
+
+    def seen_by(self, source: EgressSource, access: EdgeAccess, data: ServiceData, sending: Sending) -> SeenAddress:
+        """Return the source that an edge saw of a probe of one protocol."""
+        from probes.drivers import seen  # noqa: PLC0415 - likewise
+
+        return seen.seen_by(
+            source,
+            access,
+            data,
+            clock=self.clock,
+            resolve=self._resolve(Role.SERVICE_EDGE),
+            source=sending.source,
+            interface=sending.interface,
+        )
+
+    def edge_trace(
+        self, access: EdgeAccess, asked: EdgeTraceAsked, sending: Sending, stop: Callable[[], bool]
+    ) -> tuple[EdgeTrace, Leg | None, DnsCheck | None]:
+        """Return what came of asking an edge for a trace, and its leg."""
+        from probes.drivers import edge_client  # noqa: PLC0415 - likewise
+
+        return edge_client.ask_trace(
+            access,
+            asked,
+            clock=self.clock,
+            resolve=self._resolve(Role.SERVICE_EDGE),
+            source=sending.source,
+            interface=sending.interface,
+            stop=stop,
+        )
+
+    def sessions(self, zpa: "ZpaSection", target: Target) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+        """Return what the log of private access says of the target's sessions, and what could not be read of it."""
+        from agent.zpa_input import recent_sessions  # noqa: PLC0415 - for those who have private access
+
+        return recent_sessions(zpa, target, now_s=self.clock.realtime_ns() / 1e9)
 
     def open_driver(
         self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending

@@ -3,76 +3,40 @@
 Nothing here touches the world: a `World` answers. The one-shot command is this cycle, once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.comparisons import PATIENCE_S, Comparisons, Results, own_failure
-from agent.world import Sending, Watch, World, never
+from agent.comparisons import Comparisons, Results
+from agent.errands import Errand, Errands
+from agent.hop_names import addresses_of, with_names, with_origins
+from agent.mistakes import own_failure
+from agent.own_traces import OWN_MISTAKE, Aim, OwnTrace, OwnTraces
+from agent.request import SampleRequest
+from agent.way_out import Outside, WayOut
+from agent.world import ProxyCheck, Watch, World, never
 from probes.clock import utc_text
-from probes.facts import (
-    Answer,
-    Family,
-    Leg,
-    Middlebox,
-    Node,
-    Protocol,
-    Reachability,
-    Refusal,
-    Responder,
-    Role,
-    RouteKind,
-)
-from probes.frozen import field, frozen, mutable, replace
-from probes.host_facts import Network
+from probes.facts import Answer, Leg, Middlebox, Node, Reachability, Role, RouteKind
+from probes.frozen import field, mutable, replace
+from probes.host_facts import Network, Route
 from probes.name_facts import DnsCheck
-from probes.sample import AgentFailure, NdrSetting, Sample, Target
-from probes.seam import Driver, Waiter
-from probes.target import is_address, parse_target
-from probes.trace.account import TraceOutcome
-from probes.trace.adaptive import Naming
-from probes.trace.memory import Remembered, in_force, leg_key, surroundings
-from probes.trace.run import trace
-from probes.trace.settings import TraceSettings
-from probes.web_facts import ProxyMode
+from probes.sample import AgentFailure, Sample, Target, Topology
+from probes.session_facts import PrivateAccess, SessionEvent
+from probes.target import is_address
+from probes.trace.memory import Remembered
+from probes.web_facts import CaptivePortal, WebCheck
 
 if TYPE_CHECKING:
-    from probes.origin import Origin
-    from probes.trace.tracer import OpenDriver
-
-DEFAULT_TCP_PORT = 443
-DEFAULT_UDP_PORT = 33434
+    from probes.proxy import ProxyChoice
 
 # Names of hops are worth a short wait when a resolver is known to be alive, none when it is known to be dead, and next
 # to none when nobody has asked one yet.
 NAMES_WAIT_S = {True: 0.15, False: 0.0, None: 0.05}
 
-# Why a leg is there without hops where the agent's own code failed; the failure itself is among the facts.
-_OWN_MISTAKE = "the agent itself failed before the path was traced"
+# What runs beside the main trace is waited for until so long after the start: a verdict comes within 4 s.
+LONGEST_S = 3.6
 
-
-@frozen
-class SampleRequest:
-    """What one sample is asked to look at, and how.
-
-    `patience_s`: how long it may take before it compares. `fresh`: what is remembered of the path is not used, and
-    replaced by what this sample learns. `path_mtu`: it is measured too, once the path is known.
-    """
-
-    target: Target
-    settings: TraceSettings = field(default_factory=TraceSettings)
-    sending: Sending = field(default_factory=Sending)
-    proxy_mode: ProxyMode = ProxyMode.ENVIRONMENT
-    proxy_url: str | None = None
-    ndr: NdrSetting = NdrSetting.AUTO
-    controls: tuple[str, ...] = ()
-    names: bool = True
-    fresh: bool = False
-    path_mtu: bool = False
-    severity_overrides: Mapping[str, str] = field(default_factory=dict)
-    rule_files: tuple[Path, ...] = ()
-    databases: tuple[Path, ...] = ()
-    patience_s: float = PATIENCE_S
+HTTPS_PORT = 443
 
 
 @mutable
@@ -87,6 +51,12 @@ class _Findings:
     compared: Results = field(default_factory=Results)
     learned: dict[str, Remembered | None] = field(default_factory=dict)
     middlebox: Middlebox | None = None
+    web: WebCheck | None = None
+    captive_portal: CaptivePortal | None = None
+    outside: Outside = field(default_factory=Outside)
+    private_access: PrivateAccess | None = None
+    sessions: tuple[SessionEvent, ...] = ()
+    topology: Topology | None = None
 
 
 def collect(
@@ -101,7 +71,7 @@ def collect(
     Args:
         request: What to look at.
         world: Who answers.
-        on_progress: Told of a leg as it grows, at most about ten times a second.
+        on_progress: Told of the main leg as it grows, at most about ten times a second.
         interrupted: Asked often; once True, the sample ends with what it has.
 
     An exception in here is the agent's own failure: it becomes a fact (CP-01) and what was found so far is kept.
@@ -112,20 +82,28 @@ def collect(
         _Collection(request, world, findings, on_progress, interrupted).run()
     except Exception as error:  # noqa: BLE001 - the boundary of the agent's own mistakes: whatever it is becomes a fact
         findings.agent_failures.append(own_failure("sample", error))
-        if not findings.legs:
-            findings.legs.append(Leg(from_=Node.CLIENT, to=_first_end(request.target), reason=_OWN_MISTAKE))
+        if not findings.legs and request.trace:
+            findings.legs.append(Leg(from_=Node.CLIENT, to=_first_end(request.target), reason=OWN_MISTAKE))
+    outside, compared = findings.outside, findings.compared
     return Sample(
         started_at=started_at,
         duration_us=round((world.clock.monotonic() - started) * 1e6),
         target=request.target,
         network=findings.network,
         ndr=request.ndr,
-        dns=(*findings.dns, *findings.compared.dns),
-        proxy=findings.compared.proxy,
+        dns=(*findings.dns, *outside.dns, *compared.dns),
+        proxy=compared.proxy,
+        web=findings.web,
+        captive_portal=findings.captive_portal,
+        egress=outside.egress,
+        edges=outside.edges,
+        private_access=findings.private_access,
+        sessions=findings.sessions,
+        topology=findings.topology,
         middlebox=findings.middlebox,
-        reachability=(*findings.reachability, *findings.compared.reachability),
+        reachability=(*findings.reachability, *compared.reachability),
         legs=tuple(findings.legs),
-        agent_failures=(*findings.agent_failures, *findings.compared.agent_failures),
+        agent_failures=(*findings.agent_failures, *compared.agent_failures),
     )
 
 
@@ -145,174 +123,274 @@ class _Collection:
         self._findings = findings
         self._on_progress = on_progress
         self._interrupted = interrupted
+        self._deadline = world.clock.monotonic() + LONGEST_S
+        self._errands = Errands(world.clock)
+        self._comparisons = Comparisons(world, request.sending, request.controls, patience_s=request.patience_s)
+        self._web: Errand[WebCheck] | None = None
+        self._captive: Errand[CaptivePortal] | None = None
+        self._looked_up: list[str] = []
+        self._egress_routes: tuple[Route, ...] = ()
 
     def run(self) -> None:
         """Collect everything; the network is watched from before the first question to after the last answer."""
         watch = self._world.watch(self._request.sending)
         try:
-            self._compare(watch)
-        finally:
-            watch.close()
-
-    def _compare(self, watch: Watch) -> None:
-        """Collect everything, and run the comparisons beside it."""
-        world, request = self._world, self._request
-        proxy = world.proxy_for(request.target, request.proxy_mode, request.proxy_url)
-        comparisons = Comparisons(world, request.sending, request.controls, proxy, patience_s=request.patience_s)
-        try:
-            self._collect(watch, comparisons)
+            self._collect(watch)
         except Exception:
             # A mistake of the agent's cuts the sample short: what ran beside it is kept as far as it got.
-            self._findings.compared = comparisons.results()
+            self._findings.compared = self._comparisons.results()
             raise
         finally:
-            comparisons.stop()
+            self._comparisons.stop()
+            self._findings.agent_failures.extend(self._errands.failures)
+            watch.close()
 
-    def _collect(self, watch: Watch, comparisons: Comparisons) -> None:
-        findings = self._findings
-        known = _known_address(self._request.target)
-        findings.network, _ = self._read_network(known)
-        watch.use(findings.network)
-        comparisons.start(findings.network)
-        traced = self._check_names(watch)
-        if traced.addresses and traced.addresses[:1] != known:
-            findings.network, _ = self._read_network(traced.addresses[:1])
-            watch.use(findings.network)
-        self._trace(traced, watch)
-        self._finish(watch, comparisons)
+    def _collect(self, watch: Watch) -> None:
+        stopped = self._stopped(watch)
+        proxy = self._proxy()
+        known = _known_address(self._request.target) if proxy is None else ()
+        self._look_up(known, watch)
+        self._comparisons.start(self._findings.network)
+        checks = self._check_names(proxy, stopped)
+        traces = OwnTraces(self._request, self._world, watch, stopped)
+        way_out = WayOut(self._request, self._world, self._errands, stopped, partial(self._trace_egress, traces, watch))
+        external = self._ask_proxy(proxy, checks)
+        choice = proxy.choice if proxy is not None else None
+        self._start_errands(checks, choice, stopped)
+        way_out.start(choice)
+        self._find_private_access(checks[Role.DESTINATION], watch)
+        if self._request.trace:
+            self._trace(traces, self._aimed(checks, external=external), known, watch)
+        self._finish(way_out, watch)
 
-    # -- names
+    # -- before anything is sent
 
-    def _check_names(self, watch: Watch) -> DnsCheck:
-        """Look up every name that the sample needs, all at once; return the check of what will be traced."""
+    def _proxy(self) -> ProxyCheck | None:
+        request = self._request
+        proxy = self._world.proxy_for(request.target, request.proxy_mode, request.proxy_url, request.controls)
+        if proxy is not None:
+            self._comparisons.note_proxy(proxy.known)
+        return proxy
+
+    def _check_names(self, proxy: ProxyCheck | None, stopped: Callable[[], bool]) -> dict[Role, DnsCheck]:
+        """Look up every name that the sample needs, all at once; return the checks by what they are for."""
         target = self._request.target
         named = [(Role.DESTINATION, target.host)]
-        if target.route is RouteKind.SERVICE_EDGE and target.edge_host:
+        if target.route is not RouteKind.DIRECT and target.edge_host:
             named.insert(0, (Role.SERVICE_EDGE, target.edge_host))
-        checks = self._world.check_names(named, target.family, self._stopped(watch))
-        self._findings.dns.extend(checks)
-        return checks[0]
+        if proxy is not None and proxy.known.host:
+            named.append((Role.PROXY, proxy.known.host))
+        checks = self._world.check_names(named, target.family, stopped)
+        self._findings.dns.extend(check for check in checks if check.role is not Role.PROXY or check.queries)
+        return {check.role: check for check in checks}
+
+    def _ask_proxy(self, proxy: ProxyCheck | None, checks: dict[Role, DnsCheck]) -> bool:
+        """Begin to ask the proxy that applies; return whether there is one outside of this host."""
+        if proxy is None:
+            return False
+        resolved = checks.get(Role.PROXY, DnsCheck(role=Role.PROXY, name=proxy.known.host or ""))
+        self._comparisons.ask_proxy(proxy, resolved)
+        return proxy.choice is not None and not any(map(self._on_this_host, resolved.addresses))
+
+    def _on_this_host(self, address: str) -> bool:
+        own = {entry.address for interface in self._findings.network.interfaces for entry in interface.addresses}
+        return address in own or address.startswith("127.") or address == "::1"
+
+    def _start_errands(
+        self, checks: dict[Role, DnsCheck], proxy: "ProxyChoice | None", stopped: Callable[[], bool]
+    ) -> None:
+        """Begin what a web address and a captive portal are looked at by."""
+        request = self._request
+        if request.target.url is not None:
+            from probes.web_check import WebAsked  # noqa: PLC0415 - for those who name a URL
+
+            asked = WebAsked(
+                url=request.target.url,
+                family=request.target.family,
+                resolved=checks[Role.DESTINATION],
+                proxy=proxy,
+                source=request.sending.source,
+                interface=request.sending.interface,
+                ca_file=request.ca_file,
+            )
+            self._web = self._errands.start("web check", partial(self._world.check_web, asked, stopped))
+        if request.captive_check_url is not None:
+            ask = partial(self._world.check_captive, request.captive_check_url, request.sending)
+            self._captive = self._errands.start("captive portal check", ask)
+
+    def _find_private_access(self, check: DnsCheck, watch: Watch) -> None:
+        request, route = self._request, self._request.target.route
+        if request.target.literal and route is not RouteKind.PRIVATE_ACCESS:
+            return
+        from importlib.util import find_spec  # TEMPORARY
+
+        if find_spec("probes.private_access") is None:
+            return
+        from probes.private_access import private_access_of  # noqa: PLC0415 - an address needs none of it
+
+        if check.addresses[:1] and check.addresses[0] not in self._looked_up:
+            self._look_up(check.addresses[:1], watch)
+        self._findings.private_access = private_access_of(
+            configured=route is RouteKind.PRIVATE_ACCESS,
+            ranges=request.synthetic_ranges,
+            interface=request.private_interface,
+            dns=tuple(self._findings.dns),
+            network=self._findings.network,
+        )
 
     def _stopped(self, watch: Watch) -> Callable[[], bool]:
         """Return who says that the sample is at its end: a person, or the network."""
         return lambda: self._interrupted() or watch.disturbed()
 
+    def _look_up(self, addresses: Sequence[str], watch: Watch) -> None:
+        """Read the network with look-ups of these addresses beside those that there are already."""
+        fresh = [address for address in addresses if address not in self._looked_up]
+        before = self._findings.network
+        network, _ = self._read_network(fresh)
+        watch.use(network)
+        self._looked_up.extend(fresh)
+        self._findings.network = replace(network, routes=(*before.routes, *network.routes))
+
     # -- legs
 
-    def _trace(self, check: DnsCheck, watch: Watch) -> None:
-        node = _first_end(self._request.target)
+    def _aimed(self, checks: dict[Role, DnsCheck], *, external: bool) -> Aim | Leg:
+        """Return what the main trace aims at, or the leg that says why there is none."""
+        target, private = self._request.target, self._findings.private_access
+        role = _main_role(target, external=external)
+        if role is not Role.PROXY and private is not None:
+            node, port = Node.PRIVATE_EDGE, target.edge_port
+            if not target.edge_host:
+                reason = "not discoverable: the private access service does not tell the address of its edge"
+                return Leg(from_=Node.CLIENT, to=node, reason=reason)
+        else:
+            node, port = _NODES[role], self._port(role)
+        check = checks[role]
         if not check.addresses:
-            reason = f"no address to trace: {check.name} did not resolve"
-            self._findings.legs.append(Leg(from_=Node.CLIENT, to=node, reason=reason))
-        else:
-            self._add_traced(check.role, node, check.addresses[0], watch)
-        if node is Node.SERVICE_EDGE:
-            reason = "not discoverable: only the service edge can trace on from there, and none was asked"
-            self._findings.legs.append(Leg(from_=node, to=Node.DESTINATION, reason=reason))
+            return Leg(from_=Node.CLIENT, to=node, reason=f"no address to trace: {check.name} did not resolve")
+        return Aim(role=role, node=node, address=check.addresses[0], port=port)
 
-    def _add_traced(self, role: Role, node: Node, address: str, watch: Watch) -> None:
-        """Add the traced leg; where the agent itself fails, the leg without hops, and everything else goes on."""
+    def _port(self, role: Role) -> int | None:
+        """Return the TCP port of what the main trace aims at."""
+        target, proxy = self._request.target, self._comparisons.results().proxy
+        match role:
+            case Role.SERVICE_EDGE:
+                return target.edge_port
+            case Role.PROXY:
+                return None if proxy is None else proxy.port
+            case _:
+                return target.port
+
+    def _trace(self, traces: OwnTraces, aimed: Aim | Leg, known: Sequence[str], watch: Watch) -> None:
+        """Add the main leg: traced, or with the reason why there is nothing to trace."""
+        if isinstance(aimed, Leg):
+            self._findings.legs.append(aimed)
+            return
+        if (aimed.address,) != tuple(known):
+            self._look_up((aimed.address,), watch)
+        # Remembered paths belong to the way to this address: its look-up comes first.
+        network = self._findings.network
+        mine = sorted(network.routes, key=lambda route: route.destination != aimed.address)
+        traced = traces.trace(aimed, replace(network, routes=tuple(mine)), self._on_progress)
+        self._findings.middlebox = traced.middlebox
+        self._keep(traced)
+        self._compare_with(aimed)
+
+    def _trace_egress(self, traces: OwnTraces, watch: Watch, address: str) -> OwnTrace:
+        """Return the trace to the public address; runs beside the main one."""
+        network = self._world.network((address,), self._request.sending)
+        watch.use(network)
+        self._egress_routes = network.routes
+        return traces.trace(Aim(role=Role.EGRESS, node=Node.EGRESS, address=address), network, None)
+
+    def _keep(self, traced: OwnTrace) -> None:
         findings = self._findings
-        try:
-            outcome = self._trace_address(role, node, address, watch)
-        except Exception as error:  # noqa: BLE001 - the agent's own mistake: it becomes a fact, here as in `collect`
-            findings.agent_failures.append(own_failure("trace", error))
-            findings.legs.append(Leg(from_=Node.CLIENT, to=node, address=address, reason=_OWN_MISTAKE))
-        else:
-            findings.legs.append(outcome.leg)
-            findings.middlebox = outcome.middlebox
-            findings.reachability.extend(outcome.reachability)
+        findings.legs.append(traced.leg)
+        findings.reachability.extend(traced.reachability)
+        findings.learned.update(traced.learned)
+        findings.agent_failures.extend(traced.failures)
 
-    def _trace_address(self, role: Role, node: Node, address: str, watch: Watch) -> TraceOutcome:
-        target, sending = self._request.target, self._request.sending
-        family = Family.IPV6 if ":" in address else Family.IPV4
-        wanted = target.edge_port if role is Role.SERVICE_EDGE else target.port
-        key = leg_key(target.protocol, address, wanted, sending.interface, sending.source)
-        here = surroundings(self._findings.network)
-        now_s = self._world.clock.realtime_ns() // 1_000_000_000
-        recalled = None if self._request.fresh else self._world.recall(key)
-
-        def open_driver(protocol: Protocol) -> tuple[Driver | None, tuple[Refusal, ...]]:
-            return self._world.open_driver(protocol, family, address, self._port(protocol, role, wanted), sending)
-
-        with self._world.waiter(watch) as waiter:
-            outcome = trace(
-                choice=target.protocol,
-                settings=self._request.settings,
-                role=role,
-                from_=Node.CLIENT,
-                to=node,
-                family=family,
-                address=address,
-                port=wanted,
-                naming=self._naming(role),
-                open_driver=open_driver,
-                waiter=waiter,
-                clock=self._world.clock,
-                random_bytes=self._world.random_bytes,
-                interrupted=self._stopped(watch),
-                on_progress=self._on_progress,
-                remembered=in_force(recalled, here, now_s),
-            )
-            if self._request.path_mtu and not self._stopped(watch)():
-                outcome = self._with_path_mtu(outcome, open_driver, waiter, watch)
-        lesson = outcome.lesson
-        self._findings.learned[key] = None if lesson is None else Remembered(lesson=lesson, learned_in=here)
-        return outcome
-
-    def _with_path_mtu(
-        self, outcome: TraceOutcome, open_driver: "OpenDriver", waiter: Waiter, watch: Watch
-    ) -> TraceOutcome:
-        """Return the outcome with the leg's path MTU; where the agent itself fails, everything else as it is."""
-        from probes.trace.mtu_pass import Surroundings, with_path_mtu  # noqa: PLC0415 - for those who ask for it
-
-        by = Surroundings(
-            open_driver=open_driver,
-            waiter=waiter,
-            clock=self._world.clock,
-            random_bytes=self._world.random_bytes,
-            interrupted=self._stopped(watch),
-            on_progress=self._on_progress,
-        )
-        leg = outcome.leg
-        try:
-            leg = with_path_mtu(leg, outcome.reachability, _link_mtu(self._findings.network, leg.address), by)
-        except Exception as error:  # noqa: BLE001 - the agent's own mistake: it becomes a fact, here as in `collect`
-            self._findings.agent_failures.append(own_failure("path MTU", error))
-        return replace(outcome, leg=leg)
-
-    def _naming(self, role: Role) -> Naming:
-        target = self._request.target
-        if role is Role.SERVICE_EDGE:
-            return Naming.EDGE
-        if target.url is not None:
-            return Naming.URL
-        return Naming.HOST if target.port is None else Naming.PORT
-
-    def _port(self, protocol: Protocol, role: Role, wanted: int | None) -> int | None:
-        """Return the port that probes aim at: that of a URL or of an edge is a TCP port, and says nothing of UDP."""
-        match protocol:
-            case Protocol.TCP:
-                return wanted or DEFAULT_TCP_PORT
-            case Protocol.UDP:
-                return (None if role is Role.SERVICE_EDGE else _port_apart(self._request.target)) or DEFAULT_UDP_PORT
-            case Protocol.ICMP:
-                return None
+    def _compare_with(self, aimed: Aim) -> None:
+        """Let an edge or a proxy that was not reached be asked in another way too."""
+        if aimed.role in {Role.SERVICE_EDGE, Role.PROXY}:
+            self._comparisons.compare_with(aimed.role, aimed.address, aimed.port or HTTPS_PORT)
+        for other in self._request.edges[1:]:
+            if is_address(other.host):
+                self._comparisons.compare_with(Role.CONTROL, other.host, other.port)
 
     # -- the end
 
-    def _finish(self, watch: Watch, comparisons: Comparisons) -> None:
+    def _finish(self, way_out: WayOut, watch: Watch) -> None:
         findings = self._findings
         # Who wants to end has no time for comparisons, and a disturbed sample no use.
         cut_short = self._stopped(watch)()
+        deadline = self._world.clock.monotonic() if cut_short else self._deadline
+        findings.web = self._errands.until(self._web, deadline)
+        findings.captive_portal = self._errands.until(self._captive, deadline)
+        self._add_outside(way_out.result(deadline))
         findings.compared = (
-            comparisons.results() if cut_short else comparisons.finish(needed=not self._healthy(), heard=self._heard())
+            self._comparisons.results()
+            if cut_short
+            else self._comparisons.finish(needed=not self._healthy(), heard=self._heard())
         )
+        self._lay_out()
         self._name_hops()
         self._locate_hops()
-        looked_up = tuple(route.destination for route in findings.network.routes)
+        self._read_sessions()
+        self._compare_with_start(watch, cut_short=cut_short)
+
+    def _add_outside(self, outside: Outside) -> None:
+        """Add what was learnt of the way out: the leg to the egress stands first, as it does on the path."""
+        findings = self._findings
+        findings.outside = outside
+        main, findings.legs = findings.legs, list(outside.legs)
+        if outside.to_egress is not None:
+            findings.legs = []
+            self._keep(outside.to_egress)
+            address = outside.to_egress.leg.address
+            if not outside.to_egress.leg.reached and address is not None:
+                self._comparisons.compare_with(Role.EGRESS, address, None)
+                self._comparisons.compare_with(Role.EGRESS, address, HTTPS_PORT)
+        findings.legs += [*main, *outside.edge_legs]
+
+    def _lay_out(self) -> None:
+        """Say which way the traffic takes, and add the legs that nobody can trace."""
+        findings, proxy = self._findings, self._findings.compared.proxy
+        from importlib.util import find_spec  # TEMPORARY
+
+        if find_spec("probes.topology") is None:
+            return
+        from probes.topology import topology_of, untraceable_legs  # noqa: PLC0415 - once all else is known
+
+        findings.topology = topology_of(
+            target=self._request.target,
+            proxy=proxy,
+            egress=findings.outside.egress,
+            edges=findings.outside.edges,
+            private_access=findings.private_access,
+            network=findings.network,
+        )
+        if not self._request.trace:
+            return
+        there = {(leg.from_, leg.to) for leg in findings.legs}
+        missing = [leg for leg in untraceable_legs(findings.topology) if (leg.from_, leg.to) not in there]
+        after = next((index for index, leg in enumerate(findings.legs) if leg.from_ is Node.SERVICE_EDGE), None)
+        findings.legs[after:after] = missing
+
+    def _read_sessions(self) -> None:
+        if self._request.zpa is None:
+            return
+        sessions, failures = self._world.sessions(self._request.zpa, self._request.target)
+        self._findings.sessions = sessions
+        self._findings.agent_failures.extend(failures)
+
+    def _compare_with_start(self, watch: Watch, *, cut_short: bool) -> None:
+        """Read the network again, note what changed, and remember the paths if nothing did."""
+        findings = self._findings
+        known = {route.destination for route in findings.network.routes}
+        routes = (*findings.network.routes, *(route for route in self._egress_routes if route.destination not in known))
+        findings.network = replace(findings.network, routes=routes)
         neighbours = self._world.neighbours(findings.network)
-        end, whole = self._read_network(looked_up)
+        end, whole = self._read_network(tuple(route.destination for route in routes))
         # What could not be read as well as at the start has not changed, as far as anybody can tell.
         changes = watch.changes(end if whole else findings.network)
         findings.network = replace(findings.network, neighbours=neighbours, changes=changes)
@@ -330,36 +408,60 @@ class _Collection:
         return network, whole
 
     def _healthy(self) -> bool:
-        """Return whether every name was found and every leg that could be traced reached its end."""
-        traced = [leg for leg in self._findings.legs if leg.address]
-        return all(leg.reached for leg in traced) and all(check.failure is None for check in self._findings.dns)
+        """Return whether every name was found, every leg that could be traced reached its end, and every check passed.
+
+        A name that a proxy looks up need not be found here.
+        """
+        findings = self._findings
+        proxied = any(leg.to is Node.EXTERNAL_PROXY for leg in findings.legs)
+        names = [check for check in findings.dns if not (proxied and check.role is Role.DESTINATION)]
+        data = [edge.service_data for edge in findings.outside.edges if edge.service_data is not None]
+        return (
+            all(leg.reached for leg in findings.legs if leg.address)
+            and all(check.failure is None for check in names)
+            and all(each.fetched and not each.stale for each in data)
+            and (findings.web is None or findings.web.failure is None)
+            and (findings.captive_portal is None or findings.captive_portal.detected is False)
+        )
 
     def _heard(self) -> frozenset[str]:
         """Return who has answered anything so far."""
         findings = self._findings
-        hops = {responder.address for leg in findings.legs for hop in leg.hops for responder in hop.responders}
         resolvers = {query.resolver for check in findings.dns for query in check.queries if query.rcode is not None}
-        return frozenset(hops | resolvers)
+        return frozenset(addresses_of(findings.legs)) | resolvers
 
     def _name_hops(self) -> None:
         """Put reverse names to the hops, without a wait where no resolver is alive."""
         findings = self._findings
-        addresses = sorted({r.address for leg in findings.legs for hop in leg.hops for r in hop.responders})
+        addresses = addresses_of(findings.legs)
         wait_s = NAMES_WAIT_S[_resolver_alive(findings)]
         if not self._request.names or self._interrupted() or not addresses or not wait_s:
             return
         names = self._world.names_of(addresses, self._world.clock.monotonic() + wait_s)
-        findings.legs[:] = [_with_names(leg, names) for leg in findings.legs]
+        findings.legs[:] = [with_names(leg, names) for leg in findings.legs]
 
     def _locate_hops(self) -> None:
         """Put networks and places to the hops, from an operator's own databases: nobody is asked."""
         findings = self._findings
         if not self._request.databases:
             return
-        addresses = sorted({r.address for leg in findings.legs for hop in leg.hops for r in hop.responders})
-        origins, failures = self._world.origins_of(addresses, self._request.databases)
+        origins, failures = self._world.origins_of(addresses_of(findings.legs), self._request.databases)
         findings.agent_failures.extend(failures)
-        findings.legs[:] = [_with_origins(leg, origins) for leg in findings.legs]
+        findings.legs[:] = [with_origins(leg, origins) for leg in findings.legs]
+
+
+_NODES = {
+    Role.DESTINATION: Node.DESTINATION,
+    Role.SERVICE_EDGE: Node.SERVICE_EDGE,
+    Role.PROXY: Node.EXTERNAL_PROXY,
+}
+
+
+def _main_role(target: Target, *, external: bool) -> Role:
+    """Return what the main trace aims at: nobody can trace past a proxy, and only the edge past itself."""
+    if external:
+        return Role.PROXY
+    return Role.SERVICE_EDGE if target.route is not RouteKind.DIRECT and target.edge_host else Role.DESTINATION
 
 
 def _known_address(target: Target) -> tuple[str, ...]:
@@ -373,19 +475,6 @@ def _first_end(target: Target) -> Node:
     return Node.SERVICE_EDGE if target.route is RouteKind.SERVICE_EDGE else Node.DESTINATION
 
 
-def _link_mtu(network: Network, address: str | None) -> int | None:
-    """Return the MTU of the interface by which an address is reached, None where that is not known."""
-    route = next((route for route in network.routes if route.destination == address), None)
-    named = None if route is None else route.interface
-    return next((interface.mtu for interface in network.interfaces if interface.name == named), None)
-
-
-def _port_apart(target: Target) -> int | None:
-    """Return the port that a person named apart from a URL, which has one of its own."""
-    own = None if target.url is None else parse_target(target.url)
-    return None if isinstance(own, Target) and own.port == target.port else target.port
-
-
 def _resolver_alive(findings: _Findings) -> bool | None:
     """Return whether a resolver answered anything during this sample; None where none was asked."""
     if not findings.network.resolvers:
@@ -394,22 +483,3 @@ def _resolver_alive(findings: _Findings) -> bool | None:
     asked = [query.rcode is not None for check in checks for query in check.queries]
     asked += [fact.answer is Answer.SYN_ACK for fact in findings.compared.reachability if fact.role is Role.RESOLVER]
     return any(asked) if asked else None
-
-
-def _with_names(leg: Leg, names: Mapping[str, str]) -> Leg:
-    return _with_responders(leg, lambda responder: replace(responder, name=names.get(responder.address)))
-
-
-def _with_origins(leg: Leg, origins: "Mapping[str, Origin]") -> Leg:
-    def located(responder: Responder) -> Responder:
-        origin = origins.get(responder.address)
-        if origin is None:
-            return responder
-        return replace(responder, asn=origin.asn, as_name=origin.as_name, place=origin.place)
-
-    return _with_responders(leg, located)
-
-
-def _with_responders(leg: Leg, changed: Callable[[Responder], Responder]) -> Leg:
-    hops = tuple(replace(hop, responders=tuple(changed(one) for one in hop.responders)) for hop in leg.hops)
-    return replace(leg, hops=hops)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.cycle import SampleRequest
+from agent.request import SampleRequest
 from agent.world import Engine, Sending
 from agent.zone import is_link_local
 from probes.facts import Family, ProtocolChoice, RouteKind

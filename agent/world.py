@@ -8,14 +8,17 @@ from typing import Protocol as Interface
 
 from agent.record import AgentIdentity
 from probes.clock import Clock
-from probes.facts import Family, Protocol, Reachability, Refusal, Role
+from probes.edge_access import EdgeAccess, EdgeTraceAsked
+from probes.egress_facts import EdgeTrace, EgressSource, SeenAddress, ServiceData
+from probes.facts import Family, Leg, Protocol, Reachability, Refusal, Role
 from probes.frozen import frozen
 from probes.host_facts import Neighbour, Network, NetworkChange
 from probes.name_facts import DnsCheck
 from probes.sample import AgentFailure, Target
 from probes.seam import Driver, Waiter
+from probes.session_facts import SessionEvent
 from probes.trace.memory import Remembered
-from probes.web_facts import Proxy, ProxyMode
+from probes.web_facts import CaptivePortal, Proxy, ProxyMode, WebCheck
 from probes.word import Word
 
 
@@ -27,7 +30,10 @@ class Engine(Word):
 
 
 if TYPE_CHECKING:
+    from agent.config_model import ZpaSection
     from probes.origin import Origin
+    from probes.proxy import ProxyChoice
+    from probes.web_check import WebAsked
 
 
 @frozen
@@ -46,11 +52,13 @@ class ProxyCheck:
 
     Attributes:
         known: What the settings say of it; `works` is None. It stands where asking takes too long.
-        ask: Asks it; returns the proxy, and what was asked about its name (None for an address).
+        choice: How it is spoken to, credentials included; None where the settings are of no use.
+        ask: Asks it for the target, given what was asked about its own name.
     """
 
     known: Proxy
-    ask: Callable[[], tuple[Proxy, DnsCheck | None]]
+    choice: "ProxyChoice | None"
+    ask: Callable[[DnsCheck], Proxy]
 
 
 def never() -> bool:
@@ -133,8 +141,41 @@ class World(Interface):
         """Return whether a TCP connection opens; takes up to one and a half seconds."""
         ...
 
-    def proxy_for(self, target: Target, mode: ProxyMode, url: str | None) -> ProxyCheck | None:
-        """Return a check of the proxy that applies to this target, not yet made, or None where none applies."""
+    def proxy_for(
+        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...]
+    ) -> ProxyCheck | None:
+        """Return a check of the proxy that applies to this target, not yet made, or None where none applies.
+
+        Takes up to 2 s where a PAC script says which one it is. `controls` are what a failing proxy is asked for too.
+        """
+        ...
+
+    def check_web(self, asked: "WebAsked", stop: Callable[[], bool]) -> WebCheck:
+        """Return what a web address answers, step by step; takes up to the time that `asked` allows."""
+        ...
+
+    def check_captive(self, url: str, sending: Sending) -> CaptivePortal:
+        """Return whether the network wants a person to sign in first."""
+        ...
+
+    def service_data(
+        self, access: EdgeAccess, sending: Sending, proxy: "ProxyChoice | None", stop: Callable[[], bool]
+    ) -> ServiceData:
+        """Return what an edge tells about its caller; takes up to 2 s."""
+        ...
+
+    def seen_by(self, source: EgressSource, access: EdgeAccess, data: ServiceData, sending: Sending) -> SeenAddress:
+        """Return the source that an edge saw of a probe of one protocol; takes up to a second."""
+        ...
+
+    def edge_trace(
+        self, access: EdgeAccess, asked: EdgeTraceAsked, sending: Sending, stop: Callable[[], bool]
+    ) -> tuple[EdgeTrace, Leg | None, DnsCheck | None]:
+        """Return what came of asking an edge for a trace, and its leg; takes up to 3 s."""
+        ...
+
+    def sessions(self, zpa: "ZpaSection", target: Target) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+        """Return what the log of private access says of the target's sessions, and what could not be read of it."""
         ...
 
     def open_driver(

@@ -15,7 +15,7 @@ from agent.output import deliver, deliver_to_file, why_not_writable
 
 if TYPE_CHECKING:
     from agent.composition import SampleResult
-    from agent.cycle import SampleRequest
+    from agent.request import SampleRequest
     from agent.views.style import Style
 
 _PROTOCOLS: Final = ("adaptive", "icmp", "udp", "tcp")

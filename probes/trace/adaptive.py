@@ -31,6 +31,8 @@ class Naming(Word):
     PORT = "the target names a port"
     URL = "the target is a URL"
     EDGE = "a service edge is reached by TCP"
+    PROXY = "a proxy is reached by TCP"
+    ROUTER = "the client's egress is a router"
 
 
 @frozen
@@ -51,7 +53,7 @@ class Standing:
 
 def preference(choice: ProtocolChoice, naming: Naming) -> tuple[Protocol, ...]:
     """Return all protocols, the one to trace with first; the others are only checked."""
-    order = _BARE if naming is Naming.HOST else _WITH_PORT
+    order = _BARE if naming in {Naming.HOST, Naming.ROUTER} else _WITH_PORT
     if choice is ProtocolChoice.ADAPTIVE:
         return order
     fixed = Protocol(choice.value)

@@ -17,12 +17,21 @@ from tests.unit.cycle.worlds import DEFAULT_ROUTE, GATEWAY, NETWORK, RESOLVER, T
 
 FOREVER_S = 3_600.0
 EXPLICIT = Proxy(mode=ProxyMode.EXPLICIT, host="proxy.example", port=3_128)
+PROXY_NAME = looked_up("proxy.example", "192.0.2.3", role=Role.PROXY)
 
 
 def comparisons(
     world: ToldWorld, *controls: str, proxy: ProxyCheck | None = None, patience_s: float = FOREVER_S
 ) -> Comparisons:
-    return Comparisons(world, Sending(), controls, proxy, patience_s=patience_s)
+    running = Comparisons(world, Sending(), controls, patience_s=patience_s)
+    if proxy is not None:
+        ask_proxy(running, proxy)
+    return running
+
+
+def ask_proxy(running: Comparisons, proxy: ProxyCheck) -> None:
+    running.note_proxy(proxy.known)
+    running.ask_proxy(proxy, PROXY_NAME)
 
 
 def test_a_healthy_sample_compares_with_nobody() -> None:
@@ -96,7 +105,7 @@ def test_nobody_waits_for_the_echo_of_who_was_heard_already() -> None:
 
 def test_who_does_not_answer_in_time_is_left_out() -> None:
     world = ToldWorld()
-    running = Comparisons(world, Sending(), (), None, patience_s=FOREVER_S, deadline_s=0.2)
+    running = Comparisons(world, Sending(), (), patience_s=FOREVER_S, deadline_s=0.2)
     with world.held(GATEWAY):
         running.start(NETWORK)
         results = running.finish(needed=True)
@@ -142,11 +151,11 @@ def test_a_control_without_an_address_is_known_by_its_name_alone() -> None:
 
 
 def answering(world: ToldWorld) -> ProxyCheck:
-    def ask() -> tuple[Proxy, DnsCheck]:
-        world.asked.append(("proxy", None))
-        return replace(EXPLICIT, works=True), looked_up("proxy.example", "192.0.2.3", role=Role.PROXY)
+    def ask(resolved: DnsCheck) -> Proxy:
+        world.asked.append(("proxy", resolved))
+        return replace(EXPLICIT, works=True)
 
-    return ProxyCheck(known=EXPLICIT, ask=ask)
+    return ProxyCheck(known=EXPLICIT, choice=None, ask=ask)
 
 
 def test_the_proxy_is_asked_at_once_and_waited_for_in_a_healthy_sample_too() -> None:
@@ -155,18 +164,17 @@ def test_the_proxy_is_asked_at_once_and_waited_for_in_a_healthy_sample_too() -> 
     running.start(NETWORK)
     results = running.finish(needed=False)
     assert results.proxy == replace(EXPLICIT, works=True)
-    assert [check.name for check in results.dns] == ["proxy.example"]
-    assert world.asked == [("proxy", None)]
+    assert world.asked == [("proxy", PROXY_NAME)]
 
 
 def test_a_healthy_sample_waits_for_a_slow_proxy() -> None:
     go = threading.Event()
 
-    def ask() -> tuple[Proxy, None]:
+    def ask(_: DnsCheck) -> Proxy:
         assert go.wait(30)
-        return replace(EXPLICIT, works=True), None
+        return replace(EXPLICIT, works=True)
 
-    running = comparisons(ToldWorld(), proxy=ProxyCheck(known=EXPLICIT, ask=ask))
+    running = comparisons(ToldWorld(), proxy=ProxyCheck(known=EXPLICIT, choice=None, ask=ask))
     running.start(NETWORK)
     threading.Timer(0.05, go.set).start()
     assert running.finish(needed=False).proxy == replace(EXPLICIT, works=True)
@@ -175,13 +183,12 @@ def test_a_healthy_sample_waits_for_a_slow_proxy() -> None:
 def test_a_proxy_that_takes_too_long_applies_all_the_same() -> None:
     go = threading.Event()
 
-    def ask() -> tuple[Proxy, None]:
+    def ask(_: DnsCheck) -> Proxy:
         assert go.wait(30)
-        return replace(EXPLICIT, works=True), None
+        return replace(EXPLICIT, works=True)
 
-    running = Comparisons(
-        ToldWorld(), Sending(), (), ProxyCheck(known=EXPLICIT, ask=ask), patience_s=FOREVER_S, deadline_s=0.05
-    )
+    running = Comparisons(ToldWorld(), Sending(), (), patience_s=FOREVER_S, deadline_s=0.05)
+    ask_proxy(running, ProxyCheck(known=EXPLICIT, choice=None, ask=ask))
     running.start(NETWORK)
     assert running.finish(needed=False).proxy == EXPLICIT
     go.set()
@@ -213,11 +220,35 @@ def test_a_mistake_while_they_start_is_a_fact_too() -> None:
 
 
 def test_a_mistake_about_the_proxy_is_a_fact_and_the_proxy_is_known() -> None:
-    def ask() -> tuple[Proxy, None]:
+    def ask(_: DnsCheck) -> Proxy:
         raise ValueError("no such thing")
 
-    running = comparisons(ToldWorld(), proxy=ProxyCheck(known=EXPLICIT, ask=ask))
+    running = comparisons(ToldWorld(), proxy=ProxyCheck(known=EXPLICIT, choice=None, ask=ask))
     running.start(NETWORK)
     results = running.finish(needed=False)
     assert results.proxy == EXPLICIT
     assert [fact.operation for fact in results.agent_failures] == ["comparison"]
+
+
+# --- others that turn up on the way -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before they start", "once they run"])
+def test_an_address_that_turns_up_is_compared_with_too(late: bool) -> None:
+    world = ToldWorld()
+    running = comparisons(world, patience_s=0.0 if late else FOREVER_S)
+    running.start(NETWORK)
+    if late:
+        world.await_answers(3)
+    running.compare_with(Role.SERVICE_EDGE, "203.0.113.9", 443)
+    running.compare_with(Role.EGRESS, "203.0.113.10", None)
+    found = {(fact.role, fact.address, fact.port) for fact in running.finish(needed=True).reachability}
+    assert {(Role.SERVICE_EDGE, "203.0.113.9", 443), (Role.EGRESS, "203.0.113.10", None)} <= found
+
+
+def test_a_healthy_sample_compares_with_none_of_them() -> None:
+    world = ToldWorld()
+    running = comparisons(world)
+    running.start(NETWORK)
+    running.compare_with(Role.SERVICE_EDGE, "203.0.113.9", 443)
+    assert running.finish(needed=False).reachability == ()

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agent.composition import SampleResult, run_sample
-from agent.cycle import SampleRequest
 from agent.record_reader import read_samples
+from agent.request import SampleRequest
 from probes.facts import EndReason, Family, Leg, ProtocolChoice, Role
 from probes.host_facts import ChangeKind
 from probes.sample import Target

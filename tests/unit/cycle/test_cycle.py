@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.cycle import NAMES_WAIT_S, SampleRequest, collect
+from agent.cycle import NAMES_WAIT_S, collect
+from agent.request import SampleRequest
 from agent.world import ProxyCheck
 from probes.facts import EndReason, Family, Leg, MtuCertainty, Node, Place, Protocol, Role, RouteKind
 from probes.failure import Failure
 from probes.host_facts import Network
+from probes.name_facts import DnsCheck
 from probes.origin import Origin
+from probes.proxy import ProxyChoice
 from probes.sample import AgentFailure, Sample, Target
 from probes.web_facts import Proxy, ProxyMode
 from rules.diagnosis import Diagnosis, Status
@@ -32,6 +35,16 @@ URL = Target(name=NAME, host=NAME, url=f"https://{NAME}/login", port=443)
 def asked_for(target: Target, **changes: object) -> SampleRequest:
     """A request that compares only where it must, however slow this machine is."""
     return replace(SampleRequest(target=target, patience_s=3_600.0), **changes)  # type: ignore[arg-type]
+
+
+PROXY = Proxy(mode=ProxyMode.EXPLICIT, url="http://proxy.example:3128", host="proxy.example", port=3_128)
+
+
+def use_proxy(world: ToldWorld, address: str = ADDRESS, ask: Callable[[DnsCheck], Proxy] | None = None) -> None:
+    """Let a proxy apply; by default it works, and is where the simulated path leads."""
+    choice = ProxyChoice(mode=ProxyMode.EXPLICIT, url=PROXY.url, host=PROXY.host, port=PROXY.port)
+    world.proxy = ProxyCheck(known=PROXY, choice=choice, ask=ask or (lambda _: replace(PROXY, works=True)))
+    world.checks["proxy.example"] = looked_up("proxy.example", address, role=Role.PROXY)
 
 
 def verdict(sample: Sample) -> Diagnosis:
@@ -176,13 +189,27 @@ def test_an_edge_whose_name_does_not_resolve_leaves_both_legs_untraced() -> None
 
 def test_the_proxy_is_part_of_a_healthy_sample() -> None:
     world = ToldWorld()
-    known = Proxy(mode=ProxyMode.EXPLICIT, host="proxy.example", port=3_128)
-    name = looked_up("proxy.example", "192.0.2.3", role=Role.PROXY)
-    world.proxy = ProxyCheck(known=known, ask=lambda: (replace(known, works=True), name))
-    sample = collect(asked_for(HOST, proxy_mode=ProxyMode.EXPLICIT, proxy_url="http://proxy.example:3128"), world)
-    assert sample.proxy == replace(known, works=True)
-    assert sample.dns == (world.checks[NAME], name)
-    assert world.calls("proxy_for") == [(HOST, ProxyMode.EXPLICIT, "http://proxy.example:3128")]
+    use_proxy(world)
+    sample = collect(asked_for(HOST, proxy_mode=ProxyMode.EXPLICIT, proxy_url=PROXY.url), world)
+    assert sample.proxy == replace(PROXY, works=True)
+    assert sample.dns == (world.checks[NAME], world.checks["proxy.example"])
+    assert world.calls("proxy_for") == [(HOST, ProxyMode.EXPLICIT, PROXY.url, ())]
+
+
+def test_the_path_is_traced_to_the_proxy_and_not_past_it() -> None:
+    world = ToldWorld()
+    use_proxy(world)
+    sample = collect(asked_for(HOST), world)
+    assert (sample.legs[0].from_, sample.legs[0].to) == (Node.CLIENT, Node.EXTERNAL_PROXY)
+    assert sample.legs[0].reached
+    assert {(port, protocol) for protocol, _, port in world.opened} >= {(3_128, Protocol.TCP)}
+    assert all(leg.reached is None and leg.reason for leg in sample.legs[1:])
+
+
+def test_a_proxy_on_this_host_is_no_place_on_the_path() -> None:
+    world = ToldWorld()
+    use_proxy(world, "127.0.0.1")
+    assert [leg.to for leg in collect(asked_for(HOST), world).legs] == [Node.DESTINATION]
 
 
 # --- our own mistakes -------------------------------------------------------------------------------------------------
@@ -300,10 +327,9 @@ def test_a_mistake_leaves_nobody_waiting_to_compare() -> None:
 
 def test_a_mistake_keeps_what_ran_beside_the_trace() -> None:
     world = ToldWorld()
-    known = Proxy(mode=ProxyMode.EXPLICIT, host="proxy.example", port=3_128)
-    world.proxy = ProxyCheck(known=known, ask=lambda: (known, None))
+    use_proxy(world)
     world.fails["check_names"] = ValueError("no such thing")
-    assert collect(asked_for(HOST), world).proxy == known
+    assert collect(asked_for(HOST), world).proxy == PROXY
 
 
 # --- ends before the end ----------------------------------------------------------------------------------------------
@@ -321,17 +347,16 @@ def test_an_interruption_keeps_the_hops_so_far_and_asks_nobody_any_more() -> Non
 
 def test_an_interruption_does_not_wait_for_the_proxy() -> None:
     world = ToldWorld()
-    known = Proxy(mode=ProxyMode.EXPLICIT, host="proxy.example", port=3_128)
     answers: list[bool] = []
 
-    def ask() -> tuple[Proxy, None]:
+    def ask(_: DnsCheck) -> Proxy:
         world.holds["proxy"].wait(30)
         answers.append(True)
-        return replace(known, works=True), None
+        return replace(PROXY, works=True)
 
-    world.proxy = ProxyCheck(known=known, ask=ask)
+    use_proxy(world, ask=ask)
     with world.held("proxy"):
-        assert collect(asked_for(LITERAL), world, interrupted=lambda: True).proxy == known
+        assert collect(asked_for(LITERAL), world, interrupted=lambda: True).proxy == PROXY
         assert answers == []
 
 

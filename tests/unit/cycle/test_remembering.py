@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.cycle import SampleRequest, collect
+from agent.cycle import collect
+from agent.request import SampleRequest
 from probes.facts import Family, Protocol, ProtocolChoice, Role, RouteKind
 from probes.sample import Sample, Target
 from probes.trace.memory import Lesson, Remembered, Surroundings, leg_key

@@ -6,17 +6,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.config_model import ZpaSection
 from agent.record import AgentIdentity
 from agent.world import ProxyCheck, Sending, Watch
-from probes.facts import Answer, Family, Protocol, Reachability, Refusal, Role
+from probes.edge_access import EdgeAccess, EdgeTraceAsked
+from probes.egress_facts import EdgeTrace, EgressSource, SeenAddress, ServiceData
+from probes.facts import Answer, Direction, Family, Leg, Protocol, Reachability, Refusal, Role
 from probes.failure import Failure
 from probes.host_facts import ChangeKind, Interface, Neighbour, NeighbourState, Network, NetworkChange, Resolver, Route
 from probes.name_facts import DnsCheck, DnsQuery, NameSource, Transport
 from probes.origin import Origin
+from probes.proxy import ProxyChoice
 from probes.sample import AgentFailure, Target
 from probes.seam import Driver, Waiter
+from probes.session_facts import SessionEvent
 from probes.trace.memory import Remembered
-from probes.web_facts import ProxyMode
+from probes.web_check import WebAsked
+from probes.web_facts import CaptivePortal, ProxyMode, WebCheck
 from tests.simulation.drivers import Simulation
 from tests.simulation.maps import every_map
 from tests.simulation.world import START_S
@@ -24,6 +30,7 @@ from tests.simulation.world import START_S
 ADDRESS = "192.0.2.80"
 NAME = "crm.example.com"
 GATEWAY = "198.51.100.1"
+EGRESS = "203.0.113.10"
 RESOLVER = "198.51.100.53"
 INTERFACES = (
     Interface(name="lo", index=1, up=True, carrier=True, loopback=True, mtu=65_536),
@@ -110,6 +117,11 @@ class ToldWorld:
         self.origins: dict[str, Origin] = {}
         self.origin_failures: tuple[AgentFailure, ...] = ()
         self.proxy: ProxyCheck | None = None
+        self.web = WebCheck(url=f"https://{NAME}/", status=200)
+        self.captive_portal = CaptivePortal(url="http://captive.example/", detected=False)
+        self.told: dict[str, ServiceData] = {}
+        self.edge_traces: dict[Direction, tuple[EdgeTrace, Leg | None, DnsCheck | None]] = {}
+        self.session_events: tuple[SessionEvent, ...] = ()
         self.fails: dict[str, Exception] = {}
         self.asked: list[tuple[str, object]] = []
         self.opened: list[tuple[Protocol, str, int | None]] = []
@@ -213,9 +225,44 @@ class ToldWorld:
             role=role, address=address, protocol=protocol, port=port, sent=1, received=1, answered=True, answer=answer
         )
 
-    def proxy_for(self, target: Target, mode: ProxyMode, url: str | None) -> ProxyCheck | None:
-        self._note("proxy_for", (target, mode, url))
+    def proxy_for(
+        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...]
+    ) -> ProxyCheck | None:
+        self._note("proxy_for", (target, mode, url, controls))
         return self.proxy
+
+    def check_web(self, asked: WebAsked, stop: Callable[[], bool]) -> WebCheck:
+        del stop
+        self._note("check_web", asked)
+        return self.web
+
+    def check_captive(self, url: str, sending: Sending) -> CaptivePortal:
+        del sending
+        self._note("check_captive", url)
+        return self.captive_portal
+
+    def service_data(
+        self, access: EdgeAccess, sending: Sending, proxy: ProxyChoice | None, stop: Callable[[], bool]
+    ) -> ServiceData:
+        del sending, stop
+        self._note("service_data", (access.host, proxy))
+        return self.told[access.host]
+
+    def seen_by(self, source: EgressSource, access: EdgeAccess, data: ServiceData, sending: Sending) -> SeenAddress:
+        del data, sending
+        self._note("seen_by", source)
+        return SeenAddress(address=EGRESS, edge=access.host)
+
+    def edge_trace(
+        self, access: EdgeAccess, asked: EdgeTraceAsked, sending: Sending, stop: Callable[[], bool]
+    ) -> tuple[EdgeTrace, Leg | None, DnsCheck | None]:
+        del access, sending, stop
+        self._note("edge_trace", asked)
+        return self.edge_traces[asked.direction]
+
+    def sessions(self, zpa: ZpaSection, target: Target) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+        self._note("sessions", (zpa, target))
+        return self.session_events, ()
 
     def open_driver(
         self, protocol: Protocol, family: Family, address: str, port: int | None, sending: Sending

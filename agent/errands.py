@@ -1,0 +1,71 @@
+"""What a sample does beside its main trace: each errand in a thread of its own, waited for no longer than one wants."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from agent.mistakes import own_failure
+from probes.clock import Clock
+from probes.sample import AgentFailure
+
+_Result = TypeVar("_Result")
+
+
+class Errand(Generic[_Result]):
+    """One piece of work under way; its result is None until it is done, and if it failed."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._result: _Result | None = None
+
+    @property
+    def over(self) -> bool:
+        """Return whether there is nothing to wait for."""
+        return self._over.is_set()
+
+    def result(self, left_s: float | None = None) -> _Result | None:
+        """Return the result, waited for as long as `left_s` says (None: until it is there)."""
+        self._over.wait(left_s if left_s is None else max(0.0, left_s))
+        return self._result
+
+    def _finish(self, result: _Result | None) -> None:
+        self._result = result
+        self._over.set()
+
+
+class Errands:
+    """Starts errands and keeps their failures: an exception in one is the agent's own mistake and becomes a fact."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures: list[AgentFailure] = []
+
+    @property
+    def failures(self) -> tuple[AgentFailure, ...]:
+        """Return what the agent itself could not do so far."""
+        return tuple(self._failures)
+
+    def start(self, operation: str, work: Callable[[], _Result]) -> Errand[_Result]:
+        """Begin `work`; `operation` is what a failure of it will be called."""
+        errand = Errand[_Result]()
+
+        def run() -> None:
+            result = None
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - the agent's own mistake: it becomes a fact, as in the cycle
+                self._failures.append(own_failure(operation, error))
+            finally:
+                errand._finish(result)  # noqa: SLF001 - the two classes are one thing
+
+        try:
+            threading.Thread(target=run, daemon=True).start()
+        except RuntimeError as error:
+            # The host allows no further thread; what was to be asked stays unknown.
+            self._failures.append(own_failure(operation, error))
+            errand._finish(None)  # noqa: SLF001 - likewise
+        return errand
+
+    def until(self, errand: Errand[_Result] | None, deadline: float) -> _Result | None:
+        """Return an errand's result, waited for until monotonic time `deadline`; None for no errand."""
+        return None if errand is None else errand.result(deadline - self._clock.monotonic())

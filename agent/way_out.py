@@ -1,0 +1,257 @@
+"""The way out: the public address by everybody who can see it, the trace to it, and the traces that edges make.
+
+One errand leads: it asks the edge for its service data, and starts at once whatever that makes possible.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from agent.errands import Errand, Errands
+from agent.own_traces import OwnTrace
+from agent.request import SampleRequest
+from agent.world import World
+from probes.edge_access import EdgeAccess, EdgeTraceAsked
+from probes.egress_facts import Edge, EdgeTrace, Egress, EgressSource, SeenAddress, ServiceData
+from probes.facts import Direction, Leg, Node, Prober, ProtocolChoice, RouteKind
+from probes.frozen import field, frozen
+from probes.name_facts import DnsCheck
+from probes.sample import Target
+
+if TYPE_CHECKING:
+    from probes.proxy import ProxyChoice
+
+_IN_BAND: Final = {
+    ProtocolChoice.UDP: (EgressSource.STUN,),
+    ProtocolChoice.TCP: (EgressSource.TCP,),
+    ProtocolChoice.ICMP: (EgressSource.ICMP,),
+    ProtocolChoice.ADAPTIVE: (EgressSource.STUN, EgressSource.TCP, EgressSource.ICMP),
+}
+
+_NOT_ASKED: Final = "not discoverable: only the service edge can trace from there, and none was asked"
+_NO_ADDRESS: Final = "the public address of this network is not known: no edge told it"
+_LATE: Final = "no answer from the service edge in time"
+_LATE_TRACE: Final = "the trace did not end in time"
+
+_EdgeAnswer = tuple[EdgeTrace, Leg | None, DnsCheck | None]
+
+
+@frozen
+class Outside:
+    """What was learnt of the way out; `legs` are the one to the egress first, then those of the edge."""
+
+    egress: Egress | None = None
+    edges: tuple[Edge, ...] = ()
+    to_egress: OwnTrace | None = None
+    legs: tuple[Leg, ...] = ()
+    edge_legs: tuple[Leg, ...] = ()
+    dns: tuple[DnsCheck, ...] = ()
+
+
+@frozen
+class _Asked:
+    """The errands that are under way, by what they are for; they appear as they begin."""
+
+    service: dict[EdgeAccess, Errand[ServiceData]] = field(default_factory=dict)
+    through: list[Errand[ServiceData]] = field(default_factory=list)
+    seen: dict[EgressSource, Errand[SeenAddress]] = field(default_factory=dict)
+    traces: dict[Direction, Errand[_EdgeAnswer]] = field(default_factory=dict)
+    to_egress: list[Errand[OwnTrace]] = field(default_factory=list)
+
+
+class WayOut:
+    """Everything that is asked about the way out of this network, beside the main trace.
+
+    Args:
+        request: What the sample is asked.
+        world: Who asks.
+        errands: Who runs it.
+        stopped: Once True, nothing more is begun.
+        trace_to: Traces from here to the egress.
+    """
+
+    def __init__(
+        self,
+        request: SampleRequest,
+        world: World,
+        errands: Errands,
+        stopped: Callable[[], bool],
+        trace_to: Callable[[str], OwnTrace],
+    ) -> None:
+        self._request = request
+        self._world = world
+        self._errands = errands
+        self._stopped = stopped
+        self._trace_to = trace_to
+        self._asked = _Asked()
+        self._lead: Errand[None] | None = None
+        self._told: EdgeAccess | None = None
+
+    @property
+    def _apis(self) -> tuple[EdgeAccess, ...]:
+        return tuple(access for access in self._request.edges if access.api is not None)
+
+    @property
+    def _through_edge(self) -> bool:
+        return self._request.target.route is RouteKind.SERVICE_EDGE
+
+    def start(self, proxy: "ProxyChoice | None") -> None:
+        """Begin; where neither an edge nor an administrator can tell anything, nothing is done.
+
+        Args:
+            proxy: The proxy that applies, None for none: the edge is asked through it too.
+        """
+        if self._request.egress_address is not None and self._request.trace:
+            self._start_trace(self._request.egress_address)
+        if self._apis:
+            self._lead = self._errands.start("service data", partial(self._ask, proxy))
+
+    def _ask(self, proxy: "ProxyChoice | None") -> None:
+        """Get the service data of the first edge that tells, and start what can be asked with it."""
+        first, *others = self._apis
+        self._start_service_data(first, None)
+        if proxy is not None:
+            ask = partial(self._world.service_data, first, self._request.sending, proxy, self._stopped)
+            self._asked.through.append(self._errands.start("service data", ask))
+        told = self._asked.service[first].result()
+        if told is None or not told.fetched:
+            for access in others:
+                self._start_service_data(access, None)
+        for access, errand in tuple(self._asked.service.items()):
+            data = errand.result()
+            if data is not None and data.fetched and not self._stopped():
+                self._told = access
+                self._use(access, data)
+                return
+
+    def _start_service_data(self, access: EdgeAccess, proxy: "ProxyChoice | None") -> None:
+        ask = partial(self._world.service_data, access, self._request.sending, proxy, self._stopped)
+        self._asked.service[access] = self._errands.start("service data", ask)
+
+    def _use(self, access: EdgeAccess, data: ServiceData) -> None:
+        """Start everything that service data makes possible."""
+        request, target = self._request, self._request.target
+        for source in _IN_BAND[target.protocol]:
+            see = partial(self._world.seen_by, source, access, data, request.sending)
+            self._asked.seen[source] = self._errands.start("seen address", see)
+        if not request.trace:
+            return
+        if self._through_edge:
+            for asked in (self._trace_asked(Direction.REVERSE, None), self._trace_asked(Direction.FORWARD, target)):
+                ask = partial(self._world.edge_trace, access, asked, request.sending, self._stopped)
+                self._asked.traces[asked.direction] = self._errands.start("edge trace", ask)
+        address = _public(data)
+        if not self._asked.to_egress and address is not None:
+            self._start_trace(address)
+
+    def _start_trace(self, address: str) -> None:
+        self._asked.to_egress.append(self._errands.start("trace", partial(self._trace_to, address)))
+
+    def _trace_asked(self, direction: Direction, to: Target | None) -> EdgeTraceAsked:
+        settings = self._request.settings
+        return EdgeTraceAsked(
+            direction=direction,
+            protocol=self._request.target.protocol,
+            host=None if to is None else to.host,
+            port=None if to is None else to.port,
+            max_ttl=settings.max_ttl,
+            queries=settings.queries,
+            timeout_s=settings.timeout_s,
+        )
+
+    # -- the end
+
+    def result(self, deadline: float) -> Outside:
+        """Return what is known by monotonic time `deadline`."""
+        if self._lead is not None:
+            self._errands.until(self._lead, deadline)
+        to_egress = self._traced_to_egress(deadline)
+        answers = {direction: self._errands.until(errand, deadline) for direction, errand in self._asked.traces.items()}
+        dns = tuple(answer[2] for answer in answers.values() if answer is not None and answer[2] is not None)
+        return Outside(
+            egress=self._egress(deadline),
+            edges=tuple(self._edge(access, answers, deadline) for access in self._request.edges),
+            to_egress=to_egress,
+            legs=self._own_legs(to_egress),
+            edge_legs=self._edge_legs(answers),
+            dns=dns,
+        )
+
+    def _traced_to_egress(self, deadline: float) -> OwnTrace | None:
+        found = (self._errands.until(errand, deadline) for errand in self._asked.to_egress)
+        return next(found, None)
+
+    def _egress(self, deadline: float) -> Egress | None:
+        """Return the public address, by everybody who saw it; None where nobody was asked."""
+        by = {source: self._errands.until(errand, deadline) for source, errand in self._asked.seen.items()}
+        known = {source: seen for source, seen in by.items() if seen is not None}
+        for source, errand in self._told_over_https():
+            data = self._errands.until(errand, deadline)
+            if data is not None:
+                known[source] = _seen(data)
+        configured = self._request.egress_address
+        if configured is None and not known:
+            return None
+        from probes.egress import egress_of  # noqa: PLC0415 - most samples ask nobody
+
+        return egress_of(configured, known)
+
+    def _told_over_https(self) -> list[tuple[EgressSource, Errand[ServiceData]]]:
+        used = self._told or next(iter(self._apis), None)
+        direct = self._asked.service.get(used) if used is not None else None
+        through = next(iter(self._asked.through), None)
+        pairs = ((EgressSource.SERVICE_DATA, direct), (EgressSource.PROXY, through))
+        return [(source, errand) for source, errand in pairs if errand is not None]
+
+    def _edge(self, access: EdgeAccess, answers: dict[Direction, _EdgeAnswer | None], deadline: float) -> Edge:
+        asked = access == self._told
+        made = {direction: answer[0] for direction, answer in answers.items() if answer is not None and asked}
+        return Edge(
+            host=access.host,
+            port=access.port,
+            api=access.api,
+            used=self._through_edge and access == next(iter(self._request.edges), None),
+            service_data=self._errands.until(self._asked.service.get(access), deadline),
+            reverse=made.get(Direction.REVERSE),
+            forward=made.get(Direction.FORWARD),
+        )
+
+    def _own_legs(self, to_egress: OwnTrace | None) -> tuple[Leg, ...]:
+        if to_egress is not None:
+            return (to_egress.leg,)
+        if not self._request.trace or (not self._apis and self._request.egress_address is None):
+            return ()
+        reason = _LATE_TRACE if self._asked.to_egress else _NO_ADDRESS
+        return (Leg(from_=Node.CLIENT, to=Node.EGRESS, reason=reason),)
+
+    def _edge_legs(self, answers: dict[Direction, _EdgeAnswer | None]) -> tuple[Leg, ...]:
+        """Return the edge's two legs, with the reason where it made none."""
+        if not self._through_edge or not self._request.trace:
+            return ()
+        ends = {Direction.REVERSE: Node.EGRESS, Direction.FORWARD: Node.DESTINATION}
+        return tuple(
+            _edge_leg(direction, end, answers.get(direction), begun=direction in self._asked.traces)
+            for direction, end in ends.items()
+            if self._apis or direction is Direction.FORWARD
+        )
+
+
+def _edge_leg(direction: Direction, end: Node, answer: _EdgeAnswer | None, *, begun: bool) -> Leg:
+    made, leg, _ = answer or (None, None, None)
+    if leg is not None:
+        return leg
+    reason = (
+        (_LATE if made is None else f"the service edge made no trace: {made.detail or made.failure}") if begun else ""
+    )
+    return Leg(from_=Node.SERVICE_EDGE, to=end, direction=direction, probed_by=Prober.EDGE, reason=reason or _NOT_ASKED)
+
+
+def _public(data: ServiceData) -> str | None:
+    """Return the caller's public address: behind a tunnel the edge sees the inner one, and knows the tunnel's end."""
+    return data.address if data.tunnel is None else data.tunnel.egress
+
+
+def _seen(data: ServiceData) -> SeenAddress:
+    return SeenAddress(
+        address=_public(data), edge=data.url, failure=data.failure, detail=data.detail, duration_us=data.duration_us
+    )
