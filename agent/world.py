@@ -87,7 +87,7 @@ class Watch(Interface):
 
 
 class World(Interface):
-    """Everything that the cycle can ask; `agent.composition` answers with real drivers."""
+    """Everything that the cycle can ask; `agent.live_world` answers with real drivers."""
 
     @property
     def clock(self) -> Clock:

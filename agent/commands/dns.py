@@ -19,7 +19,7 @@ def command(name: str, *, ipv4: bool, ipv6: bool, as_json: bool) -> int:
     The exit code is 0 if an address came out, else 1.
     """
     target = named_target(name, ipv4=ipv4, ipv6=ipv6)
-    from agent.composition import LiveWorld  # noqa: PLC0415 - drivers, not needed for --help
+    from agent.live_world import LiveWorld  # noqa: PLC0415 - drivers, not needed for --help
     from probes.facts import Role  # noqa: PLC0415
 
     check = LiveWorld().check_name(Role.DESTINATION, target.host, target.family)

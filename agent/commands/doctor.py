@@ -41,8 +41,9 @@ def _observations() -> "Observations":
     """Return everything that the doctor looks at; takes up to about three seconds where nobody answers."""
     from dataclasses import replace  # noqa: PLC0415
 
-    from agent.composition import LiveWorld, path_memory, read_rights  # noqa: PLC0415
+    from agent.composition import read_rights  # noqa: PLC0415
     from agent.doctor import Observations  # noqa: PLC0415
+    from agent.live_world import LiveWorld, path_memory  # noqa: PLC0415
     from agent.world import Sending  # noqa: PLC0415
     from agent.zone import with_zone  # noqa: PLC0415
     from probes.facts import Role  # noqa: PLC0415

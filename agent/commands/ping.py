@@ -51,7 +51,8 @@ def _measure(
     """Return how the name resolved, and what its first address answered."""
     import time  # noqa: PLC0415
 
-    from agent.composition import LiveWorld, echo_once  # noqa: PLC0415 - drivers, not needed for --help
+    from agent.composition import echo_once  # noqa: PLC0415 - drivers, not needed for --help
+    from agent.live_world import LiveWorld  # noqa: PLC0415 - likewise
     from agent.ping import ping  # noqa: PLC0415
     from probes.facts import Role  # noqa: PLC0415
 
