@@ -35,6 +35,14 @@ class Confidence(StrEnum):
     TENTATIVE = "tentative"
 
 
+class CodeGrade(StrEnum):
+    """How a log's code leads to a documented status: by the same sentence (A), a near one (B), or our inference (C)."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
 class Truth(StrEnum):
     """The three values of a proposition (Kleene's strong logic): what was not observed is unknown, never false."""
 
@@ -66,7 +74,7 @@ class EvidenceItem:
 class FiredError:
     """One documented error that the facts prove.
 
-    `documented_severity` is there only where the configuration overrides it.
+    `documented_severity` is there only where the configuration overrides it, `grade` only where a log's code proves it.
     """
 
     code: str
@@ -80,6 +88,7 @@ class FiredError:
     reason: str
     explanation: str
     evidence: tuple[EvidenceItem, ...]
+    grade: CodeGrade | None = None
 
 
 @frozen

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from probes.facts import Node
+from probes.facts import Direction, Leg, Node
 from probes.sample import Sample
 from rules.condition import All, Condition, evaluate, support
 from rules.diagnosis import (
@@ -17,9 +17,10 @@ from rules.diagnosis import (
     Status,
     Truth,
 )
+from rules.evidence.scene import Scene
 from rules.evidence.vocabulary import Evidence
 from rules.proposition import Finding
-from rules.ruleset import PLACEHOLDER, TARGET, HopChoice, Reason, Rule, RuleSet
+from rules.ruleset import PLACEHOLDER, PLACES, HopChoice, LegChoice, Reason, Rule, RuleSet
 
 FindingOf = Callable[[str], Finding]
 
@@ -29,11 +30,12 @@ _FAILS: Final = "CP-01"
 
 
 class Candidate(NamedTuple):
-    """A reason that holds: what it needs, put together with `given`."""
+    """A reason that holds: what it needs, put together with `given`, and the leg that its rule names."""
 
     code: str
     reason: Reason
     condition: Condition
+    leg: LegChoice | None = None
 
 
 class Missing(NamedTuple):
@@ -100,7 +102,7 @@ def judge(rules: tuple[Rule, ...], finding_of: FindingOf) -> Candidate | Missing
         for reason in rule.reasons:
             value = evaluate(reason.when, value_of)
             if value is Truth.TRUE:
-                return Candidate(rule.code, reason, whole_condition(rule, reason))
+                return Candidate(rule.code, reason, whole_condition(rule, reason), rule.leg)
             if value is Truth.UNKNOWN:
                 missing += support(reason.when, value_of)
     return Missing(tuple(dict.fromkeys(missing))) if missing else None
@@ -125,12 +127,13 @@ def _rejected(candidates: Mapping[str, Candidate], rules: RuleSet, sample: Sampl
                 standing.append(code)
             else:
                 rejected[code] = f"suppressed by {hidden_by}"
-    taken: dict[int | None, str] = {}
+    taken: dict[int | Node, str] = {}
     for code in sorted(standing, key=rules.precedence.rank):
         entry = rules.catalogue[code]
         if entry.severity is Severity.INFO:
             continue
-        first = taken.setdefault(_leg_of(entry.anchor, sample), code)
+        leg = _leg_of(entry.anchor, candidates[code].leg, sample)
+        first = taken.setdefault(entry.anchor if leg is None else leg, code)
         if first != code:
             rejected[code] = f"{first} stands before it on the same leg"
     return rejected
@@ -163,11 +166,12 @@ def _error(
         message=entry.message,
         description=entry.description,
         solution=entry.solution,
-        anchor=_anchor(entry.anchor, reason.hop, sample),
+        anchor=_anchor(entry.anchor, candidate, sample),
         confidence=reason.confidence,
         reason=reason.name,
         explanation=_explanation(reason.explanation, sample, finding_of),
         evidence=tuple(evidence_item(name, finding_of(name)) for name in used),
+        grade=reason.grade,
     )
 
 
@@ -178,21 +182,38 @@ def evidence_item(name: str, finding: Finding) -> EvidenceItem:
 
 def _explanation(template: str, sample: Sample, finding_of: FindingOf) -> str:
     def fill(name: str) -> str:
-        return sample.target.host if name == TARGET else finding_of(name).statement
+        return Scene(sample).words_for(name) if name in PLACES else finding_of(name).statement
 
     return PLACEHOLDER.sub(lambda match: fill(match[1]), template)
 
 
-def _anchor(node: Node, hop: HopChoice, sample: Sample) -> Anchor:
-    leg = _leg_of(node, sample)
+def _anchor(node: Node, candidate: Candidate, sample: Sample) -> Anchor:
+    leg, hop = _leg_of(node, candidate.leg, sample), candidate.reason.hop
     if hop is HopChoice.NONE or leg is None:
         return Anchor(leg=leg, node=node)
-    answering = [entry.probe_ttl for entry in sample.legs[leg].hops if entry.received]
-    return Anchor(leg=leg, node=node, ttl=max(answering, default=None))
+    last = max((entry.probe_ttl for entry in sample.legs[leg].hops if entry.received), default=None)
+    return Anchor(leg=leg, node=node, ttl=last + 1 if hop is HopChoice.FIRST_SILENT and last is not None else last)
 
 
-def _leg_of(node: Node, sample: Sample) -> int | None:
-    """Return the leg that a node's errors belong to: the one that ends there, else the one that starts there."""
-    ending = [index for index, leg in enumerate(sample.legs) if leg.to is node]
-    starting = [index for index, leg in enumerate(sample.legs) if leg.from_ is node]
-    return next(iter(ending or starting), None)
+def _leg_of(node: Node, choice: LegChoice | None, sample: Sample) -> int | None:
+    """Return the leg that a node's errors belong to: what leads there, else what starts there, else what leads back.
+
+    Of several that lead there the one from the client: what the service edge traced is its own, and a rule names it.
+    """
+    legs = list(enumerate(sample.legs))
+    if choice is not None:
+        named = [index for index, leg in legs if (leg.from_, leg.to) == choice]
+        if named:
+            return named[0]
+    forward = [(index, leg) for index, leg in legs if leg.direction is Direction.FORWARD]
+    found = (
+        [index for index, leg in forward if leg.to is node and leg.from_ is Node.CLIENT],
+        [index for index, leg in forward if leg.to is node],
+        [index for index, leg in forward if leg.from_ is node],
+        [index for index, leg in legs if _touches(leg, node)],
+    )
+    return next((indexes[0] for indexes in found if indexes), None)
+
+
+def _touches(leg: Leg, node: Node) -> bool:
+    return node in (leg.from_, leg.to)

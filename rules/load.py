@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Final
 
+from probes.facts import Node
 from rules.catalogue import Entry, read_catalogue, read_entry
 from rules.condition import All, Any, Condition, Leaf, Not, Term, names, terms
-from rules.diagnosis import Confidence
+from rules.diagnosis import CodeGrade, Confidence
 from rules.evidence.vocabulary import all_propositions
-from rules.ruleset import PLACEHOLDER, TARGET, HopChoice, Precedence, Reason, Rule, RuleSet
+from rules.ruleset import PLACEHOLDER, PLACES, HopChoice, LegChoice, Precedence, Reason, Rule, RuleSet
 from rules.yaml_marks import Path, Problem, YamlValue, load_marked
 from rules.yaml_reader import Reader, hint
 
@@ -102,8 +103,8 @@ def _take_catalogue(path: FilePath, draft: _Draft) -> None:
 # --- one rule file ----------------------------------------------------------------------------------------------------
 
 _RULE_KEYS: Final = ("code", "about", "reasons")
-_OPTIONAL_KEYS: Final = ("given",)
-_OPERATOR_KEYS: Final = ("given", "entry", "group", "suppresses")
+_OPTIONAL_KEYS: Final = ("given", "leg")
+_OPERATOR_KEYS: Final = ("given", "leg", "entry", "group", "suppresses")
 _REASON_KEYS: Final = ("reason", "confidence", "when", "explanation")
 
 
@@ -114,10 +115,11 @@ def _take_rule_file(reader: Reader, draft: _Draft, *, shipped: bool) -> None:
     top = reader.mapping(reader.marked.value, (), required=_RULE_KEYS, optional=optional)
     code = _code(reader, top, draft)
     given = _condition(reader, top["given"], ("given",)) if "given" in top else None
+    leg = _leg(reader, top["leg"]) if "leg" in top else None
     reasons = _reasons(reader, top, given)
     if code and reasons:
         about = reader.text(top.get("about"), ("about",))
-        rule = Rule(code=code, about=about, source=reader.marked.source, given=given, reasons=tuple(reasons))
+        rule = Rule(code=code, about=about, source=reader.marked.source, given=given, reasons=tuple(reasons), leg=leg)
         draft.rules.setdefault(code, []).append(rule)
 
 
@@ -143,6 +145,14 @@ def _take_entry(reader: Reader, value: YamlValue, code: str, draft: _Draft) -> N
         draft.catalogue.setdefault(code, entry)
 
 
+def _leg(reader: Reader, value: YamlValue) -> LegChoice | None:
+    if not isinstance(value, list) or len(value) != len(LegChoice._fields):
+        reader.problem(("leg",), "must be a list of two nodes: where the leg starts, and where it ends")
+        return None
+    start, end = (reader.choice(item, ("leg", index), Node) for index, item in enumerate(value))
+    return LegChoice(start, end) if start is not None and end is not None else None
+
+
 def _reasons(reader: Reader, top: Mapping[str, YamlValue], given: Condition | None) -> list[Reason]:
     found: list[Reason] = []
     earlier: list[frozenset[Term]] = []
@@ -160,7 +170,7 @@ def _reasons(reader: Reader, top: Mapping[str, YamlValue], given: Condition | No
 
 
 def _reason(reader: Reader, value: YamlValue, path: Path) -> Reason | None:
-    keys = reader.mapping(value, path, required=_REASON_KEYS, optional=("hop",))
+    keys = reader.mapping(value, path, required=_REASON_KEYS, optional=("hop", "grade"))
     if any(key not in keys for key in _REASON_KEYS):
         return None
     name = reader.text(keys["reason"], (*path, "reason"))
@@ -168,11 +178,12 @@ def _reason(reader: Reader, value: YamlValue, path: Path) -> Reason | None:
         reader.problem((*path, "reason"), "must be small letters, digits and underscores")
     confidence = reader.choice(keys["confidence"], (*path, "confidence"), Confidence)
     hop = reader.choice(keys["hop"], (*path, "hop"), HopChoice) if "hop" in keys else HopChoice.NONE
+    grade = reader.choice(keys["grade"], (*path, "grade"), CodeGrade) if "grade" in keys else None
     when = _condition(reader, keys["when"], (*path, "when"))
     explanation = reader.text(keys["explanation"], (*path, "explanation"))
     if confidence is None or hop is None or when is None:
         return None
-    return Reason(name=name, confidence=confidence, when=when, explanation=explanation, hop=hop)
+    return Reason(name=name, confidence=confidence, when=when, explanation=explanation, hop=hop, grade=grade)
 
 
 def _check_can_fire(reader: Reader, path: Path, own: frozenset[Term], earlier: list[frozenset[Term]]) -> None:
@@ -186,8 +197,8 @@ def _check_can_fire(reader: Reader, path: Path, own: frozenset[Term], earlier: l
 
 def _check_placeholders(reader: Reader, path: Path, explanation: str, used: set[str]) -> None:
     for name in PLACEHOLDER.findall(explanation):
-        if name != TARGET and name not in used:
-            reader.problem(path, f"{{{name}}} is no proposition of this condition{hint(name, {TARGET, *used})}")
+        if name not in PLACES and name not in used:
+            reader.problem(path, f"{{{name}}} is no proposition of this condition{hint(name, {*PLACES, *used})}")
 
 
 # --- conditions -------------------------------------------------------------------------------------------------------

@@ -4,30 +4,43 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from probes.facts import Node
 from rules.catalogue import Entry
 from rules.condition import Condition
-from rules.diagnosis import Confidence
+from rules.diagnosis import CodeGrade, Confidence
 
-# What an explanation holds in braces: this word for the target, else the name of a proposition.
+# What an explanation holds in braces: one of these words, else the name of a proposition.
 PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-TARGET: Final = "target"
+PLACES: Final = ("target", "first_end", "edge", "proxy")
 
 
 class HopChoice(StrEnum):
-    """Which hop of its leg an error hangs at; `none`: at its node."""
+    """Which hop of its leg an error hangs at; `none`: at its node. `first_silent` is behind `last_answering`."""
 
     NONE = "none"
     LAST_ANSWERING = "last_answering"
+    FIRST_SILENT = "first_silent"
+
+
+class LegChoice(NamedTuple):
+    """The leg that an error hangs at, where it is not the one that leads to the error's node."""
+
+    from_: Node
+    to: Node
 
 
 class Reason(NamedTuple):
-    """One way to prove an error; `explanation` may hold `{target}` and the statements of propositions by name."""
+    """One way to prove an error; `explanation` may hold `{target}` and the statements of propositions by name.
+
+    `grade` says how a log's code leads to the error, where it does.
+    """
 
     name: str
     confidence: Confidence
     when: Condition
     explanation: str
     hop: HopChoice = HopChoice.NONE
+    grade: CodeGrade | None = None
 
 
 class Rule(NamedTuple):
@@ -38,6 +51,7 @@ class Rule(NamedTuple):
     source: str
     given: Condition | None
     reasons: tuple[Reason, ...]
+    leg: LegChoice | None = None
 
 
 class Precedence(NamedTuple):

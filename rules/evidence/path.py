@@ -91,6 +91,9 @@ def _path_answered(scene: Scene) -> Finding:
 def _upstream_answered(scene: Scene) -> Finding:
     heard = scene.answers.heard_beyond_gateway()
     if not heard:
+        doubtful = scene.answers.doubtful_beyond_gateway()
+        if doubtful is not None:
+            return unknown(f"whether {doubtful.address} itself answered: others answer for it here", doubtful.fact)
         return false("no answer from behind the gateway was seen")
     return true(
         f"heard from behind the gateway: {some(e.address for e in heard)}", *dict.fromkeys(e.fact for e in heard[:4])

@@ -1,16 +1,15 @@
-"""One sample, and the places in it that many propositions ask for: target, leg, route, gateway, own addresses."""
+"""One sample, and the places in it that many propositions ask for: target, legs, route, gateway, own addresses."""
 
 from functools import cached_property
 
-from probes.facts import EndReason, Family, Leg, Node, Prober, Role, RouteKind
+from probes.facts import Family, Leg, Node, Prober, Protocol, Role
 from probes.host_facts import Interface, Neighbour, Route
 from probes.name_facts import DnsCheck
 from probes.sample import Sample
+from probes.web_facts import Proxy, ProxyMode
 from rules.evidence.addresses import in_prefix, is_loopback, same
 from rules.evidence.answers import Answers
-
-# Ends of a leg at which no probe was ever on the wire.
-UNSENT_ENDS = frozenset({EndReason.NOT_TRACED, EndReason.NOT_OPENED, EndReason.SEND_FAILED})
+from rules.evidence.places import ROUTED_TO, UNSENT_ENDS, role_of
 
 
 class Scene:
@@ -27,18 +26,46 @@ class Scene:
     # -- the target
 
     @cached_property
+    def external_proxy(self) -> Proxy | None:
+        """Return the proxy that applies, None where none does: one on this host is a part of the client."""
+        proxy = self.sample.proxy
+        if proxy is None or proxy.mode is ProxyMode.NONE or proxy.host is None:
+            return None
+        here = proxy.host == "localhost" or self.on_host(proxy.address or proxy.host)
+        return None if here else proxy
+
+    @cached_property
+    def own_legs(self) -> tuple[tuple[int, Leg], ...]:
+        """Return the legs from the client that the agent's own probes make, each with its place in the sample."""
+        numbered = enumerate(self.sample.legs)
+        return tuple((i, leg) for i, leg in numbered if leg.probed_by is Prober.AGENT and leg.from_ is Node.CLIENT)
+
+    def own_leg_to(self, node: Node) -> tuple[str, Leg] | None:
+        """Return the agent's own leg from the client to a node, with its pointer."""
+        return next(((f"/legs/{index}", leg) for index, leg in self.own_legs if leg.to is node), None)
+
+    def edge_leg_to(self, node: Node) -> tuple[str, Leg] | None:
+        """Return the leg that the service edge traced to a node, with its pointer."""
+        numbered = enumerate(self.sample.legs)
+        traced = ((index, leg) for index, leg in numbered if leg.probed_by is Prober.EDGE and leg.to is node)
+        return next(((f"/legs/{index}", leg) for index, leg in traced), None)
+
+    @cached_property
     def node(self) -> Node:
-        """Return what the agent's own probes aim at."""
-        direct = self.sample.target.route is RouteKind.DIRECT
-        edge = Node.SERVICE_EDGE if self.sample.target.route is RouteKind.SERVICE_EDGE else Node.PRIVATE_EDGE
-        return Node.DESTINATION if direct else edge
+        """Return the first end: what the agent's own probes aim at. What was traced tells, else what was to be."""
+        routed = ROUTED_TO[self.sample.target.route]
+        legs_to = {leg.to for _, leg in self.own_legs}
+        for node in (Node.EXTERNAL_PROXY, routed):
+            if node in legs_to:
+                return node
+        return Node.EXTERNAL_PROXY if self.external_proxy is not None and not legs_to - {Node.EGRESS} else routed
 
     @cached_property
     def leg_index(self) -> int | None:
-        """Return which leg runs from the client to what the agent probes, None if there is none."""
-        own = [index for index, leg in enumerate(self.sample.legs) if leg.probed_by is Prober.AGENT]
-        aimed = [index for index in own if self.sample.legs[index].to is self.node]
-        return next(iter(aimed or own), None)
+        """Return which leg runs from the client to the first end, None if there is none."""
+        aimed = [index for index, leg in self.own_legs if leg.to is self.node]
+        others = [index for index, leg in self.own_legs if leg.to is not Node.EGRESS]
+        return next(iter(aimed or others), None)
 
     @property
     def leg(self) -> Leg | None:
@@ -61,17 +88,74 @@ class Scene:
 
     @property
     def target_role(self) -> Role:
-        """Return the role under which what the agent probes appears in name and reachability checks."""
-        return Role.DESTINATION if self.node is Node.DESTINATION else Role.SERVICE_EDGE
+        """Return the role under which the first end appears in name and reachability checks."""
+        return role_of(self.node)
 
     @cached_property
     def target_addresses(self) -> tuple[str, ...]:
-        """Return every known address of what the agent probes, the one that was probed first."""
+        """Return every known address of the first end, the one that was probed first."""
         found = [self.leg.address] if self.leg is not None and self.leg.address else []
         if self.sample.target.literal and self.node is Node.DESTINATION:
             found.append(self.sample.target.host)
+        if self.node is Node.EXTERNAL_PROXY and self.external_proxy is not None and self.external_proxy.address:
+            found.append(self.external_proxy.address)
         found += [address for _, check in self.checks(self.target_role) for address in check.addresses]
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def first_end(self) -> str:
+        """Return the first end by the name that a person knows it by."""
+        names = {
+            Node.EXTERNAL_PROXY: self.external_proxy.host if self.external_proxy is not None else None,
+            Node.SERVICE_EDGE: self.sample.target.edge_host,
+            Node.PRIVATE_EDGE: self.sample.target.edge_host,
+        }
+        return names.get(self.node) or self.sample.target.host
+
+    def words_for(self, place: str) -> str:
+        """Return what an explanation calls a place of `rules.ruleset.PLACES`."""
+        words = {
+            "target": self.sample.target.host,
+            "first_end": self.first_end,
+            "edge": self.sample.target.edge_host or "the service edge",
+            "proxy": (self.sample.proxy.host if self.sample.proxy is not None else None) or "the proxy",
+        }
+        return words[place]
+
+    # -- who answers for others
+
+    def intercepted(self, protocol: Protocol | None) -> bool:
+        """Return whether somebody on the way was found to answer this protocol for others: then it proves nobody."""
+        box = self.sample.middlebox
+        return box is not None and box.protocol is protocol
+
+    def reached(self, leg: Leg) -> bool | None:
+        """Return whether the end of a leg answered, None where that is not known: another may have answered for it."""
+        if leg.reached and leg.probed_by is Prober.AGENT and self.intercepted(leg.protocol):
+            return None
+        return leg.reached
+
+    @cached_property
+    def portal_seen(self) -> bool:
+        """Return whether the network wants a person to sign in first."""
+        portal = self.sample.captive_portal
+        return portal is not None and portal.detected is True
+
+    # -- the service edge
+
+    @cached_property
+    def edge_addresses(self) -> tuple[str, ...]:
+        """Return every known address of the service edge that the path takes, the one that was probed first."""
+        found = self.own_leg_to(Node.SERVICE_EDGE)
+        addresses = [found[1].address] if found is not None and found[1].address else []
+        host = self.sample.target.edge_host
+        checks = [check for _, check in self.checks(Role.SERVICE_EDGE) if host in (None, check.name)]
+        addresses += [address for check in checks for address in check.addresses]
+        return tuple(dict.fromkeys(addresses))
+
+    def is_edge(self, address: str | None) -> bool:
+        """Return whether an address is that edge's."""
+        return any(same(address, known) for known in self.edge_addresses)
 
     @cached_property
     def family(self) -> Family | None:
@@ -151,8 +235,7 @@ class Scene:
             return frozenset()
         first = {
             responder.address
-            for leg in self.sample.legs
-            if leg.probed_by is Prober.AGENT and leg.from_ is Node.CLIENT
+            for _, leg in self.own_legs
             for hop in leg.hops[:1]
             for responder in hop.responders
             if hop.probe_ttl == 1 and responder.address not in self.target_addresses

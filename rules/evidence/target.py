@@ -1,6 +1,7 @@
 """The target: how it is named, where it is, and whether it answered."""
 
-from probes.facts import Protocol, ProtocolChoice
+from probes.facts import Leg, Node, Protocol, ProtocolChoice
+from rules.evidence.addresses import is_inside
 from rules.evidence.scene import Scene
 from rules.evidence.words import PROTOCOL_NAMES, some
 from rules.proposition import Finding, either, false, proposition, true, unknown
@@ -28,27 +29,34 @@ def _on_host(scene: Scene) -> Finding:
 @proposition("target.answered", "The target itself answered something: a probe, an echo, a connection.")
 def _answered(scene: Scene) -> Finding:
     found = [a for a in scene.answers.asked if a.answered and a.address in scene.target_addresses]
-    if not found and scene.leg is not None and scene.leg.reached:
+    if not found and scene.leg is not None and scene.reached(scene.leg):
         return true("the trace reached the target", scene.leg_fact)
     if found:
         return true(f"{found[0].address} answered", *dict.fromkeys(a.fact for a in found))
+    doubtful = scene.answers.doubtful_of(scene.target_addresses)
+    if doubtful is not None:
+        return unknown(f"whether {doubtful.address} itself answered: others answer for it here", doubtful.fact)
     return false("no answer of the target was seen")
 
 
 @proposition("target.tcp_answered", "The target answered a TCP connection attempt, by accepting or refusing it.")
 def _tcp_answered(scene: Scene) -> Finding:
-    asked = False
-    for index, leg in enumerate(scene.sample.legs):
-        if leg.protocol is Protocol.TCP and leg.reached is not None and leg.address in scene.target_addresses:
-            asked = True
-            if leg.reached:
-                return true(f"the TCP trace reached {leg.address}", f"/legs/{index}")
-    for index, check in enumerate(scene.sample.reachability):
-        if check.protocol is Protocol.TCP and check.address in scene.target_addresses and check.answered is not None:
-            asked = True
-            if check.answered:
-                return true(f"{check.address} answered on TCP port {check.port}", f"/reachability/{index}")
-    return false("the target answered no TCP connection") if asked else unknown("TCP to the target was not tried")
+    found = [
+        (f"/legs/{index}", leg.address, scene.reached(leg))
+        for index, leg in scene.own_legs
+        if leg.protocol is Protocol.TCP and leg.reached is not None and leg.address in scene.target_addresses
+    ]
+    found += [
+        (f"/reachability/{index}", check.address, None if scene.intercepted(Protocol.TCP) else check.answered)
+        for index, check in enumerate(scene.sample.reachability)
+        if check.protocol is Protocol.TCP and check.address in scene.target_addresses and check.answered is not None
+    ]
+    answering = [(fact, address) for fact, address, answered in found if answered]
+    if answering:
+        return true(f"{answering[0][1]} answers TCP", *(fact for fact, _ in answering))
+    if any(answered is None for _, _, answered in found):
+        return unknown("somebody on the way answers TCP for others")
+    return false("the target answered no TCP connection") if found else unknown("TCP to the target was not tried")
 
 
 # --- the probes aimed at it -------------------------------------------------------------------------------------------
@@ -70,15 +78,29 @@ def _icmp_or_udp(scene: Scene) -> Finding:
     return either(protocol is not Protocol.TCP, f"the probes are {PROTOCOL_NAMES[protocol]}", fact)
 
 
-@proposition("probe.passed", "Probes of the path's protocol got an answer from the target.")
+def _says_nothing(scene: Scene, leg: Leg) -> bool:
+    """Return whether probes that reach this end say nothing of the way out: a proxy inside, by a protocol named."""
+    named = scene.sample.target.protocol is not ProtocolChoice.ADAPTIVE
+    return named and leg.to is Node.EXTERNAL_PROXY and leg.address is not None and is_inside(leg.address)
+
+
+@proposition("probe.passed", "Probes of the path's protocol got an answer from where they have to get.")
 def _passed(scene: Scene) -> Finding:
     leg = scene.leg
     if leg is None:
         return unknown("no leg was to be traced")
-    if leg.reached:
-        by = leg.reached_by
-        return true(f"reached: {by.address} answered" if by else "reached", scene.leg_fact)
-    return false("the probes did not reach the target" if scene.leg_was_sent else "no probe was sent", scene.leg_fact)
+    reached = scene.reached(leg)
+    if leg.reached and reached is None:
+        return unknown("somebody on the way answers this protocol for others", scene.leg_fact)
+    if not reached:
+        words = "the probes did not reach the target" if scene.leg_was_sent else "no probe was sent"
+        return false(words, scene.leg_fact)
+    if _says_nothing(scene, leg):
+        return false(
+            "the probes reached the proxy, which is inside; the way on from there is the proxy's", scene.leg_fact
+        )
+    by = leg.reached_by
+    return true(f"reached: {by.address} answered" if by else "reached", scene.leg_fact)
 
 
 @proposition("probe.sent", "Probes towards the target went on the wire.")
@@ -90,11 +112,14 @@ def _sent(scene: Scene) -> Finding:
 
 @proposition("probe.other_protocol_passes", "Another protocol than the path's got an answer from the target.")
 def _other_protocol_passes(scene: Scene) -> Finding:
-    protocol, others = _protocol(scene), False
+    protocol, tried, doubtful = _protocol(scene), False, False
     for index, check in enumerate(scene.sample.reachability):
         if check.protocol is protocol or check.address not in scene.target_addresses or check.answered is None:
             continue
-        others = True
-        if check.answered:
+        tried = True
+        if check.answered and not scene.intercepted(check.protocol):
             return true(f"{PROTOCOL_NAMES[check.protocol]} to {check.address} is answered", f"/reachability/{index}")
-    return false("no other protocol passes") if others else unknown("no other protocol was tried")
+        doubtful = doubtful or check.answered
+    if doubtful:
+        return unknown("somebody on the way answers the other protocol for others")
+    return false("no other protocol passes") if tried else unknown("no other protocol was tried")

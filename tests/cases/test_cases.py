@@ -19,7 +19,7 @@ from tests.cases.facts_text import HERE, sample_of
 def cases() -> list[Any]:
     return [
         pytest.param(case, id=f"{path.stem}: {case['about']}")
-        for path in sorted(HERE.glob("cp-*.yaml"))
+        for path in sorted((*HERE.glob("cp-*.yaml"), *HERE.glob("zpa-*.yaml")))
         for case in yaml.safe_load(path.read_text())
     ]
 
