@@ -128,7 +128,6 @@ class _Collection:
         self._comparisons = Comparisons(world, request.sending, request.controls, patience_s=request.patience_s)
         self._web: Errand[WebCheck] | None = None
         self._captive: Errand[CaptivePortal] | None = None
-        self._looked_up: list[str] = []
         self._egress_routes: tuple[Route, ...] = ()
 
     def run(self) -> None:
@@ -160,14 +159,16 @@ class _Collection:
         way_out.start(choice)
         self._find_private_access(checks[Role.DESTINATION], watch)
         if self._request.trace:
-            self._trace(traces, self._aimed(checks, external=external), known, watch)
+            self._trace(traces, self._aimed(checks, external=external), watch)
         self._finish(way_out, watch)
 
     # -- before anything is sent
 
     def _proxy(self) -> ProxyCheck | None:
         request = self._request
-        proxy = self._world.proxy_for(request.target, request.proxy_mode, request.proxy_url, request.controls)
+        proxy = self._world.proxy_for(
+            request.target, request.proxy_mode, request.proxy_url, request.controls, request.sending
+        )
         if proxy is not None:
             self._comparisons.note_proxy(proxy.known)
         return proxy
@@ -190,7 +191,8 @@ class _Collection:
             return False
         resolved = checks.get(Role.PROXY, DnsCheck(role=Role.PROXY, name=proxy.known.host or ""))
         self._comparisons.ask_proxy(proxy, resolved)
-        return proxy.choice is not None and not any(map(self._on_this_host, resolved.addresses))
+        is_edge = proxy.known.host == self._request.target.edge_host
+        return proxy.choice is not None and not is_edge and not any(map(self._on_this_host, resolved.addresses))
 
     def _on_this_host(self, address: str) -> bool:
         own = {entry.address for interface in self._findings.network.interfaces for entry in interface.addresses}
@@ -222,14 +224,9 @@ class _Collection:
         request, route = self._request, self._request.target.route
         if request.target.literal and route is not RouteKind.PRIVATE_ACCESS:
             return
-        from importlib.util import find_spec  # TEMPORARY
-
-        if find_spec("probes.private_access") is None:
-            return
         from probes.private_access import private_access_of  # noqa: PLC0415 - an address needs none of it
 
-        if check.addresses[:1] and check.addresses[0] not in self._looked_up:
-            self._look_up(check.addresses[:1], watch)
+        self._look_up_missing(check.addresses[:1], watch)
         self._findings.private_access = private_access_of(
             configured=route is RouteKind.PRIVATE_ACCESS,
             ranges=request.synthetic_ranges,
@@ -244,12 +241,17 @@ class _Collection:
 
     def _look_up(self, addresses: Sequence[str], watch: Watch) -> None:
         """Read the network with look-ups of these addresses beside those that there are already."""
-        fresh = [address for address in addresses if address not in self._looked_up]
         before = self._findings.network
-        network, _ = self._read_network(fresh)
+        network, _ = self._read_network(addresses)
         watch.use(network)
-        self._looked_up.extend(fresh)
         self._findings.network = replace(network, routes=(*before.routes, *network.routes))
+
+    def _look_up_missing(self, addresses: Sequence[str], watch: Watch) -> None:
+        """Do the same where one of them has no look-up yet."""
+        there = {route.destination for route in self._findings.network.routes}
+        missing = [address for address in addresses if address not in there]
+        if missing:
+            self._look_up(missing, watch)
 
     # -- legs
 
@@ -257,7 +259,7 @@ class _Collection:
         """Return what the main trace aims at, or the leg that says why there is none."""
         target, private = self._request.target, self._findings.private_access
         role = _main_role(target, external=external)
-        if role is not Role.PROXY and private is not None:
+        if role is not Role.PROXY and private is not None and (private.configured or private.interface):
             node, port = Node.PRIVATE_EDGE, target.edge_port
             if not target.edge_host:
                 reason = "not discoverable: the private access service does not tell the address of its edge"
@@ -280,13 +282,12 @@ class _Collection:
             case _:
                 return target.port
 
-    def _trace(self, traces: OwnTraces, aimed: Aim | Leg, known: Sequence[str], watch: Watch) -> None:
+    def _trace(self, traces: OwnTraces, aimed: Aim | Leg, watch: Watch) -> None:
         """Add the main leg: traced, or with the reason why there is nothing to trace."""
         if isinstance(aimed, Leg):
             self._findings.legs.append(aimed)
             return
-        if (aimed.address,) != tuple(known):
-            self._look_up((aimed.address,), watch)
+        self._look_up_missing((aimed.address,), watch)
         # Remembered paths belong to the way to this address: its look-up comes first.
         network = self._findings.network
         mine = sorted(network.routes, key=lambda route: route.destination != aimed.address)
@@ -354,27 +355,24 @@ class _Collection:
 
     def _lay_out(self) -> None:
         """Say which way the traffic takes, and add the legs that nobody can trace."""
-        findings, proxy = self._findings, self._findings.compared.proxy
-        from importlib.util import find_spec  # TEMPORARY
-
-        if find_spec("probes.topology") is None:
-            return
+        findings = self._findings
         from probes.topology import topology_of, untraceable_legs  # noqa: PLC0415 - once all else is known
 
+        outside = findings.outside
         findings.topology = topology_of(
             target=self._request.target,
-            proxy=proxy,
-            egress=findings.outside.egress,
-            edges=findings.outside.edges,
+            proxy=findings.compared.proxy,
+            egress=outside.egress,
+            edges=outside.edges,
             private_access=findings.private_access,
             network=findings.network,
         )
         if not self._request.trace:
             return
+        own = [leg for leg in findings.legs if leg not in outside.edge_legs]
         there = {(leg.from_, leg.to) for leg in findings.legs}
-        missing = [leg for leg in untraceable_legs(findings.topology) if (leg.from_, leg.to) not in there]
-        after = next((index for index, leg in enumerate(findings.legs) if leg.from_ is Node.SERVICE_EDGE), None)
-        findings.legs[after:after] = missing
+        beyond = untraceable_legs(findings.topology, edge_after=bool(outside.edge_legs))
+        findings.legs[:] = [*own, *(leg for leg in beyond if (leg.from_, leg.to) not in there), *outside.edge_legs]
 
     def _read_sessions(self) -> None:
         if self._request.zpa is None:

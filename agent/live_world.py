@@ -215,7 +215,7 @@ class LiveWorld:
         )
 
     def proxy_for(
-        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...]
+        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...], sending: Sending
     ) -> ProxyCheck | None:
         """Return a check of the proxy that applies to this target, not yet made, or None where none applies."""
         if mode is ProxyMode.NONE or (mode is ProxyMode.ENVIRONMENT and not _PROXY_VARIABLES & os.environ.keys()):
@@ -231,12 +231,25 @@ class LiveWorld:
         if choice == NO_PROXY:
             return None
         known = Proxy(mode=choice.mode, url=choice.url, host=choice.host, port=choice.port)
-        return ProxyCheck(known=known, choice=choice, ask=partial(self._check_proxy, choice, target.host, port))
+        return ProxyCheck(known=known, choice=choice, ask=partial(self._check_proxy, choice, target, controls, sending))
 
-    def _check_proxy(self, choice: "ProxyChoice", host: str, port: int, resolved: DnsCheck) -> Proxy:
+    def _check_proxy(
+        self, choice: "ProxyChoice", target: Target, controls: tuple[str, ...], sending: Sending, resolved: DnsCheck
+    ) -> Proxy:
         from probes.drivers.http import check_proxy  # noqa: PLC0415 - likewise
 
-        return check_proxy(choice, host, port, timeout_s=PROXY_TIMEOUT_S, clock=self.clock, resolved=resolved)
+        return check_proxy(
+            choice,
+            target.host,
+            target.port or HTTPS_PORT,
+            timeout_s=PROXY_TIMEOUT_S,
+            clock=self.clock,
+            resolved=resolved,
+            controls=controls,
+            tunnel=not (target.url or "").startswith("http://"),
+            source=sending.source,
+            interface=sending.interface,
+        )
 
     def _resolve(self, role: Role) -> Callable[[str], DnsCheck]:
         return lambda name: self.check_name(role, name, None)

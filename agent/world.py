@@ -142,7 +142,7 @@ class World(Interface):
         ...
 
     def proxy_for(
-        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...]
+        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...], sending: Sending
     ) -> ProxyCheck | None:
         """Return a check of the proxy that applies to this target, not yet made, or None where none applies.
 

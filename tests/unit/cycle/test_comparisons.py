@@ -234,7 +234,7 @@ def test_a_mistake_about_the_proxy_is_a_fact_and_the_proxy_is_known() -> None:
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before they start", "once they run"])
-def test_an_address_that_turns_up_is_compared_with_too(late: bool) -> None:
+def test_an_address_that_turns_up_is_compared_with_too(*, late: bool) -> None:
     world = ToldWorld()
     running = comparisons(world, patience_s=0.0 if late else FOREVER_S)
     running.start(NETWORK)

@@ -42,8 +42,9 @@ PROXY = Proxy(mode=ProxyMode.EXPLICIT, url="http://proxy.example:3128", host="pr
 
 def use_proxy(world: ToldWorld, address: str = ADDRESS, ask: Callable[[DnsCheck], Proxy] | None = None) -> None:
     """Let a proxy apply; by default it works, and is where the simulated path leads."""
+    working = replace(PROXY, address=address, works=True)
     choice = ProxyChoice(mode=ProxyMode.EXPLICIT, url=PROXY.url, host=PROXY.host, port=PROXY.port)
-    world.proxy = ProxyCheck(known=PROXY, choice=choice, ask=ask or (lambda _: replace(PROXY, works=True)))
+    world.proxy = ProxyCheck(known=PROXY, choice=choice, ask=ask or (lambda _: working))
     world.checks["proxy.example"] = looked_up("proxy.example", address, role=Role.PROXY)
 
 
@@ -191,7 +192,7 @@ def test_the_proxy_is_part_of_a_healthy_sample() -> None:
     world = ToldWorld()
     use_proxy(world)
     sample = collect(asked_for(HOST, proxy_mode=ProxyMode.EXPLICIT, proxy_url=PROXY.url), world)
-    assert sample.proxy == replace(PROXY, works=True)
+    assert sample.proxy == replace(PROXY, address=ADDRESS, works=True)
     assert sample.dns == (world.checks[NAME], world.checks["proxy.example"])
     assert world.calls("proxy_for") == [(HOST, ProxyMode.EXPLICIT, PROXY.url, ())]
 

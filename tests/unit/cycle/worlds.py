@@ -226,8 +226,9 @@ class ToldWorld:
         )
 
     def proxy_for(
-        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...]
+        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...], sending: Sending
     ) -> ProxyCheck | None:
+        del sending
         self._note("proxy_for", (target, mode, url, controls))
         return self.proxy
 
