@@ -30,6 +30,10 @@ LAB_TOOLS: Final = (
     "scamper",
     "dnsmasq",
     "tinyproxy",
+    "unbound",
+    "squid",
+    "nginx",
+    "openssl",
     "tcpdump",
 )
 

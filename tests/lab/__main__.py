@@ -1,6 +1,7 @@
-"""The lab by hand: `python -m tests.lab up NAME`, `shell NAME NODE`, `list`, `clean`. Needs root."""
+"""The lab by hand: `python -m tests.lab watch ROW`, `enter ROW [NODE]`, `matrix`, `up NAME`, `shell NAME NODE` ..."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -8,8 +9,10 @@ from subprocess import call
 from typing import Final
 
 from probes.facts import Family
-from tests.lab.builder import Lab, find_namespace, remove_leftovers
+from tests.lab import by_hand, matrix
+from tests.lab.builder import Lab, LabError, find_namespace, remove_leftovers
 from tests.lab.network_map import NETWORKS, map_names, read_map
+from tests.lab.scenario import ScenarioError, find_row, read_rows
 
 
 def picture(name: str) -> str:
@@ -51,6 +54,29 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def rows(arguments: argparse.Namespace) -> int:
+    """Print the id of every row of the matrix."""
+    del arguments
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    say("\n".join(row.id for row in read_rows()))
+    return 0
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """Build a row's network, break it, and show what its command shows there."""
+    return by_hand.watch(find_row(arguments.row), say)
+
+
+def enter(arguments: argparse.Namespace) -> int:
+    """Build a row's network, break it, and open a shell on a node of it."""
+    return by_hand.enter(find_row(arguments.row), arguments.node, say)
+
+
+def run_matrix(arguments: argparse.Namespace) -> int:
+    """Play every row, and write docs/verdicts.md."""
+    return matrix.run(say, at_once=arguments.at_once)
+
+
 def clean(arguments: argparse.Namespace) -> int:
     """Remove what a killed run left."""
     del arguments
@@ -68,23 +94,35 @@ def parser() -> argparse.ArgumentParser:
     """Return what may be asked."""
     top = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     verbs = top.add_subparsers(required=True)
-    for verb in (up, shell, show, clean):
+    for verb in (watch, enter, rows, run_matrix, up, shell, show, clean):
         described = verbs.add_parser(_VERBS.get(verb, verb.__name__), help=verb.__doc__)
         described.set_defaults(run=verb)
         if verb in {up, shell}:
             described.add_argument("map", choices=map_names())
+        if verb in {watch, enter}:
+            described.add_argument("row", help="a row's id, or a part of one that names no other")
         if verb is shell:
             described.add_argument("node")
+        if verb is enter:
+            described.add_argument("node", nargs="?", help="the client without it")
+        if verb is run_matrix:
+            described.add_argument("--at-once", type=int, default=2, help="how many rows at a time (2)")
     return top
 
 
-_VERBS: Final[dict[Callable[[argparse.Namespace], int], str]] = {show: "list"}
+_VERBS: Final[dict[Callable[[argparse.Namespace], int], str]] = {show: "list", run_matrix: "matrix"}
 
 
 def main() -> int:
     """Do what was asked."""
     arguments = parser().parse_args()
-    status: int = arguments.run(arguments)
+    if os.geteuid() and arguments.run in {watch, enter}:
+        by_hand.become_root_of_a_namespace()
+    try:
+        status: int = arguments.run(arguments)
+    except (ScenarioError, LabError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     return status
 
 

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from probes.facts import Family
-from tests.lab import commands, open_way, services
+from tests.lab import commands, open_way, program, services
+from tests.lab.certificates import Authority
 from tests.lab.network_map import NetworkMap, Node
 
 DELAY_LINE: Final = Path(__file__).parent / "delay_line.py"
@@ -26,6 +28,7 @@ NAMESPACES: Final = RUN / "netns"
 # One namespace's name starts so: the maker's process id makes leftovers of a killed run recognisable.
 PREFIX: Final = "cplab"
 COMMAND_TIMEOUT_S: Final = 60.0
+_NUMBERS: Final = count()
 
 
 class User(StrEnum):
@@ -59,12 +62,15 @@ class Lab:
 
     def __init__(self, map_: NetworkMap) -> None:
         self.map = map_
-        self._tag = f"{secrets.randbelow(0x10000):04x}"
-        self._prefix = f"{PREFIX}{os.getpid()}x{self._tag}-{map_.name}-"
+        # Devices are made outside their namespaces: no two networks of this machine may give them one name.
+        self._tag = f"{os.getpid():x}{next(_NUMBERS) % 0x100:02x}"
+        self._prefix = f"{PREFIX}{os.getpid()}x{secrets.token_hex(2)}-{map_.name}-"
         self._cleanup = ExitStack()
         self._shells: dict[str, int] = {}
+        self._servers: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._next_spare = 0
         self._directory = Path()
+        self.authority = Authority(self._directory)
 
     def __enter__(self) -> Self:
         """Build everything; on failure take down what was built."""
@@ -112,11 +118,13 @@ class Lab:
             check=False,
         )
 
-    def start(self, node: str, command: Sequence[str], *, user: User = User.ROOT) -> subprocess.Popen[str]:
+    def start(
+        self, node: str, command: Sequence[str], *, user: User = User.ROOT, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
         """Start a command on a node; the caller waits for it."""
         return subprocess.Popen(
             self.command(node, command, user=user),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -125,6 +133,15 @@ class Lab:
     def tell(self, node: str, *lines: str) -> None:
         """Run shell lines on a node, as root: faults are made so. They must succeed."""
         _must(("ip", "netns", "exec", self.namespace(node), "sh", "-ec", "\n".join(lines)))
+
+    def stop(self, node: str, service: str) -> None:
+        """End a server of a node, as a crash would: what listened there refuses from now on."""
+        _end(self._servers.pop((node, service)))
+
+    @property
+    def directory(self) -> Path:
+        """Return the directory of this network's files; it goes with the network."""
+        return self._directory
 
     def command(self, node: str, command: Sequence[str], *, user: User = User.ROOT) -> tuple[str, ...]:
         """Return the command line that runs `command` on a node."""
@@ -145,6 +162,9 @@ class Lab:
         nodes = self.map.nodes.values()
         # The open ways and the servers' files are in it, so it goes last. Not in TMPDIR: that may be closed itself.
         self._directory = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, dir=RUN)))
+        # Others pass through to what is theirs; nothing else in here is open to them.
+        self._directory.chmod(0o711)
+        self.authority = Authority(self._directory / "authority")
         self._cleanup.callback(
             _attempt, ("ip", "-force", "-batch", "-"), commands.no_namespaces(self.map, self._prefix)
         )
@@ -154,6 +174,7 @@ class Lab:
             list(pool.map(self._set_up_kernel, nodes))
             _must(("ip", "-batch", "-"), commands.wires(self.map, self._prefix, self._tag))
             list(pool.map(self._set_up_addresses, nodes))
+        self._write_name_files()
         self._start_services()
 
     def _set_up_kernel(self, node: Node) -> None:
@@ -185,22 +206,27 @@ class Lab:
     def _start_services(self) -> None:
         started = []
         for node in self.map.nodes.values():
-            for program in services.programs(node.services, self._directory):
+            place = services.Place(directory=self._directory / f"{node.name}.files", authority=self.authority)
+            for each in services.programs(node, place):
                 log = self._directory / f"{node.name}.log"
-                process = services.start(self.namespace(node.name), program, log)
+                process = program.start(self.namespace(node.name), each, log)
                 self._cleanup.callback(_end, process)
-                started.append((process, program, log))
-        for process, program, log in started:
-            services.await_ready(process, program, log)
+                self._servers[node.name, each.kind] = process
+                started.append((process, each, log))
+        for process, each, log in started:
+            program.await_ready(process, each, log)
+
+    def _write_name_files(self) -> None:
+        """Give each node its resolvers and its hosts file, for whoever enters it through `ip netns exec`."""
+        for node in self.map.nodes.values():
+            files = NETNS_FILES / self.namespace(node.name)
+            files.mkdir(parents=True)
+            self._cleanup.callback(shutil.rmtree, files)
+            (files / "resolv.conf").write_text("".join(f"nameserver {address}\n" for address in node.resolver))
+            (files / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
 
     def _open_shell(self, node: str) -> int:
         """Return the process that holds a node's own view of the files: its resolvers, and a readable checkout."""
-        files = NETNS_FILES / self.namespace(node)
-        files.mkdir(parents=True)
-        self._cleanup.callback(shutil.rmtree, files)
-        resolvers = "".join(f"nameserver {address}\n" for address in self.map.nodes[node].resolver)
-        (files / "resolv.conf").write_text(resolvers)
-        (files / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
         script = "\n".join((open_way.script(self._directory / node), "echo ready", "exec sleep infinity"))
         command = ("setpriv", "--pdeathsig", "KILL", "sh", "-ec", script)
         process = self._start_ready(("ip", "netns", "exec", self.namespace(node), *command))

@@ -42,19 +42,30 @@ class Behaviour(StrEnum):
 class Services:
     """What listens on a node; `names` maps a host name to the addresses that its resolver gives.
 
-    `extended_icmp` is what `extender.py` says in the place of a kernel that stays silent.
+    `extended_icmp` is what `extender.py` says in the place of a kernel that stays silent. `web`, `squid`, `unbound`,
+    `edge`, `tunnel` and `run` are what `tests.lab.programs` makes of them.
     """
 
     tcp: tuple[int, ...] = ()
     udp_echo: tuple[int, ...] = ()
     proxy: int | None = None
     names: dict[str, tuple[str, ...]] | None = None
+    dns_options: tuple[str, ...] = ()
     extended_icmp: dict[str, Any] | None = None
+    web: tuple[dict[str, Any], ...] = ()
+    squid: dict[str, Any] | None = None
+    unbound: str | None = None
+    edge: dict[str, Any] | None = None
+    tunnel: dict[str, Any] | None = None
+    run: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One machine of the map. A node with several links forwards; one with a single link has a default route by it."""
+    """One machine of the map. A node with several links forwards; one with a single link has a default route by it.
+
+    An `optional` node is left out, with its links, unless it is asked for.
+    """
 
     name: str
     behaves: Behaviour | None = None
@@ -65,6 +76,7 @@ class Node:
     nftables: str = ""
     routes: tuple[str, ...] = ()
     services: Services = field(default_factory=Services)
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +84,8 @@ class Link:
     """A wire between two nodes: the left one has the first address of each prefix, the right one the second.
 
     `delay_ms` is added in each direction, by the delay line; the ratios of loss, reordering and duplication too.
-    `mtu` is that of both ends, None for the usual 1500.
+    `mtu` is that of both ends, None for the usual 1500. The prefixes of a `private` link are known only to the nodes
+    that private links join: nobody outside has a route to them.
     """
 
     left: str
@@ -84,6 +97,7 @@ class Link:
     reorder: float = 0.0
     duplicate: float = 0.0
     mtu: int | None = None
+    private: bool = False
 
     @property
     def delayed(self) -> bool:
@@ -187,13 +201,26 @@ class NetworkMap:
             return
         for link in self.links:
             prefix = link.prefix(family)
-            if prefix is None or link in own:
+            if prefix is None or link in own or (link.private and node not in self._insiders_of(link)):
                 continue
             way = min((self.path(node, end, family) for end in (link.left, link.right)), key=len)
             first = way[0]
             via = first.address(first.other(node), family)
             if via is not None:
                 yield Route(prefix=str(prefix), via=via, interface=interface(first.other(node)))
+
+    def _insiders_of(self, link: Link) -> set[str]:
+        """Return the nodes that private links join to this one."""
+        inside, before = {link.left, link.right}, set[str]()
+        while inside != before:
+            before = set(inside)
+            inside.update(
+                end
+                for each in self.links
+                if each.private and {each.left, each.right} & before
+                for end in (each.left, each.right)
+            )
+        return inside
 
     def round_trip_ms(self, source: str, destination: str, family: Family) -> float:
         """Return the delay that the map adds to a round trip."""
@@ -268,7 +295,15 @@ def map_names() -> tuple[str, ...]:
 
 def parse_map(name: str, text: str) -> NetworkMap:
     """Return the map that a YAML text describes."""
-    document = yaml.safe_load(text)
+    return make_map(name, yaml.safe_load(text))
+
+
+def make_map(name: str, document: dict[str, Any]) -> NetworkMap:
+    """Return the map that a parsed document describes.
+
+    Raises:
+        MapError: It does not describe a network.
+    """
     nodes = {key: _node(key, value or {}) for key, value in document["nodes"].items()}
     links = tuple(_link(key, value) for key, value in document["links"].items())
     for link in links:
@@ -285,7 +320,7 @@ def _node(name: str, value: dict[str, Any]) -> Node:
     if len(name) > MAX_NODE_NAME:
         raise MapError(f"node name {name} is longer than {MAX_NODE_NAME} characters")
     known = dict(value)
-    services = known.pop("services", {})
+    services = known.pop("services", None) or {}
     behaves = known.pop("behaves", None)
     return Node(
         name=name,
@@ -304,6 +339,9 @@ def _services(value: dict[str, Any]) -> Services:
     return Services(
         tcp=tuple(known.pop("tcp", ())),
         udp_echo=tuple(known.pop("udp_echo", ())),
+        dns_options=tuple(known.pop("dns_options", ())),
+        web=tuple(known.pop("web", ())),
+        run=tuple(known.pop("run", ())),
         names=None if names is None else {name: tuple(addresses) for name, addresses in names.items()},
         **known,
     )
