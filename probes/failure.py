@@ -48,6 +48,10 @@ class Failure(Word):
     # A proxy or an application answered, and not with what was asked for.
     UNEXPECTED_STATUS = "unexpected_status"
     TLS_FAILED = "tls_failed"
+    CERTIFICATE_INVALID = "certificate_invalid"
+    # The other side speaks, but not what the URL's scheme says.
+    PLAIN_HTTP = "plain_http"
+    TLS_EXPECTED = "tls_expected"
     # A setting that cannot be used, such as a malformed proxy variable; one that nobody here can speak, such as SOCKS.
     INVALID_SETTING = "invalid_setting"
     UNSUPPORTED = "unsupported"

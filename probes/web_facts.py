@@ -99,6 +99,7 @@ class RedirectProblem(Word):
     LOOP = "loop"
     TOO_MANY = "too_many"
     UNPARSABLE = "unparsable"
+    OTHER_SCHEME = "other_scheme"
 
 
 @frozen

@@ -26,22 +26,39 @@ _SPECIAL: Final = frozenset('",+;<>\\')
 
 def session_of(stream: ssl.SSLSocket) -> TlsSession:
     """Return the session of a socket whose peer was verified."""
-    import ssl  # noqa: PLC0415 - whoever has such a socket has loaded it
-
-    certificate: dict[str, Any] = stream.getpeercert() or {}
-    not_after = certificate.get("notAfter")
     cipher = stream.cipher()
-    return TlsSession(
+    return session(
+        stream.getpeercert() or {},
         version=stream.version(),
         cipher=None if cipher is None else cipher[0],
-        subject=_name(certificate.get("subject", ())),
-        issuer=_name(certificate.get("issuer", ())),
-        not_after=None if not_after is None else utc_text(ssl.cert_time_to_seconds(not_after) * 1_000_000_000),
         verified=True,
     )
 
 
-def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str | None:
+def session(
+    certificate: dict[str, Any],
+    *,
+    version: str | None,
+    cipher: str | None,
+    verified: bool | None,
+    verify_error: str | None = None,
+) -> TlsSession:
+    """Return what is known of a session, given the certificate as `ssl.SSLSocket.getpeercert` decodes it."""
+    import ssl  # noqa: PLC0415 - whoever has a certificate has loaded it
+
+    not_after = certificate.get("notAfter")
+    return TlsSession(
+        version=version,
+        cipher=cipher,
+        subject=name(certificate.get("subject", ())),
+        issuer=name(certificate.get("issuer", ())),
+        not_after=None if not_after is None else utc_text(ssl.cert_time_to_seconds(not_after) * 1_000_000_000),
+        verified=verified,
+        verify_error=verify_error,
+    )
+
+
+def name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str | None:
     """Return a distinguished name as RFC 4514 section 2 writes it: the most specific part first."""
     written = ["+".join(f"{_SHORT_NAMES.get(key, key)}={_escaped(value)}" for key, value in part) for part in parts]
     return ",".join(reversed(written)) or None
