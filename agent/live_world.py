@@ -298,12 +298,17 @@ class LiveWorld:
             data,
             clock=self.clock,
             resolve=self._resolve(Role.SERVICE_EDGE),
-            source=sending.source,
+            source_address=sending.source,
             interface=sending.interface,
         )
 
     def edge_trace(
-        self, access: EdgeAccess, asked: EdgeTraceAsked, sending: Sending, stop: Callable[[], bool]
+        self,
+        access: EdgeAccess,
+        asked: EdgeTraceAsked,
+        sending: Sending,
+        proxy: "ProxyChoice | None",
+        stop: Callable[[], bool],
     ) -> tuple[EdgeTrace, Leg | None, DnsCheck | None]:
         """Return what came of asking an edge for a trace, and its leg."""
         from probes.drivers import edge_client  # noqa: PLC0415 - likewise
@@ -315,6 +320,7 @@ class LiveWorld:
             resolve=self._resolve(Role.SERVICE_EDGE),
             source=sending.source,
             interface=sending.interface,
+            proxy=proxy,
             stop=stop,
         )
 

@@ -107,42 +107,59 @@ class WayOut:
             self._lead = self._errands.start("service data", partial(self._ask, proxy))
 
     def _ask(self, proxy: "ProxyChoice | None") -> None:
-        """Get the service data of the first edge that tells, and start what can be asked with it."""
+        """Get the service data of the first edge that tells, and start what can be asked with it.
+
+        Where no edge can be asked directly, but the first one through the proxy, its traces are asked for in that way.
+        """
         first, *others = self._apis
-        self._start_service_data(first, None)
+        self._asked.service[first] = self._start_service_data(first, None)
         if proxy is not None:
-            ask = partial(self._world.service_data, first, self._request.sending, proxy, self._stopped)
-            self._asked.through.append(self._errands.start("service data", ask))
+            self._asked.through.append(self._start_service_data(first, proxy))
         told = self._asked.service[first].result()
         if told is None or not told.fetched:
             for access in others:
-                self._start_service_data(access, None)
+                self._asked.service[access] = self._start_service_data(access, None)
         for access, errand in tuple(self._asked.service.items()):
             data = errand.result()
-            if data is not None and data.fetched and not self._stopped():
+            if data is not None and data.fetched:
                 self._told = access
-                self._use(access, data)
+                self._see(access, data)
+                self._ask_for_traces(access, None)
                 return
+        through = self._asked.through[0].result() if self._asked.through else None
+        if through is not None and through.fetched:
+            self._told = first
+            self._ask_for_traces(first, proxy)
 
-    def _start_service_data(self, access: EdgeAccess, proxy: "ProxyChoice | None") -> None:
+    def _start_service_data(self, access: EdgeAccess, proxy: "ProxyChoice | None") -> Errand[ServiceData]:
         ask = partial(self._world.service_data, access, self._request.sending, proxy, self._stopped)
-        self._asked.service[access] = self._errands.start("service data", ask)
+        return self._errands.start("service data", ask)
 
-    def _use(self, access: EdgeAccess, data: ServiceData) -> None:
-        """Start everything that service data makes possible."""
-        request, target = self._request, self._request.target
-        for source in _IN_BAND[target.protocol]:
+    def _see(self, access: EdgeAccess, data: ServiceData) -> None:
+        """Let the edge see a packet of each protocol that the sample uses, and trace to the address that it saw."""
+        if self._stopped():
+            return
+        request = self._request
+        for source in _IN_BAND[request.target.protocol]:
             see = partial(self._world.seen_by, source, access, data, request.sending)
             self._asked.seen[source] = self._errands.start("seen address", see)
-        if not request.trace:
+        from probes.egress import egress_of, seen_over_https  # noqa: PLC0415 - for those who have an edge
+
+        egress = egress_of(None, {EgressSource.SERVICE_DATA: seen_over_https(data, access.host)})
+        if request.trace and not self._asked.to_egress and egress.address is not None:
+            self._start_trace(egress.address)
+
+    def _ask_for_traces(self, access: EdgeAccess, proxy: "ProxyChoice | None") -> None:
+        """Ask the edge for its traces, where the path runs through it."""
+        request = self._request
+        if not request.trace or not self._through_edge or self._stopped():
             return
-        if self._through_edge:
-            for asked in (self._trace_asked(Direction.REVERSE, None), self._trace_asked(Direction.FORWARD, target)):
-                ask = partial(self._world.edge_trace, access, asked, request.sending, self._stopped)
-                self._asked.traces[asked.direction] = self._errands.start("edge trace", ask)
-        address = _public(data)
-        if not self._asked.to_egress and address is not None:
-            self._start_trace(address)
+        for asked in (
+            self._trace_asked(Direction.REVERSE, None),
+            self._trace_asked(Direction.FORWARD, request.target),
+        ):
+            ask = partial(self._world.edge_trace, access, asked, request.sending, proxy, self._stopped)
+            self._asked.traces[asked.direction] = self._errands.start("edge trace", ask)
 
     def _start_trace(self, address: str) -> None:
         self._asked.to_egress.append(self._errands.start("trace", partial(self._trace_to, address)))
@@ -185,23 +202,18 @@ class WayOut:
         """Return the public address, by everybody who saw it; None where nobody was asked."""
         by = {source: self._errands.until(errand, deadline) for source, errand in self._asked.seen.items()}
         known = {source: seen for source, seen in by.items() if seen is not None}
-        for source, errand in self._told_over_https():
-            data = self._errands.until(errand, deadline)
-            if data is not None:
-                known[source] = _seen(data)
         configured = self._request.egress_address
-        if configured is None and not known:
+        if configured is None and not self._apis:
             return None
-        from probes.egress import egress_of  # noqa: PLC0415 - most samples ask nobody
+        from probes.egress import egress_of, seen_over_https, seen_through_proxy  # noqa: PLC0415 - few samples ask
 
-        return egress_of(configured, known)
-
-    def _told_over_https(self) -> list[tuple[EgressSource, Errand[ServiceData]]]:
         used = self._told or next(iter(self._apis), None)
-        direct = self._asked.service.get(used) if used is not None else None
-        through = next(iter(self._asked.through), None)
-        pairs = ((EgressSource.SERVICE_DATA, direct), (EgressSource.PROXY, through))
-        return [(source, errand) for source, errand in pairs if errand is not None]
+        if used is not None and (direct := self._errands.until(self._asked.service.get(used), deadline)) is not None:
+            known[EgressSource.SERVICE_DATA] = seen_over_https(direct, used.host)
+        through = self._errands.until(next(iter(self._asked.through), None), deadline)
+        if through is not None:
+            known[EgressSource.PROXY] = seen_through_proxy(through, self._apis[0].host)
+        return egress_of(configured, known)
 
     def _edge(self, access: EdgeAccess, answers: dict[Direction, _EdgeAnswer | None], deadline: float) -> Edge:
         asked = access == self._told
@@ -244,14 +256,3 @@ def _edge_leg(direction: Direction, end: Node, answer: _EdgeAnswer | None, *, be
         (_LATE if made is None else f"the service edge made no trace: {made.detail or made.failure}") if begun else ""
     )
     return Leg(from_=Node.SERVICE_EDGE, to=end, direction=direction, probed_by=Prober.EDGE, reason=reason or _NOT_ASKED)
-
-
-def _public(data: ServiceData) -> str | None:
-    """Return the caller's public address: behind a tunnel the edge sees the inner one, and knows the tunnel's end."""
-    return data.address if data.tunnel is None else data.tunnel.egress
-
-
-def _seen(data: ServiceData) -> SeenAddress:
-    return SeenAddress(
-        address=_public(data), edge=data.url, failure=data.failure, detail=data.detail, duration_us=data.duration_us
-    )

@@ -169,7 +169,12 @@ class World(Interface):
         ...
 
     def edge_trace(
-        self, access: EdgeAccess, asked: EdgeTraceAsked, sending: Sending, stop: Callable[[], bool]
+        self,
+        access: EdgeAccess,
+        asked: EdgeTraceAsked,
+        sending: Sending,
+        proxy: "ProxyChoice | None",
+        stop: Callable[[], bool],
     ) -> tuple[EdgeTrace, Leg | None, DnsCheck | None]:
         """Return what came of asking an edge for a trace, and its leg; takes up to 3 s."""
         ...

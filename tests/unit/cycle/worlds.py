@@ -255,9 +255,14 @@ class ToldWorld:
         return SeenAddress(address=EGRESS, edge=access.host)
 
     def edge_trace(
-        self, access: EdgeAccess, asked: EdgeTraceAsked, sending: Sending, stop: Callable[[], bool]
+        self,
+        access: EdgeAccess,
+        asked: EdgeTraceAsked,
+        sending: Sending,
+        proxy: ProxyChoice | None,
+        stop: Callable[[], bool],
     ) -> tuple[EdgeTrace, Leg | None, DnsCheck | None]:
-        del access, sending, stop
+        del access, sending, proxy, stop
         self._note("edge_trace", asked)
         return self.edge_traces[asked.direction]
 
