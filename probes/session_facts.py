@@ -31,8 +31,8 @@ class SessionSource(Word):
 class SessionEvent:
     """One event of a private access session as its log has it; `internal_reason` is the raw token, empty when healthy.
 
-    `line` counts from 1 in its source. What a log leaves out is None. The client counts its `tag_id` from the start anew
-    with each start of its service: `tag_use` tells the uses of one tag in a log apart, from 1.
+    `line` counts from 1 in its source. What a log leaves out is None. The client begins to count its tags anew with
+    each start of its service: `tag_use` tells the uses of one `tag_id` in a log apart, from 1.
     """
 
     source: SessionSource

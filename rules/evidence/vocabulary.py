@@ -3,11 +3,11 @@
 from typing import Final
 
 from probes.sample import Sample
-from rules.evidence import agent, gateway, names, network, path, proxy, target
+from rules.evidence import agent, edge, gateway, guards, names, network, path, proxy, session, target
 from rules.evidence.scene import Scene
 from rules.proposition import VOCABULARY, Finding, Proposition
 
-SUBJECTS: Final = (agent, gateway, names, network, path, proxy, target)
+SUBJECTS: Final = (agent, edge, gateway, guards, names, network, path, proxy, session, target)
 
 
 def all_propositions() -> dict[str, Proposition]:
