@@ -31,6 +31,15 @@ COMMAND_TIMEOUT_S: Final = 60.0
 _NUMBERS: Final = count()
 
 
+def _is_alone() -> bool:
+    """Return whether there is one user only, as in a user namespace that somebody without root has made."""
+    return sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text().splitlines()) == 1
+
+
+_ALONE: Final = _is_alone()
+_CHANGE_OF_USER: Final = () if _ALONE else ("--reuid=65534", "--regid=65534", "--clear-groups")
+
+
 class User(StrEnum):
     """Who runs a command: root with everything, or nobody with nothing at all."""
 
@@ -42,9 +51,7 @@ _AS_USER: Final[dict[User, tuple[str, ...]]] = {
     User.ROOT: (),
     User.NOBODY: (
         "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
+        *_CHANGE_OF_USER,
         "--inh-caps=-all",
         "--ambient-caps=-all",
         "--bounding-set=-all",
@@ -179,7 +186,7 @@ class Lab:
 
     def _set_up_kernel(self, node: Node) -> None:
         inside = ("ip", "netns", "exec", self.namespace(node.name))
-        _must((*inside, "sysctl", "-q", "-w", *commands.settings(self.map, node)))
+        _must((*inside, "sysctl", "-q", "-w", *commands.settings(self.map, node, one_group=_ALONE)))
         if ruleset := commands.ruleset(node):
             _must((*inside, "nft", "-f", "-"), ruleset)
 

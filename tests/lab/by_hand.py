@@ -20,7 +20,7 @@ _INSIDE: Final = "CLOUDPATH_LAB_INSIDE"
 # Its own /run for the names of namespaces, and an /etc in which it may make `netns`: what it changes is its own view.
 _OWN_VIEW: Final = """\
 mount -t tmpfs -o mode=755 lab /run
-mkdir /run/netns /run/etc /run/etc-work
+mkdir -p /run/netns /run/etc/netns /run/etc-work
 mount -t overlay -o userxattr,lowerdir=/etc,upperdir=/run/etc,workdir=/run/etc-work lab /etc
 exec "$@"
 """

@@ -18,6 +18,7 @@ _EVERY_NODE: Final = {
     "net.ipv6.conf.all.disable_ipv6": "0",
     "net.ipv6.conf.default.disable_ipv6": "0",
 }
+PING_GROUPS: Final = "net.ipv4.ping_group_range"
 _EVERY_ROUTER: Final = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
 
 
@@ -51,11 +52,13 @@ def _wire(link: Link, number: int, prefix: str, tag: str) -> str:
     return f"link set dev {left} netns {prefix}{link.left}\nlink set dev {right} netns {prefix}{link.right}\n"
 
 
-def settings(map_: NetworkMap, node: Node) -> tuple[str, ...]:
-    """Return the arguments of `sysctl -w` for a node."""
+def settings(map_: NetworkMap, node: Node, *, one_group: bool = False) -> tuple[str, ...]:
+    """Return the arguments of `sysctl -w` for a node; `one_group`: no other one exists where it runs."""
     behaviour = KERNEL_SETTINGS[node.behaves].sysctls if node.behaves else {}
     forwarding = _EVERY_ROUTER if map_.forwards(node.name) else {}
     wanted = _EVERY_NODE | forwarding | behaviour | node.sysctls
+    if one_group and PING_GROUPS in wanted:
+        wanted[PING_GROUPS] = "0 0"
     return tuple(f"{key}={value}" for key, value in wanted.items())
 
 

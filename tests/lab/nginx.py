@@ -11,6 +11,7 @@ from tests.lab.program import Program
 _KEYS: Final = {"listen", "tls", "issuer", "locations", "files", "more"}
 
 _WHOLE: Final = """\
+user root;
 daemon off;
 master_process off;
 error_log stderr;

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,10 +43,12 @@ def await_ready(process: subprocess.Popen[bytes], program: Program, log: Path) -
         RuntimeError: It ended, or has none in time; the message holds what it said.
     """
     deadline = time.monotonic() + READY_WITHIN_S
-    while not _has_socket(process.pid, program):
-        if process.poll() is not None or time.monotonic() >= deadline:
-            raise RuntimeError(f"{program.command} is not ready: {log.read_text(errors='replace')}")
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(FileNotFoundError):  # It ended just now.
+            if _has_socket(process.pid, program):
+                return
         time.sleep(0.002)
+    raise RuntimeError(f"{program.command} is not ready: {log.read_text(errors='replace')}")
 
 
 def _has_socket(pid: int, program: Program) -> bool:

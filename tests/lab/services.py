@@ -108,15 +108,16 @@ def _resolvers(services: Services, place: Place) -> Iterator[Program]:
 
 
 def _dnsmasq(names: Mapping[str, tuple[str, ...]], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a resolver that knows these names, and says NXDOMAIN for every other one."""
+    """Return a resolver that knows these names, and says NXDOMAIN for every other one.
+
+    Without a daemon's ways it keeps its user: where there is only one, it cannot change it.
+    """
     records = (f"--host-record={name},{','.join(addresses)}" for name, addresses in names.items())
     options = (
-        "--keep-in-foreground",
+        "--no-daemon",
         "--conf-file=/dev/null",
         "--no-resolv",
         "--no-hosts",
-        "--user=root",
-        "--pid-file",
     )
     return ("dnsmasq", *options, "--log-facility=-", "--local=/#/", *records, *more)
 
