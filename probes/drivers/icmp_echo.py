@@ -39,6 +39,7 @@ def echo(
     clock: Clock,
     source: str | None = None,
     interface: str | None = None,
+    payload: bytes | None = None,
 ) -> Reachability:
     """Return whether `address` answers echo requests; may be called on any thread.
 
@@ -53,8 +54,9 @@ def echo(
         clock: The clock.
         source: The address to send from, None for the kernel's choice.
         interface: The interface to send by, None for the kernel's choice.
+        payload: What the requests carry, None for random octets.
     """
-    series = _Series(role, address, clock)
+    series = _Series(role, address, clock, payload)
     try:
         with _open(series.family, source, interface) as opened:
             series.run(opened, count, timeout_s)
@@ -66,7 +68,8 @@ def echo(
 class _Series:
     """The requests of one check and what came back."""
 
-    def __init__(self, role: Role, address: str, clock: Clock) -> None:
+    def __init__(self, role: Role, address: str, clock: Clock, payload: bytes | None) -> None:
+        self._payload = payload
         self.family = Family.IPV6 if ":" in address else Family.IPV4
         self._role = role
         self._address = address
@@ -107,7 +110,9 @@ class _Series:
     def _once(self, opened: Any, identifier: int, sequence: int, timeout_s: float) -> None:
         import icmplib  # noqa: PLC0415 - see `_open`
 
-        request = icmplib.ICMPRequest(destination=self._address, id=identifier, sequence=sequence)
+        request = icmplib.ICMPRequest(
+            destination=self._address, id=identifier, sequence=sequence, payload=self._payload
+        )
         sent_at = self._clock.monotonic()
         try:
             opened.send(request)
