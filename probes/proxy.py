@@ -68,11 +68,11 @@ def choose_proxy(
     if setting == ProxyMode.NONE.value:
         return NO_PROXY
     if setting != ProxyMode.ENVIRONMENT.value:
-        return _parse(setting, ProxyMode.EXPLICIT, "the proxy")
+        return parse_proxy(setting, ProxyMode.EXPLICIT, "the proxy")
     name, url = _from_environment(scheme, environment)
     if not url or _is_exempt(host, port, _variable(environment, "no_proxy")):
         return NO_PROXY
-    return _parse(url, ProxyMode.ENVIRONMENT, name)
+    return parse_proxy(url, ProxyMode.ENVIRONMENT, name)
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:
@@ -89,7 +89,13 @@ def _from_environment(scheme: str, environment: Mapping[str, str]) -> tuple[str,
     return "", ""
 
 
-def _parse(text: str, mode: ProxyMode, where: str) -> ProxyChoice | ProxyError:
+def parse_proxy(
+    text: str, mode: ProxyMode, where: str, *, ports: Mapping[str, int] = _DEFAULT_PORTS
+) -> ProxyChoice | ProxyError:
+    """Return the proxy that a URL names, or why it names none; `where` says where the URL was found.
+
+    `ports` are those of URLs that say none, by scheme.
+    """
     try:
         url = urlsplit(text if "://" in text else f"http://{text}")
         port = url.port
@@ -99,7 +105,7 @@ def _parse(text: str, mode: ProxyMode, where: str) -> ProxyChoice | ProxyError:
         return ProxyError(f"{where}: {url.scheme[:20]!r} proxies cannot be used; name an http:// or https:// one")
     if not url.hostname or port == 0 or _has_blank(url.hostname):
         return ProxyError(f"{where}: there is no usable host in the URL; write it as in http://proxy.example.com:3128")
-    port = port or _DEFAULT_PORTS[url.scheme]
+    port = port or ports[url.scheme]
     shown = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return ProxyChoice(
         mode=mode,
