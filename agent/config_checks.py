@@ -112,6 +112,17 @@ def _session_lines_have_one_source(data: Mapping[str, Any], _codes: frozenset[st
         yield Problem(("zpa",), _ONE_OF_TWO.format("lss_listen", "file"))
 
 
+def _session_lines_stay_at_home(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    zpa = _section(data, "zpa")
+    address = zpa.get("lss_listen")
+    if not isinstance(address, str) or zpa.get("insecure") is True:
+        return
+    host = address.rpartition(":")[0].strip("[]")
+    if host and not _is_loopback(host):
+        what = "the log stream is neither encrypted nor signed; listen on 127.0.0.1, or say insecure: true"
+        yield Problem(("zpa", "lss_listen"), what)
+
+
 _CHECKS: Final[tuple[Callable[[Mapping[str, Any], frozenset[str]], Iterator[Problem]], ...]] = (
     _names_are_unique,
     _a_target_is_named_once,
@@ -122,4 +133,5 @@ _CHECKS: Final[tuple[Callable[[Mapping[str, Any], frozenset[str]], Iterator[Prob
     _a_proxy_can_be_found,
     _overrides_name_errors,
     _session_lines_have_one_source,
+    _session_lines_stay_at_home,
 )

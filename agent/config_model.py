@@ -19,6 +19,7 @@ LONGEST_TIMEOUT_S: Final = 10.0
 LARGEST_PORT: Final = 65_535
 SHORTEST_INTERVAL_S: Final = 10
 LONGEST_INTERVAL_S: Final = 86_400
+LONGEST_INTERFACE_NAME: Final = 15
 
 
 _TARGET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -83,6 +84,22 @@ def _listening_address(text: str) -> str:
     return text
 
 
+def _prefix(text: str) -> str:
+    from ipaddress import ip_network  # noqa: PLC0415 - for those who write one
+
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is no range of addresses; write it as in 100.64.0.0/16") from None
+
+
+def _interface_name(text: str) -> str:
+    # IFNAMSIZ less one, and what dev_valid_name (net/core/dev.c) refuses.
+    if 0 < len(text.encode()) <= LONGEST_INTERFACE_NAME and not set(text) & set("/: \t\n") and text not in {".", ".."}:
+        return text
+    raise ValueError(f"{text!r} is no name of an interface; `ip link` lists them")
+
+
 def _path(path: Path, info: ValidationInfo) -> Path:
     """Return the path, seen from the directory of the configuration file."""
     if info.context is None:
@@ -132,6 +149,8 @@ Control = Annotated[str, AfterValidator(_control)]
 Url = Annotated[str, AfterValidator(_url)]
 Address = Annotated[str, AfterValidator(_address)]
 ListeningAddress = Annotated[str, AfterValidator(_listening_address)]
+IpPrefix = Annotated[str, AfterValidator(_prefix)]
+InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 FilePath = Annotated[Path, AfterValidator(_path)]
 ReadableFile = Annotated[Path, AfterValidator(_file)]
 Port = Annotated[int, Field(ge=1, le=LARGEST_PORT)]
@@ -239,11 +258,20 @@ class OtlpSink(_Section):
     headers: dict[HeaderName, HeaderValue] = {}
 
 
+class PrivateAccessSection(_Section):
+    """How private access is recognised: the ranges that its resolver answers from, and its tunnel."""
+
+    synthetic_ranges: tuple[IpPrefix, ...] = ("100.64.0.0/16",)
+    interface: InterfaceName | None = None
+
+
 class ZpaSection(_Section):
-    """Where session lines come from: a listening address, or a file."""
+    """Where session lines come from: a listening address, or a file; and how far back they count."""
 
     lss_listen: ListeningAddress | None = None
+    insecure: bool = False
     file: FilePath | None = None
+    window_s: Annotated[int, Field(ge=SHORTEST_INTERVAL_S, le=LONGEST_INTERVAL_S)] = 300
 
 
 ProxySection = Annotated[NoProxySection | ExplicitProxySection | PacProxySection, Field(discriminator="mode")]
@@ -264,4 +292,5 @@ class Settings(_Section):
     severity_overrides: dict[str, Severity] = {}
     rules: tuple[ReadableFile, ...] = ()
     emit: tuple[Sink, ...] = ()
+    private_access: PrivateAccessSection = PrivateAccessSection()
     zpa: ZpaSection | None = None

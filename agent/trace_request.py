@@ -81,6 +81,9 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         severity_overrides={code: str(s) for code, s in settings.severity_overrides.items()} if settings else {},
         databases=options.asn_db or (settings.agent.address_databases if settings else ()),
         rule_files=(*(settings.rules if settings else ()), *options.rules),
+        synthetic_ranges=settings.private_access.synthetic_ranges if settings else (),
+        private_interface=settings.private_access.interface if settings else None,
+        zpa=settings.zpa if settings else None,
     )
 
 
@@ -133,8 +136,9 @@ def _with_route(
     asked = RouteKind(options.route) if options.route else (section.route if section else RouteKind.DIRECT)
     if options.edge is not None and options.route is None:
         asked = RouteKind.SERVICE_EDGE
-    if asked is RouteKind.PRIVATE_ACCESS:
-        raise UsageProblem("paths of route private_access cannot be traced yet; --route direct traces the host itself")
+    if asked is RouteKind.PRIVATE_ACCESS and options.edge is None:
+        # Its service does not tell the address of its edge; one that a person knows is traced.
+        return replace(target, route=asked)
     if asked is RouteKind.DIRECT:
         if options.edge is not None:
             raise UsageProblem("--edge and --route direct exclude each other; leave one out")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent.views.style import Style
 
 _PROTOCOLS: Final = ("adaptive", "icmp", "udp", "tcp")
-_ROUTES: Final = ("direct", "service_edge")
+_ROUTES: Final = ("direct", "service_edge", "private_access")
 _FORMATS: Final = ("text", "wide", "json", "ndjson", "csv", "ripe-atlas")
 # Those that have the whole record in them, and those that a sentence could stand in.
 _WHOLE: Final = frozenset({"json", "ndjson"})
@@ -33,7 +33,7 @@ _TIMEOUT: Final = Seconds(0.1, 10)
 
 _CONFIG: Final = "Configuration; TARGET may be a target's name in it."
 _PROTOCOL: Final = "adaptive, icmp, udp or tcp.  [default: adaptive]"
-_ROUTE: Final = "direct or service_edge.  [default: direct]"
+_ROUTE: Final = "direct, service_edge, private_access."
 _PROBES: Final = "Probes to each hop, 1 to 20.  [default: 3]"
 _WAIT: Final = "Longest wait for one answer, 0.1 to 10.  [default: 1]"
 _TOS: Final = "Type of service byte, 0 to 255.  [default: 0]"

@@ -150,9 +150,26 @@ def test_each_contradiction_has_its_line(given: dict[str, Any], message: str) ->
     assert str(caught.value) == message
 
 
+def test_private_access_needs_no_edge_and_takes_one_that_is_known() -> None:
+    by_file = sample_request(TraceOptions(target="hidden"), settings())
+    assert (by_file.target.route, by_file.target.edge_host) == (RouteKind.PRIVATE_ACCESS, None)
+    named = sample_request(TraceOptions(target="a.example", route="private_access", edge="pse.example:8443"))
+    assert (named.target.route, named.target.edge_host, named.target.edge_port) == (
+        RouteKind.PRIVATE_ACCESS,
+        "pse.example",
+        8443,
+    )
+
+
+def test_what_is_known_of_private_access_comes_from_the_file() -> None:
+    text = "private_access: {synthetic_ranges: [100.70.0.0/16], interface: zcctun0}\nzpa: {file: sessions.log}\n"
+    request = sample_request(TraceOptions(target="192.0.2.1"), settings(text))
+    assert (request.synthetic_ranges, request.private_interface) == (("100.70.0.0/16",), "zcctun0")
+    assert request.zpa is not None
+    assert sample_request(TraceOptions(target="192.0.2.1")).zpa is None
+
+
 def test_what_the_file_allows_and_a_trace_cannot_do_yet_is_said() -> None:
-    with pytest.raises(UsageProblem, match="private_access cannot be traced yet"):
-        sample_request(TraceOptions(target="hidden"), settings())
     with pytest.raises(UsageProblem, match="PAC scripts are not evaluated yet"):
         sample_request(TraceOptions(target="192.0.2.1"), settings("proxy: {mode: pac, url: 'http://w.example/p.pac'}"))
 

@@ -43,7 +43,8 @@ emit:
   - {type: file, path: samples.ndjson}
   - {type: http, url: "https://collector.example.com/ingest", format: ndjson, headers: {Authorization: "${file:token}"}}
   - {type: otlp, url: "https://otel.example.com:4318/v1/logs"}
-zpa: {lss_listen: "127.0.0.1:9601"}
+private_access: {synthetic_ranges: [100.64.0.0/16, "2001:db8::/48"], interface: zcctun0}
+zpa: {lss_listen: "127.0.0.1:9601", insecure: false, window_s: 600}
 """
 
 
@@ -82,6 +83,10 @@ def test_the_whole_documented_schema_is_accepted(everything: Path) -> None:
     assert settings.service_edge.token_file == here / "edge.token"
     assert settings.severity_overrides == {"CP-13": Severity.CRITICAL}
     assert settings.rules == (here / "own-rules.yaml",)
+    assert settings.private_access.synthetic_ranges == ("100.64.0.0/16", "2001:db8::/48")
+    assert settings.private_access.interface == "zcctun0"
+    assert settings.zpa is not None
+    assert (settings.zpa.lss_listen, settings.zpa.window_s) == ("127.0.0.1:9601", 600)
     assert [sink.type for sink in settings.emit] == ["stdout", "file", "http", "otlp"]
 
 
