@@ -27,3 +27,10 @@ def exit_code_of(status: str) -> ExitCode:
         "critical": ExitCode.FOUND,
         "failed": ExitCode.NOT_MEASURED,
     }[status]
+
+
+class ServiceExit(IntEnum):
+    """The exit codes of what runs until it is stopped, as systemd knows them (sysexits.h)."""
+
+    MISSING_RIGHTS = 77
+    BAD_CONFIGURATION = 78

@@ -20,6 +20,7 @@ SUBCOMMANDS: Final = {
     "trace": "Trace the path to a target and say what is wrong with it.",
     "dns": "Ask every configured resolver about a name.",
     "ping": "Send echo requests to a host.",
+    "edge": "Serve agents as the far end: seen addresses, and traces back and on.",
     "errors": "Show the catalogue of errors, or one of them.",
     "explain": "Diagnose recorded samples again, offline, and say why.",
     "doctor": "Check what this host allows, and what would stop a trace.",
