@@ -25,15 +25,17 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one row: the codes that were seen, and all that was not as it must be."""
+    """What became of one row: the codes that were seen, and all that was not as it must be.
+
+    `took_s` is how long the command took, `whole_s` the row with its network.
+    """
 
     row: str
     user: User
-    codes: tuple[str, ...]
-    complaints: tuple[str, ...]
-    took_s: float
-    whole_s: float
-    record: Record | None
+    codes: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
+    took_s: float = 0.0
+    whole_s: float = 0.0
 
 
 def complaints_of(stage: Stage, run: Run) -> Iterator[str]:
@@ -71,6 +73,12 @@ def read(run: Run) -> tuple[Record | None, str]:
     except ValueError:
         return None, f"no record (exit {run.exit_code}): {run.output[:300]} {run.complaints[-1500:]}"
     return record, ""
+
+
+def codes_of(run: Run) -> tuple[str, ...]:
+    """Return the codes of the errors that a run says, in order."""
+    record, _ = read(run)
+    return tuple(sorted(error["code"] for error in record["errors"])) if record else ()
 
 
 def _said(error: Mapping[str, Any]) -> str:
