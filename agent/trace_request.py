@@ -1,11 +1,14 @@
 """What `cloudpath trace` was asked for: options over the configuration over defaults, checked against each other."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from agent.edge_choice import chosen_edges
 from agent.request import SampleRequest
+from agent.usage import UsageProblem
 from agent.world import Engine, Sending
 from agent.zone import is_link_local
+from probes.edge_access import EdgeAccess
 from probes.facts import Family, ProtocolChoice, RouteKind
 from probes.frozen import frozen, replace
 from probes.sample import NdrSetting, Target
@@ -15,12 +18,6 @@ from probes.web_facts import ProxyMode
 
 if TYPE_CHECKING:
     from agent.config_model import ProxySection, Settings, TargetSection
-
-DEFAULT_EDGE_PORT: Final = 443
-
-
-class UsageProblem(Exception):  # noqa: N818 - a person's mistake, not the program's
-    """Options that cannot be meant; the text is one line that says what to do."""
 
 
 @frozen
@@ -42,6 +39,9 @@ class TraceOptions:
     fast: bool = False
     route: str | None = None
     edge: str | None = None
+    edge_api: str | None = None
+    edge_token_file: Path | None = None
+    edge_ca_file: Path | None = None
     proxy: str | None = None
     no_names: bool = False
     path_mtu: bool = False
@@ -65,7 +65,8 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
     protocol = _protocol(options, section)
     family = _family(options, section)
     target = replace(_target(options, section, family), protocol=protocol)
-    target = _with_route(_with_zone(target, options.interface), options, section, settings)
+    edges = chosen_edges(options.edge, options.edge_api, options.edge_token_file, options.edge_ca_file, settings)
+    target = _with_route(_with_zone(target, options.interface), options, section, edges)
     proxy_mode, proxy_url = _proxy(options.proxy, settings)
     return SampleRequest(
         target=target,
@@ -75,6 +76,8 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         proxy_url=proxy_url,
         ndr=settings.ndr if settings else NdrSetting.AUTO,
         controls=settings.controls if settings else (),
+        edges=edges,
+        egress_address=settings.egress.address if settings else None,
         names=not options.no_names,
         path_mtu=options.path_mtu or (section is not None and section.path_mtu),
         fresh=options.fresh,
@@ -131,7 +134,7 @@ def _with_zone(target: Target, interface: str | None) -> Target:
 
 
 def _with_route(
-    target: Target, options: TraceOptions, section: "TargetSection | None", settings: "Settings | None"
+    target: Target, options: TraceOptions, section: "TargetSection | None", edges: tuple[EdgeAccess, ...]
 ) -> Target:
     asked = RouteKind(options.route) if options.route else (section.route if section else RouteKind.DIRECT)
     if options.edge is not None and options.route is None:
@@ -143,21 +146,9 @@ def _with_route(
         if options.edge is not None:
             raise UsageProblem("--edge and --route direct exclude each other; leave one out")
         return target
-    host, port = _edge(options.edge, settings)
-    return replace(target, route=asked, edge_host=host, edge_port=port)
-
-
-def _edge(text: str | None, settings: "Settings | None") -> tuple[str, int]:
-    if text is None:
-        if settings is None or settings.service_edge is None:
-            raise UsageProblem("--route service_edge needs --edge HOST[:PORT], or service_edge in the configuration")
-        return settings.service_edge.host, settings.service_edge.port
-    edge = parse_target(text)
-    if not isinstance(edge, Target):
-        raise UsageProblem(f"--edge: {edge.message}")
-    if edge.url is not None:
-        raise UsageProblem("--edge takes a host, or host:port, and no URL")
-    return edge.host, edge.port or DEFAULT_EDGE_PORT
+    if not edges:
+        raise UsageProblem("--route service_edge needs --edge HOST[:PORT], or service_edge in the configuration")
+    return replace(target, route=asked, edge_host=edges[0].host, edge_port=edges[0].port)
 
 
 def _sending(options: TraceOptions, target: Target) -> Sending:
@@ -181,11 +172,24 @@ def _proxy(text: str | None, settings: "Settings | None") -> tuple[ProxyMode, st
         return _configured_proxy(settings.proxy) if settings else (ProxyMode.ENVIRONMENT, None)
     if text in {ProxyMode.ENVIRONMENT, ProxyMode.NONE}:
         return ProxyMode(text), None
-    from agent.proxy_url import proxy_problem  # noqa: PLC0415 - urllib, for those who name a proxy
+    from agent.proxy_url import pac_source, proxy_problem  # noqa: PLC0415 - urllib, for those who name a proxy
 
+    if text.startswith("pac+"):
+        try:
+            return _by_script(pac_source(text.removeprefix("pac+")))
+        except ValueError as error:
+            raise UsageProblem(f"--proxy: {error}") from None
     if problem := proxy_problem(text):
-        raise UsageProblem(f"--proxy takes a URL, `environment` or `none`; {problem}")
+        raise UsageProblem(f"--proxy takes a URL, `environment`, `none` or pac+URL; {problem}")
     return ProxyMode.EXPLICIT, text
+
+
+def _by_script(source: str) -> tuple[ProxyMode, str | None]:
+    from agent.proxy_url import pac_problem  # noqa: PLC0415 - likewise
+
+    if problem := pac_problem():
+        raise UsageProblem(problem)
+    return ProxyMode.PAC, source
 
 
 def _configured_proxy(proxy: "ProxySection") -> tuple[ProxyMode, str | None]:
@@ -195,7 +199,7 @@ def _configured_proxy(proxy: "ProxySection") -> tuple[ProxyMode, str | None]:
         case "explicit":
             return ProxyMode.EXPLICIT, proxy.url
         case "pac":
-            raise UsageProblem("PAC scripts are not evaluated yet; give --proxy URL, environment or none")
+            return _by_script(proxy.url or f"file:{proxy.file and proxy.file.absolute()}")
 
 
 def _trace_settings(options: TraceOptions, section: "TargetSection | None") -> TraceSettings:

@@ -65,7 +65,10 @@ _SECTIONS: Final = (
             click.option("-6", "--ipv6", is_flag=True, help="Use IPv6 only."),
             click.option("--route", type=click.Choice(_ROUTES), metavar="NAME", help=_ROUTE),
             click.option("--edge", metavar="HOST[:PORT]", help="The service edge; implies --route service_edge."),
-            click.option("--proxy", metavar="URL", help="URL, environment or none.  [default: environment]"),
+            click.option("--edge-api", metavar="URL", help="Ask this edge for the public address and its traces."),
+            click.option("--edge-token-file", type=FILE, metavar="FILE", help="The bearer token for --edge-api."),
+            click.option("--edge-ca-file", type=FILE, metavar="FILE", help="Who may vouch for --edge-api, as PEM."),
+            click.option("--proxy", metavar="URL", help="URL, environment, none or pac+URL.  [default: environment]"),
         ),
     ),
     (

@@ -105,7 +105,7 @@ def test_a_flag_and_the_option_may_say_the_same(protocol: str, flags: dict[str, 
     assert request.target.protocol is ProtocolChoice(protocol)
 
 
-PROXY = "--proxy takes a URL, `environment` or `none`; "
+PROXY = "--proxy takes a URL, `environment`, `none` or pac+URL; "
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,40 @@ def test_what_is_known_of_private_access_comes_from_the_file() -> None:
     assert sample_request(TraceOptions(target="192.0.2.1")).zpa is None
 
 
-def test_what_the_file_allows_and_a_trace_cannot_do_yet_is_said() -> None:
-    with pytest.raises(UsageProblem, match="PAC scripts are not evaluated yet"):
-        sample_request(TraceOptions(target="192.0.2.1"), settings("proxy: {mode: pac, url: 'http://w.example/p.pac'}"))
+def test_a_script_that_names_the_proxy(tmp_path: Path) -> None:
+    script = tmp_path / "proxy.pac"
+    script.write_text("")
+
+    def source(option: str | None, text: str = "{}") -> str | None:
+        request = sample_request(TraceOptions(target="192.0.2.1", proxy=option), settings(text))
+        assert request.proxy_mode is ProxyMode.PAC
+        return request.proxy_url
+
+    url = "http://w.example/p.pac"
+    assert source(None, f"proxy: {{mode: pac, url: '{url}'}}") == url
+    assert source(None, f"proxy: {{mode: pac, file: '{script}'}}") == f"file:{script}"
+    assert source(f"pac+{url}") == url
+    assert source(f"pac+file:{script}") == source(f"pac+file://{script}") == f"file:{script}"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("pac+file:/nowhere/proxy.pac", "there is no file '/nowhere/proxy.pac'"),
+        ("pac+", "a script is named as in"),
+        ("pac+w.example", "a script is named as in"),
+        ("pac+ftp://w.example/p.pac", "a script is named as in"),
+    ],
+)
+def test_a_script_that_is_none(option: str, message: str) -> None:
+    with pytest.raises(UsageProblem, match=message):
+        sample_request(TraceOptions(target="192.0.2.1", proxy=option))
+
+
+def test_a_script_without_what_evaluates_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.proxy_url.find_spec", lambda _: None)
+    with pytest.raises(UsageProblem, match="-m pip install pypac"):
+        sample_request(TraceOptions(target="192.0.2.1", proxy="pac+http://w.example/p.pac"))
 
 
 @pytest.mark.parametrize(
