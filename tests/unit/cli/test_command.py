@@ -12,7 +12,18 @@ from agent.commands.trace import command
 from agent.version import VERSION
 from tests.unit.cli.command import COMMAND, Finished, cloudpath, environment_of
 
-SUBCOMMANDS = ("trace", "dns", "ping", "errors", "explain", "doctor", "check-config", "show-config", "completion")
+SUBCOMMANDS = (
+    "trace",
+    "dns",
+    "ping",
+    "edge",
+    "errors",
+    "explain",
+    "doctor",
+    "check-config",
+    "show-config",
+    "completion",
+)
 # What no command may load before it needs it; the start-up of --version and --help depends on it.
 HEAVY = ("pydantic", "yaml", "psutil", "dns", "icmplib", "rich", "scapy", "httpx2", "probes.facts", "asyncio", "socket")
 
