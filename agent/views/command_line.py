@@ -1,37 +1,25 @@
 """The Command Line View: one sample and its diagnosis as text for a terminal or a pipe."""
 
-import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final
 
+from agent.views.bottom_line import bottom_line, gravest
 from agent.views.diagnosis_view import error_lines, explanation_lines
-from agent.views.escape import escape, escape_text
-from agent.views.hop_rows import END, START, Icons, Place, leg_rows
+from agent.views.escape import escape_text
+from agent.views.header import header_lines
+from agent.views.hop_rows import band_row, leg_rows
 from agent.views.path_mtu import path_mtu_lines
 from agent.views.path_signs import MARKS_HINT, mark_notes, marks, sign_notes
-from agent.views.prose import labelled, wrapped
-from agent.views.style import Paint, Style
-from agent.views.summary import notes, outcome
+from agent.views.prose import wrapped
+from agent.views.side_notes import side_notes
+from agent.views.style import PAINT_OF, Paint, Style
+from agent.views.summary import notes
 from agent.views.table import Row, render
-from agent.views.words import (
-    FAILURES,
-    MISSING,
-    PROTOCOLS,
-    PROXY_MODES,
-    ROUTES,
-    leg_words,
-    protocol_and_port,
-    proxy_words,
-    target_words,
-    trial_words,
-)
-from probes.facts import Leg
+from agent.views.way import icons_of
+from agent.views.words import MISSING, TUNNELS, leg_words, protocol_and_port
+from probes.facts import Direction, Leg, Node, Prober
 from probes.sample import Sample
-from probes.web_facts import ProxyMode
-from rules.diagnosis import Diagnosis, FiredError, Severity, Status
-
-_PROTOCOL_NAME: Final = re.compile(r"\b(?:icmp|udp|tcp)\b")
+from rules.diagnosis import Diagnosis, Status
 
 
 def command_line_view(
@@ -48,80 +36,29 @@ def command_line_view(
 
     No line of the table is ever wrapped; sentences are.
     """
-    sections = [_header(sample, style, wide=wide or explain)]
+    sections = [header_lines(sample, diagnosis, style, wide=wide or explain)]
     if diagnosis.status is Status.DISCARDED:
         sections.append(wrapped("No path is shown: the network changed while it was measured.", style))
-    elif sample.legs:
-        sections.append(_table(sample, diagnosis, style, wide=wide))
+    else:
+        sections.append(_table(sample, diagnosis, style, wide=wide) if sample.legs else [])
         sections.append(_path_mtus(sample, style))
         sections.append(_notes(sample, style, every=wide or explain))
-    sections.append(_verdict(sample, diagnosis, style))
+    sections.append(error_lines(sample, diagnosis, style, full=wide or explain))
     if explain:
         sections.append(explanation_lines(diagnosis, style))
+    sections.append(_bottom_line(sample, diagnosis, style))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
-
-
-# --- the header -------------------------------------------------------------------------------------------------------
-
-
-def _header(sample: Sample, style: Style, *, wide: bool) -> list[str]:
-    traced = next((leg for leg in sample.legs if leg.address), None)
-    address = traced.address if traced and len(sample.legs) == 1 else None
-    target = f"{target_words(sample.target, address)}, {ROUTES[sample.target.route]}"
-    lines = labelled("Target", target, style)
-    if sample.target.url:
-        lines += labelled("URL", escape_text(sample.target.url), style)
-    if sample.proxy and sample.proxy.mode is not ProxyMode.NONE:
-        said = proxy_words(sample.proxy).removeprefix("the proxy ")
-        lines += labelled("Proxy", f"{said} ({PROXY_MODES[sample.proxy.mode]})", style)
-    if traced is None:
-        return lines
-    lines += labelled("Protocol", _protocol(traced), style)
-    lines += labelled("From", _source(sample, traced), style)
-    if wide:
-        lines += labelled("Method", _method(traced), style)
-        if traced.tried:
-            lines += labelled("Tried", "; ".join(trial_words(trial) for trial in traced.tried), style)
-    return lines
-
-
-def _protocol(leg: Leg) -> str:
-    named = protocol_and_port(leg.protocol, leg.port)
-    if not leg.protocol_reason:
-        return named
-    reason = _PROTOCOL_NAME.sub(lambda found: found[0].upper(), escape_text(leg.protocol_reason))
-    return f"{named}: {reason.removeprefix(PROTOCOLS[leg.protocol]).lstrip(': ') if leg.protocol else reason}"
-
-
-def _source(sample: Sample, leg: Leg) -> str:
-    route = next((route for route in sample.network.routes if route.destination == leg.address), None)
-    source = leg.source_address or (route.source if route else None)
-    parts = [escape(source)] if source else []
-    if route and route.interface:
-        parts.append(f"on {escape(route.interface, 16)}")
-    if route and route.gateway:
-        parts.append(f"through gateway {escape(route.gateway)}")
-    return " ".join(parts)
-
-
-def _method(leg: Leg) -> str:
-    """Return how the probes left, and each better way that was refused."""
-    used = leg.method.replace("_", " ") if leg.method else "none"
-    refused = [
-        f"{PROTOCOLS[refusal.protocol]} by {refusal.method.replace('_', ' ')} refused: {FAILURES[refusal.failure]}"
-        for refusal in leg.refused
-    ]
-    return "; ".join([used, *refused])
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
 def _table(sample: Sample, diagnosis: Diagnosis, style: Style, *, wide: bool) -> list[str]:
-    blocks = [leg_rows(leg, _icons(diagnosis, index, leg), style) for index, leg in enumerate(sample.legs)]
+    blocks = [_block(sample, diagnosis, index, style) for index in range(len(sample.legs))]
     lines, dropped = render(list(chain.from_iterable(blocks)), style, wide=wide)
-    head, body = lines[0], iter(lines[1:])
-    shown = [head]
+    body = iter(lines[1:])
+    # Above dotted rows alone a header would name what is not there.
+    shown = lines[:1] if any(not row.dotted for rows in blocks for row in rows) else []
     for leg, rows in zip(sample.legs, blocks, strict=True):
         shown.extend(_leg_lines(leg, rows, body, style))
     if dropped:
@@ -130,33 +67,34 @@ def _table(sample: Sample, diagnosis: Diagnosis, style: Style, *, wide: bool) ->
     return shown
 
 
+def _block(sample: Sample, diagnosis: Diagnosis, index: int, style: Style) -> list[Row]:
+    """Return the rows of one leg; among several under a heading, unless the leg is a single dotted row anyway."""
+    leg = sample.legs[index]
+    rows = leg_rows(leg, icons_of(diagnosis, sample, index), style)
+    if len(sample.legs) < 2 or rows[0].dotted:  # noqa: PLR2004 - one leg needs no heading
+        return rows
+    return [band_row(leg, _band(sample, leg), style), *rows]
+
+
+def _band(sample: Sample, leg: Leg) -> str:
+    """Return how a leg was probed, by whom if not by this machine, and what carried it."""
+    parts = [protocol_and_port(leg.protocol, leg.port)] if leg.protocol else []
+    used = next((edge for edge in sample.edges if edge.used), None)
+    if leg.probed_by is Prober.EDGE:
+        asked = (used.reverse if leg.direction is Direction.REVERSE else used.forward) if used else None
+        age = f" {asked.age_s} s ago" if asked and asked.cached and asked.age_s else ""
+        parts.append(f"by the edge{age}")
+    tunnel = used.service_data.tunnel if used and used.service_data else None
+    if tunnel and (leg.from_, leg.to) == (Node.CLIENT, Node.SERVICE_EDGE):
+        parts.append(f"inside {TUNNELS[tunnel.kind]}")
+    return ", ".join(parts)
+
+
 def _leg_lines(leg: Leg, rows: list[Row], body: Iterator[str], style: Style) -> list[str]:
     lines = [next(body) for _ in rows]
     if rows[0].dotted and leg.reason:
         lines += [style.paint(line, Paint.FAINT) for line in wrapped(escape_text(leg.reason), style, indent=8)]
     return lines
-
-
-def _icons(diagnosis: Diagnosis, index: int, leg: Leg) -> Icons:
-    """Return the gravest error of each place in one leg."""
-    found: dict[Place, Severity] = {}
-    for error in diagnosis.errors:
-        place = _place(error, index, leg)
-        if place is not None:
-            found[place] = max(found.get(place, error.severity), error.severity, key=list(Severity).index)
-    return found
-
-
-def _place(error: FiredError, index: int, leg: Leg) -> Place | None:
-    """Return where in the leg an error's icon hangs: at its hop, or at the end of the leg that its node is."""
-    anchor = error.anchor
-    if anchor.leg is not None and anchor.leg != index:
-        return None
-    if anchor.ttl is not None and any(hop.probe_ttl == anchor.ttl for hop in leg.hops):
-        return anchor.ttl
-    if anchor.node is leg.from_:
-        return START
-    return END if anchor.node is leg.to else None
 
 
 # --- below the table --------------------------------------------------------------------------------------------------
@@ -167,8 +105,12 @@ def _path_mtus(sample: Sample, style: Style) -> list[str]:
     lines: list[str] = []
     for leg in sample.legs:
         for said in path_mtu_lines(leg, style):
-            lines += wrapped(f"{leg_words(leg)}: {said}" if several else said, style, hanging=2)
+            lines += wrapped(f"{_upper(leg_words(leg))}: {said}" if several else said, style, hanging=2)
     return lines
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:
@@ -176,7 +118,9 @@ def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:
     lines: list[str] = []
     for leg in sample.legs:
         for note in (*notes(leg), *sign_notes(leg, every=every), *(mark_notes(leg) if every else ())):
-            lines += wrapped(f"{leg_words(leg)}: {note}" if several else note, style, hanging=2)
+            lines += wrapped(f"{_upper(leg_words(leg))}: {note}" if several else note, style, hanging=2)
+    for said in side_notes(sample):
+        lines += wrapped(said, style, hanging=2)
     if not every and any(marks(leg, hop) for leg in sample.legs for hop in leg.hops):
         lines += wrapped(MARKS_HINT, style, hanging=2)
     for failure in sample.agent_failures:
@@ -185,11 +129,12 @@ def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:
     return [style.paint(line, Paint.FAINT) for line in lines]
 
 
-def _verdict(sample: Sample, diagnosis: Diagnosis, style: Style) -> list[str]:
-    if diagnosis.errors:
-        return error_lines(sample, diagnosis, style)
-    reached = outcome(sample)
-    if not reached.good:
-        return wrapped(f"No documented error, but {reached.text}", style)
-    first, *rest = wrapped(f"{style.symbols.good} No errors: {reached.text}", style, hanging=2)
-    return [style.paint(first[:1], Paint.GOOD) + first[1:], *rest]
+def _bottom_line(sample: Sample, diagnosis: Diagnosis, style: Style) -> list[str]:
+    said = bottom_line(sample, diagnosis)
+    grave = gravest(diagnosis)
+    mark = style.symbols.good if said.good else style.symbols.icon(grave.severity) if grave else ""
+    paint = Paint.GOOD if said.good else PAINT_OF[grave.severity] if grave else Paint.HEAD
+    lines = wrapped(f"{mark} {said.text}".lstrip(), style, hanging=2 if mark else 0)
+    if not mark:
+        return lines
+    return [style.paint(lines[0][:1], paint) + lines[0][1:], *lines[1:]]

@@ -5,10 +5,9 @@ from typing import Final
 from agent.views.escape import escape, escape_text
 from agent.views.prose import labelled, wrapped
 from agent.views.style import PAINT_OF, Paint, Style
-from agent.views.summary import outcome
-from agent.views.words import NODES, leg_words
+from agent.views.way import where_words
 from probes.sample import Sample
-from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Severity, Status
+from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Severity
 
 _INDENT: Final = 2
 _LABEL: Final = 12
@@ -16,33 +15,53 @@ _LABEL: Final = 12
 _NO_RULE: Final = ("rule",)
 
 
-def error_lines(sample: Sample, diagnosis: Diagnosis, style: Style) -> list[str]:
-    """Return the errors, gravest first, under their heading; a summary of the path where none needs action."""
+def error_lines(sample: Sample, diagnosis: Diagnosis, style: Style, *, full: bool) -> list[str]:
+    """Return the errors, gravest first, under their heading; what is only information in short, unless all is wanted.
+
+    With `full` each also has the evidence that it rests on.
+    """
     ordered = sorted(diagnosis.errors, key=lambda error: -list(Severity).index(error.severity))
-    lines = [style.paint("Errors", Paint.HEAD)]
-    for error in ordered:
-        lines += ["", *_error(sample, error, style)]
-    if diagnosis.status is Status.OK:
-        lines += ["", *wrapped(f"None of this needs action: {outcome(sample).text}", style)]
+    grave = [_error(sample, error, style, full=full) for error in ordered if error.severity is not Severity.INFO]
+    mild = [
+        _error(sample, error, style, full=True) if full else _information(error, style)
+        for error in ordered
+        if error.severity is Severity.INFO
+    ]
+    lines = [style.paint("Errors", Paint.HEAD), *_apart(grave)] if grave else []
+    if mild:
+        lines += [*([""] if lines else []), style.paint("For information", Paint.HEAD), *_apart(mild)]
     return lines
 
 
-def _error(sample: Sample, error: FiredError, style: Style) -> list[str]:
-    icon = style.symbols.icon(error.severity)
-    first, *rest = wrapped(f"{icon} {escape(error.code)}  {escape_text(error.message)}", style, hanging=_INDENT)
-    paint = PAINT_OF[error.severity]
-    lines = [style.paint(line, paint) for line in (first, *rest)]
-    facts = (
-        ("Severity", _severity(error)),
-        ("Where", _where(sample, error)),
-        ("Why", escape_text(error.explanation or error.description)),
-    )
+def _apart(blocks: list[list[str]]) -> list[str]:
+    return [line for block in blocks for line in ("", *block)]
+
+
+def _error(sample: Sample, error: FiredError, style: Style, *, full: bool) -> list[str]:
+    lines = _headline(error, style)
+    facts = [("Where", where_words(sample, error)), ("Why", _why(error))]
     for label, text in facts:
         lines += labelled(label, text, style, indent=_INDENT, label_width=_LABEL)
-    for evidence in error.evidence:
+    for evidence in error.evidence if full else ():
         statement = f"- {escape_text(evidence.statement)}"
         lines += wrapped(statement, style, indent=_INDENT + _LABEL, hanging=_INDENT + _LABEL + 2)
-    return lines + labelled("What to do", escape_text(error.solution), style, indent=_INDENT, label_width=_LABEL)
+    lines += labelled("What to do", escape_text(error.solution), style, indent=_INDENT, label_width=_LABEL)
+    return lines + labelled("Severity", _severity(error), style, indent=_INDENT, label_width=_LABEL)
+
+
+def _information(error: FiredError, style: Style) -> list[str]:
+    """Return message and reason alone: nothing has to be done, and what is grave must not drown in it."""
+    return _headline(error, style) + wrapped(_why(error), style, indent=_INDENT)
+
+
+def _headline(error: FiredError, style: Style) -> list[str]:
+    icon = style.symbols.icon(error.severity)
+    lines = wrapped(f"{icon} {escape(error.code)}  {escape_text(error.message)}", style, hanging=_INDENT)
+    return [style.paint(line, PAINT_OF[error.severity]) for line in lines]
+
+
+def _why(error: FiredError) -> str:
+    return escape_text(error.explanation or error.description)
 
 
 def _severity(error: FiredError) -> str:
@@ -53,22 +72,6 @@ def _severity(error: FiredError) -> str:
     if error.reason:
         parts.append(f"reason: {escape(error.reason)}")
     return ", ".join(parts)
-
-
-def _where(sample: Sample, error: FiredError) -> str:
-    anchor = error.anchor
-    place = NODES[anchor.node]
-    if anchor.leg is None or anchor.leg >= len(sample.legs):
-        return place
-    way = f"on the way from {leg_words(sample.legs[anchor.leg])}"
-    if anchor.ttl is not None:
-        return f"hop {anchor.ttl}{_address_at(sample, anchor.leg, anchor.ttl)}, {way}"
-    return f"{place}, {way}" if len(sample.legs) > 1 else place
-
-
-def _address_at(sample: Sample, leg: int, ttl: int) -> str:
-    hop = next((hop for hop in sample.legs[leg].hops if hop.probe_ttl == ttl), None)
-    return f" ({escape(hop.responders[0].address)})" if hop and hop.responders else ""
 
 
 def explanation_lines(diagnosis: Diagnosis, style: Style) -> list[str]:

@@ -8,7 +8,16 @@ from agent.views.path_mtu import mtu_marks
 from agent.views.path_signs import marks
 from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.table import Row
-from agent.views.words import CLASSES, NODES, leg_words, milliseconds, percent, responder_answer, spread_ms, unanswered
+from agent.views.words import (
+    CLASSES,
+    NODES,
+    SHORT_NODES,
+    milliseconds,
+    percent,
+    responder_answer,
+    spread_ms,
+    unanswered,
+)
 from probes.facts import Direction, EndToEnd, Hop, Leg, Responder, RttSummary
 from rules.diagnosis import Severity
 
@@ -39,10 +48,19 @@ def leg_rows(leg: Leg, icons: Icons, style: Style) -> list[Row]:
     return rows
 
 
+def band_row(leg: Leg, said: str, style: Style) -> Row:
+    """Return the heading of one leg among several: from where to where, and what else is said of it."""
+    return Row(name=", ".join(part for part in (_ends(leg, style), said) if part), band=True, paint=Paint.HEAD)
+
+
+def _ends(leg: Leg, style: Style) -> str:
+    return f"{SHORT_NODES[leg.from_]} {style.symbols.then} {SHORT_NODES[leg.to]}"
+
+
 def _untraced_row(leg: Leg, arrow: str, icons: Icons, style: Style) -> Row:
     found = [icons[place] for place in (START, END) if place in icons]
     icon, paint = _icon(max(found, key=list(Severity).index) if found else None, style)
-    return Row(arrow=arrow, icon=icon, icon_paint=paint, name=leg_words(leg), dotted=True, paint=Paint.FAINT)
+    return Row(arrow=arrow, icon=icon, icon_paint=paint, name=_ends(leg, style), dotted=True, paint=Paint.FAINT)
 
 
 def _start_row(leg: Leg, arrow: str, icons: Icons, style: Style) -> Row:

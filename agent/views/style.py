@@ -42,6 +42,7 @@ class Symbols:
     critical: str
     good: str
     gap: str
+    line: str
     cut: str
     then: str
 
@@ -59,11 +60,12 @@ UNICODE: Final = Symbols(
     critical="✘",
     good="✔",
     gap="┄",
+    line="─",
     cut="…",
     then="→",
 )
 ASCII: Final = Symbols(
-    forward="v", reverse="^", info="i", warning="!", critical="x", good="+", gap=".", cut="~", then="->"
+    forward="v", reverse="^", info="i", warning="!", critical="x", good="+", gap=".", line="-", cut="~", then="->"
 )
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from agent.views.escape import escape, escape_text
 from agent.views.path_mtu import has_black_hole
+from agent.views.way import node_words
 from agent.views.words import (
     CLASS_NOTES,
     END_REASONS,
@@ -12,7 +13,6 @@ from agent.views.words import (
     NODES,
     PROTOCOLS,
     counted,
-    host_words,
     icmp_words,
     listed,
     milliseconds,
@@ -22,9 +22,9 @@ from agent.views.words import (
     series_words,
     target_words,
 )
-from probes.facts import Answer, EndReason, Hop, Leg, LossClass, Node, Protocol, Reachability, Role
+from probes.facts import Answer, Direction, EndReason, Hop, Leg, LossClass, Node, Protocol, Reachability, Role
 from probes.frozen import frozen_positional
-from probes.sample import Sample
+from probes.sample import Sample, TopologyKind
 from probes.web_facts import ProxyMode
 
 # What a router says when it passes nothing on; from the target itself `port unreachable` means "arrived".
@@ -55,39 +55,66 @@ def outcome(sample: Sample) -> Outcome:
 
 
 def _path_outcome(sample: Sample) -> Outcome:
-    leg = next((leg for leg in reversed(sample.legs) if leg.address is not None), None)
-    if leg is None:
+    legs = main_legs(sample)
+    if not legs and sample.topology and sample.topology.kind is TopologyKind.PRIVATE_ACCESS:
+        return Outcome(True, f"private access carries {target_words(sample.target, None)}, and its way does not show.")
+    if not legs:
         return Outcome(False, f"{target_words(sample.target, None)} was not traced: {_untraced_reason(sample)}.")
+    outcomes = [_leg_outcome(sample, leg) for leg in legs]
+    bad = next((each for each in outcomes if not each.good), None)
+    told = bad or Outcome(True, " ".join(each.text for each in outcomes))
+    return _with_the_way_on(sample, legs[-1], told)
+
+
+def main_legs(sample: Sample) -> list[Leg]:
+    """Return the traced legs that lead towards the destination, in order; those to the egress only without others.
+
+    What an egress router leaves unanswered says nothing of the way: packets pass through it, and do not end there.
+    """
+    forward = [leg for leg in sample.legs if leg.address is not None and leg.direction is Direction.FORWARD]
+    return [leg for leg in forward if leg.to is not Node.EGRESS] or forward
+
+
+def _leg_outcome(sample: Sample, leg: Leg) -> Outcome:
     if leg.reached:
-        return _with_the_way_on(sample, leg, _reached(sample, leg))
+        return _reached(sample, leg)
+    if edge_works(sample, leg):
+        asked = protocol_and_port(leg.protocol, leg.port)
+        return Outcome(True, f"{_end_words(sample, leg)} gives service data, and answers no probes by {asked}.")
     return Outcome(False, _not_reached(sample, leg))
+
+
+def edge_works(sample: Sample, leg: Leg) -> bool:
+    """Return whether a leg ends at the edge that is used, and this gave service data just now, whatever probes say."""
+    used = next((edge.service_data for edge in sample.edges if edge.used), None)
+    return leg.to is Node.SERVICE_EDGE and used is not None and used.fetched and not used.stale
 
 
 def _untraced_reason(sample: Sample) -> str:
     """Return why nothing was traced: what the first leg lacked, for the others hang on it."""
     reason = next((leg.reason for leg in sample.legs if leg.reason), None)
-    return escape_text(reason) if reason else "nothing was measured"
+    return escape_text(reason).removeprefix("not traced: ") if reason else "nothing was measured"
 
 
 def _end_words(sample: Sample, leg: Leg) -> str:
-    """Return what a leg ends at: the target, or a service edge that the way to it leads through."""
-    if leg.to is not Node.SERVICE_EDGE:
-        return target_words(sample.target, leg.address)
-    return f"{NODES[leg.to]} {host_words(sample.target.edge_host or '', leg.address)}"
+    """Return what a leg ends at: the target, or a place that the way to it leads through."""
+    return target_words(sample.target, leg.address) if leg.to is Node.DESTINATION else node_words(sample, leg.to)
 
 
 def _with_the_way_on(sample: Sample, leg: Leg, reached: Outcome) -> Outcome:
-    """Return the outcome with a word on the target where the leg ends before it."""
-    if leg.to is not Node.SERVICE_EDGE:
+    """Return the outcome with a word on the target where the last leg ends before it."""
+    if leg.to is Node.DESTINATION or not reached.good:
         return reached
-    return Outcome(reached.good, f"{reached.text} The way on to {target_words(sample.target, None)} was not traced.")
+    onwards = "does not show" if leg.to is Node.EXTERNAL_PROXY else "was not traced"
+    return Outcome(reached.good, f"{reached.text} The way on to {target_words(sample.target, None)} {onwards}.")
 
 
 def _reached(sample: Sample, leg: Leg) -> Outcome:
     hops = leg.reached_by.probe_ttl if leg.reached_by and leg.reached_by.probe_ttl else len(leg.hops)
     # A trace that begins at or behind its target has not seen how near that is.
     within = hops > 1 and bool(leg.hops) and leg.hops[0].probe_ttl == hops
-    parts = [f"{_end_words(sample, leg)} reached {'within' if within else 'in'} {counted(hops, 'hop')}"]
+    start = "" if leg.from_ is Node.CLIENT else f" from {NODES[leg.from_]}"
+    parts = [f"{_end_words(sample, leg)} reached{start} {'within' if within else 'in'} {counted(hops, 'hop')}"]
     series = leg.end_to_end
     if series and series.rtt_us:
         parts.append(f"{milliseconds(series.rtt_us.avg)} ms")

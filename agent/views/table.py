@@ -50,13 +50,15 @@ _SHORTEST_NAME: Final = 12
 # However wide the terminal: one absurd name must not push the figures out of sight.
 _LONGEST_NAME: Final = 64
 _FEWEST_DOTS: Final = 8
+_BAND_START: Final = 2
 
 
 @frozen
 class Row:
     """One line of the table: where, who, and the figures by column key (absent: an empty cell).
 
-    Without figures the name may run on to the end of the line; `dotted` fills what is left of it with dots.
+    Without figures the name may run on to the end of the line; `dotted` fills what is left of it with dots. A `band`
+    is a heading of the rows below it: its name between lines, and nothing else.
     """
 
     arrow: str = ""
@@ -68,6 +70,7 @@ class Row:
     cells: Mapping[str, str] = field(default_factory=dict)
     paint: Paint = Paint.PLAIN
     dotted: bool = False
+    band: bool = False
 
 
 @frozen
@@ -164,6 +167,8 @@ def _header(layout: Layout, style: Style) -> str:
 
 
 def _line(row: Row, layout: Layout, style: Style, room: int) -> str:
+    if row.band:
+        return style.paint(_band_line(row, layout, style, room), row.paint)
     line = _plain_line(row, layout, style) if row.cells else _running_line(row, layout, style, room)
     if not row.icon or not style.colour:
         return style.paint(line, row.paint)
@@ -193,6 +198,13 @@ def _running_line(row: Row, layout: Layout, style: Style, room: int) -> str:
     return f"{line} {dots}".rstrip() if row.dotted else line.rstrip()
 
 
+def _band_line(row: Row, layout: Layout, style: Style, room: int) -> str:
+    """Return `── this machine to the service edge ───────`, as wide as the rows with figures."""
+    line = style.symbols.line
+    text = f"{line * _BAND_START} {cut_middle(row.name, max(1, room - _BAND_START - 1), style.symbols.cut)} "
+    return (text + line * (min(room, layout.width) - len(text))).rstrip()
+
+
 def _running_text(row: Row, layout: Layout) -> str:
     if not row.address or not row.name:
         return row.address or row.name
@@ -200,6 +212,8 @@ def _running_text(row: Row, layout: Layout) -> str:
 
 
 def _running_width(row: Row, layout: Layout) -> int:
+    if row.band:
+        return _BAND_START + 1 + len(row.name)
     return layout.front + len(_running_text(row, layout)) + (_FEWEST_DOTS + 1 if row.dotted else 0)
 
 

@@ -40,6 +40,13 @@ NODES: Final[dict[Node, str]] = {
     Node.DESTINATION: "the destination",
 }
 
+# The same where several stand in a row.
+SHORT_NODES: Final[dict[Node, str]] = {
+    **{node: named.removeprefix("the ") for node, named in NODES.items()},
+    Node.EGRESS: "egress",
+    Node.EXTERNAL_PROXY: "proxy",
+}
+
 ROUTES: Final[dict[RouteKind, str]] = {
     RouteKind.DIRECT: "direct",
     RouteKind.SERVICE_EDGE: "through the service edge",
@@ -224,6 +231,9 @@ FAILURES: Final[dict[Failure, str]] = {
     Failure.NO_RESOLVER: "no resolver is configured",
     Failure.UNEXPECTED_STATUS: "the answer has an unexpected status",
     Failure.TLS_FAILED: "the TLS handshake failed",
+    Failure.CERTIFICATE_INVALID: "its certificate is not valid",
+    Failure.PLAIN_HTTP: "it speaks plain HTTP where TLS was asked for",
+    Failure.TLS_EXPECTED: "it wants TLS where plain HTTP was asked for",
     Failure.INVALID_SETTING: "its setting is wrong",
     Failure.UNSUPPORTED: "the agent does not speak its protocol",
     Failure.SCRIPT_FAILED: "its script is faulty",

@@ -7,7 +7,6 @@ from agent.record import AgentIdentity, RecordHeader
 from probes.facts import (
     Answer,
     Clocks,
-    Direction,
     EndReason,
     EndToEnd,
     Family,
@@ -28,7 +27,6 @@ from probes.facts import (
     PathMtu,
     PathSign,
     Place,
-    Prober,
     Protocol,
     Reachability,
     ReachedBy,
@@ -658,12 +656,11 @@ CP_14 = replace(
     evidence=(),
 )
 
-# Two legs, the second not discoverable; the first was asked from the far end and runs back.
+# Two legs, the second not discoverable.
 PROXIED = replace(
     HEALTHY,
-    target=replace(TARGET, route=RouteKind.SERVICE_EDGE, edge_host="edge.example.com", edge_port=443),
     legs=(
-        replace(LEG, to=Node.EXTERNAL_PROXY, direction=Direction.REVERSE, probed_by=Prober.EDGE),
+        replace(LEG, to=Node.EXTERNAL_PROXY),
         Leg(
             from_=Node.EXTERNAL_PROXY,
             to=Node.DESTINATION,

@@ -17,7 +17,7 @@ from rules.condition import All, Any, Leaf, Not
 from rules.diagnosis import Confidence, Diagnosis, Status
 from rules.load import load_rules
 from rules.ruleset import Reason, Rule
-from tests.unit.views import samples
+from tests.unit.views import far_samples, samples
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -86,6 +86,26 @@ DRAWINGS: dict[str, Drawing] = {
     "discarded": Drawing(samples.CHANGED, samples.DISCARDED),
     "ipv6": Drawing(samples.IPV6, samples.FINE),
     "hostile_names": Drawing(samples.HOSTILE, samples.FINE, PIPE),
+    "through_edge": Drawing(far_samples.THROUGH_EDGE, samples.FINE),
+    "through_edge_narrow": Drawing(far_samples.THROUGH_EDGE, samples.FINE, AT_60),
+    "through_edge_ascii": Drawing(far_samples.THROUGH_EDGE, samples.FINE, ASCII),
+    "through_edge_wide": Drawing(far_samples.THROUGH_EDGE, samples.FINE, wide=True),
+    "tunnelled": Drawing(far_samples.TUNNELLED, far_samples.TUNNELLED_DIAGNOSIS),
+    "silent_edge": Drawing(far_samples.SILENT_EDGE, samples.FINE),
+    "cloud_proxy": Drawing(far_samples.CLOUD_PROXY, far_samples.ALL_INFORMATION),
+    "cloud_proxy_wide": Drawing(far_samples.CLOUD_PROXY, far_samples.ALL_INFORMATION, wide=True),
+    "on_premises_proxy": Drawing(far_samples.ON_PREMISES, far_samples.ON_PREMISES_DIAGNOSIS),
+    "data_center_proxy": Drawing(far_samples.DATA_CENTER, far_samples.DATA_CENTER_DIAGNOSIS),
+    "behind_proxy": Drawing(far_samples.BEHIND_PROXY, far_samples.ON_PREMISES_DIAGNOSIS),
+    "private_access": Drawing(far_samples.PRIVATE, far_samples.PRIVATE_DIAGNOSIS),
+    "session_refused": Drawing(far_samples.PRIVATE, far_samples.REFUSED_SESSION),
+    "redirected": Drawing(far_samples.REDIRECTED, samples.FINE),
+    "application_unavailable": Drawing(far_samples.UNAVAILABLE, samples.FINE),
+    "certificate_expired": Drawing(far_samples.EXPIRED, samples.FINE),
+    "intercepted": Drawing(far_samples.INTERCEPTED, samples.FINE),
+    "captive_portal": Drawing(far_samples.SIGN_IN, samples.FINE),
+    "page_not_found": Drawing(far_samples.NOT_FOUND, far_samples.NOT_FOUND_DIAGNOSIS),
+    "half_resolved": Drawing(far_samples.HALF_RESOLVED, samples.FINE),
 }
 
 RULES = load_rules()

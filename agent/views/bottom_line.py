@@ -1,0 +1,244 @@
+"""The bottom line: in a sentence or two, is it the network, the proxy, the DNS, the application, or nothing at all."""
+
+from collections.abc import Callable
+from typing import Final
+
+from agent.views.escape import escape, escape_text
+from agent.views.summary import Outcome, outcome
+from agent.views.way import node_words
+from agent.views.words import FAILURES, PROTOCOLS, milliseconds, target_words
+from probes.facts import Leg, Node, Role
+from probes.frozen import frozen_positional
+from probes.sample import Sample
+from probes.web_facts import Speaker, WebCheck
+from rules.diagnosis import Diagnosis, FiredError, Severity, Status
+
+
+@frozen_positional
+class BottomLine:
+    """What a person wants to know first; `good` if there is nothing to do."""
+
+    good: bool
+    text: str
+
+
+def bottom_line(sample: Sample, diagnosis: Diagnosis) -> BottomLine:
+    """Return whose fault it is, from the verdict and the facts alone; ends in a full stop."""
+    if diagnosis.status is Status.DISCARDED:
+        return BottomLine(False, "The network changed meanwhile: this sample tells nothing of the path. Measure again.")
+    grave = gravest(diagnosis)
+    if grave is not None:
+        return BottomLine(False, _blame(sample, grave))
+    portal = sample.captive_portal
+    if portal and portal.detected:
+        return BottomLine(False, f"It is this network: it wants a sign-in first{_portal(portal.portal)}.")
+    path = outcome(sample)
+    if sample.web is not None:
+        return _of_application(sample, sample.web, path)
+    if not path.good:
+        return BottomLine(False, f"No documented error, but {path.text}")
+    return BottomLine(
+        True, f"None of this needs action: {path.text}" if diagnosis.errors else f"No errors: {path.text}"
+    )
+
+
+def gravest(diagnosis: Diagnosis) -> FiredError | None:
+    """Return the first of the gravest errors, None where none is more than information."""
+    grave = [error for error in diagnosis.errors if error.severity is not Severity.INFO]
+    return max(grave, key=lambda error: list(Severity).index(error.severity), default=None)
+
+
+def _portal(address: str | None) -> str:
+    return f", at {escape_text(address)}" if address else ""
+
+
+# --- the application --------------------------------------------------------------------------------------------------
+
+
+def _of_application(sample: Sample, web: WebCheck, path: Outcome) -> BottomLine:
+    said = application_words(sample, web)
+    if application_works(web):
+        ends = f"No errors: {path.text} {said}" if path.good else f"{said[:-1]}, but {path.text}"
+        return BottomLine(path.good, ends)
+    if path.good:
+        return BottomLine(False, f"The network is fine{_as_far(web)}: {path.text} {said}")
+    return BottomLine(False, f"{said} No documented error, but {path.text}")
+
+
+def _as_far(web: WebCheck) -> str:
+    """Return how far the network is known to be fine: behind a proxy nobody sees it."""
+    proxied = web.exchanges and web.exchanges[-1].through_proxy and not _by_origin(web)
+    return " as far as the proxy" if proxied else ""
+
+
+def _by_origin(web: WebCheck) -> bool:
+    return bool(web.exchanges) and web.exchanges[-1].answered_by is Speaker.ORIGIN
+
+
+def application_works(web: WebCheck) -> bool:
+    """Return whether a person who opens the web address gets what is there."""
+    from agent.views.web_words import is_problem  # noqa: PLC0415 - only where the web was asked
+
+    answered = web.status is not None and not is_problem(web.status)
+    return answered and web.failure is None and web.redirect_problem is None
+
+
+def application_words(sample: Sample, web: WebCheck) -> str:
+    """Return what the application did, as a sentence with a full stop."""
+    from agent.views.web_words import (  # noqa: PLC0415 - only where the web was asked
+        REDIRECT_PROBLEMS,
+        answer_words,
+        certificate_problem,
+        exchange_failure,
+        is_problem,
+    )
+
+    last = web.exchanges[-1] if web.exchanges else None
+    invalid = certificate_problem(last) if last else None
+    if invalid:
+        return f"The certificate of {escape(sample.target.host)} is not valid: {invalid}. Browsers refuse it."
+    if web.redirect_problem:
+        return f"The application leads nowhere: {REDIRECT_PROBLEMS[web.redirect_problem]}."
+    if web.status is not None:
+        if last is not None and last.answered_by is Speaker.PROXY:
+            return f"The proxy {answer_words(web.status)} in place of {escape(sample.target.host)}."
+        took = "" if is_problem(web.status) or web.duration_us is None else f" in {milliseconds(web.duration_us)} ms"
+        return f"The application {answer_words(web.status)}{took}."
+    why = exchange_failure(last) if last else FAILURES[web.failure] if web.failure else "nobody asked"
+    return f"The application does not answer: {why}."
+
+
+# --- the errors -------------------------------------------------------------------------------------------------------
+
+
+def _blame(sample: Sample, error: FiredError) -> str:
+    blame = _BLAMES.get(error.code)
+    if blame is None:
+        where = "private access" if error.code.startswith("ZPA-") else node_words(sample, error.anchor.node)
+        return f"It is {where}: {_lower(escape_text(error.message))}"
+    said = blame(sample, error)
+    if error.severity is Severity.CRITICAL or error.code not in _INCOMPLETE:
+        return said
+    # A warning of the documented page: what works may still be measured better.
+    if sample.web is None:
+        return f"The measurement is incomplete: {said}"
+    return f"{application_words(sample, sample.web)} The measurement is incomplete: {said}"
+
+
+_Blame = Callable[[Sample, FiredError], str]
+
+# Of the reasons of CP-02, by the rule's own word: whose network it is.
+_NETWORKS: Final = {
+    "interface_down": "It is this machine: it is not connected to any network.",
+    "no_route": "It is this machine's network settings: they know no way to {target}.",
+    "local_firewall": "It is this machine's own firewall: it lets nothing out to {target}.",
+    "gateway_down": "It is the local network: {gateway} does not answer.",
+    "isp_upstream": "It is the Internet access: {gateway} answers, and nothing behind it does.",
+    "all_blocked": "It is the network: something blocks everything that was tried.",
+    "captive_portal": "It is this network: it wants a sign-in first{portal}.",
+}
+
+
+def _network(sample: Sample, error: FiredError) -> str:
+    said = _NETWORKS.get(error.reason)
+    if said is None:
+        return f"It is the network: {escape_text(error.message)}"
+    portal = sample.captive_portal.portal if sample.captive_portal else None
+    gateway = node_words(sample, Node.GATEWAY)
+    return said.format(target=target_words(sample.target, None), gateway=gateway, portal=_portal(portal))
+
+
+def _agent(sample: Sample, _: FiredError) -> str:
+    own = sample.agent_failures[0] if sample.agent_failures else None
+    why = f": {escape_text(own.detail).rstrip('.')}" if own else ""
+    return f"It is the agent: it could not measure{why}."
+
+
+def _name(sample: Sample, error: FiredError) -> str:
+    host = escape(sample.target.host)
+    if error.reason == "dns_config":
+        return "It is the DNS: the resolvers answer nothing, whatever name they are asked for."
+    check = next((check for check in sample.dns if check.role is Role.DESTINATION and check.failure), None)
+    why = f": {FAILURES[check.failure]}" if check and check.failure else ""
+    return f"It is the DNS: {host} does not resolve{why}."
+
+
+def _proxy(sample: Sample, _: FiredError) -> str:
+    proxy, who = sample.proxy, node_words(sample, Node.EXTERNAL_PROXY)
+    if proxy is None:
+        return "It is the proxy."
+    if proxy.pac and proxy.pac.failure:
+        return f"It is the proxy setting: the PAC script {escape(proxy.pac.source)} cannot be used."
+    if proxy.connect_status:
+        from agent.views.web_words import answer_words  # noqa: PLC0415 - only where a proxy answered
+
+        return f"It is the proxy: {who} {answer_words(proxy.connect_status)}."
+    why = FAILURES[proxy.failure] if proxy.failure else "no reason known"
+    return f"It is the proxy: {who} cannot be used: {why}."
+
+
+def _address(sample: Sample, error: FiredError) -> str:
+    if sample.web is None:
+        return f"It is the web address: {escape_text(error.explanation)}"
+    return f"The network is fine. The web address is wrong: {_lower(application_words(sample, sample.web))}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _egress_is_tunnelled(_: Sample, __: FiredError) -> str:
+    return "the way to the Internet egress runs inside a tunnel, so its part of the path does not show."
+
+
+def _no_service_data(sample: Sample, _: FiredError) -> str:
+    return f"{node_words(sample, Node.SERVICE_EDGE)} gave no service data, so the Internet egress is not known."
+
+
+def _no_egress(sample: Sample, error: FiredError) -> str:
+    return f"the Internet egress cannot be found by {_protocol(sample, error)}."
+
+
+def _edge_unreachable(sample: Sample, _: FiredError) -> str:
+    return f"It is the way to the service edge: {node_words(sample, Node.SERVICE_EDGE)} cannot be reached."
+
+
+def _no_default_route(_: Sample, __: FiredError) -> str:
+    return "this network has no default route, and lets no probes by ICMP or UDP out: measure by TCP."
+
+
+def _not_reaching(node: Node) -> _Blame:
+    def said(sample: Sample, error: FiredError) -> str:
+        return f"{node_words(sample, node)} works, and probes by {_protocol(sample, error)} do not get to it."
+
+    return said
+
+
+def _silent_egress(sample: Sample, _: FiredError) -> str:
+    return f"{node_words(sample, Node.EGRESS)} does not answer the probes of the service edge."
+
+
+def _protocol(sample: Sample, error: FiredError) -> str:
+    """Return the protocol of the leg that an error belongs to."""
+    index = error.anchor.leg
+    leg: Leg | None = sample.legs[index] if index is not None and index < len(sample.legs) else None
+    return PROTOCOLS[leg.protocol] if leg and leg.protocol else "this protocol"
+
+
+_BLAMES: Final[dict[str, _Blame]] = {
+    "CP-01": _agent,
+    "CP-02": _network,
+    "CP-03": _name,
+    "CP-04": _proxy,
+    "CP-05": _address,
+    "CP-07": _egress_is_tunnelled,
+    "CP-08": _no_service_data,
+    "CP-09": _no_egress,
+    "CP-11": _edge_unreachable,
+    "CP-12": _no_default_route,
+    "CP-13": _not_reaching(Node.SERVICE_EDGE),
+    "CP-16": _not_reaching(Node.EXTERNAL_PROXY),
+    "CP-20": _silent_egress,
+}
+# What the page marks as needed "to get accurate results": the application may well work.
+_INCOMPLETE: Final = frozenset({"CP-07", "CP-08", "CP-09", "CP-12", "CP-13", "CP-16", "CP-20"})

@@ -1,0 +1,102 @@
+"""What no documented error covers is said in a line each, and nothing is said where nothing is odd."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent.views.side_notes import side_notes
+from probes.egress_facts import SeenAddress
+from probes.failure import Failure
+from probes.name_facts import DnsCheck
+from probes.sample import Sample
+from probes.web_facts import CaptivePortal
+from tests.unit.views import far_samples, samples
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        samples.HEALTHY,
+        samples.UNRESOLVED,
+        far_samples.THROUGH_EDGE,
+        far_samples.CLOUD_PROXY,
+        far_samples.REDIRECTED,
+        far_samples.UNAVAILABLE,
+        replace(samples.HEALTHY, captive_portal=CaptivePortal(url="http://check.example.com", detected=False)),
+        replace(
+            samples.HEALTHY, captive_portal=CaptivePortal(url="http://check.example.com", failure=Failure.TIMED_OUT)
+        ),
+    ],
+)
+def test_nothing_odd_has_no_note(sample: Sample) -> None:
+    assert side_notes(sample) == []
+
+
+def unheard(*resolvers: str) -> DnsCheck:
+    query = replace(samples.RESOLVED.queries[0], rcode=None, answers=(), failure=Failure.TIMED_OUT)
+    return replace(samples.RESOLVED, queries=tuple(replace(query, resolver=each) for each in resolvers))
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        ((samples.RESOLVED, unheard("10.0.0.2")), ["Resolver 10.0.0.2 does not answer; 10.0.0.1 does."]),
+        (
+            (samples.RESOLVED, unheard("10.0.0.2", "10.0.0.3")),
+            ["Resolvers 10.0.0.2 and 10.0.0.3 do not answer; 10.0.0.1 does."],
+        ),
+        # It was only slow once.
+        ((samples.RESOLVED, unheard("10.0.0.1")), []),
+        # All are dead: that is no note, but an error.
+        ((unheard("10.0.0.1", "10.0.0.2"),), []),
+    ],
+    ids=["one_of_two", "two_of_three", "slow_once", "all"],
+)
+def test_a_dead_resolver_beside_a_living_one_is_named(checks: tuple[DnsCheck, ...], said: list[str]) -> None:
+    assert side_notes(replace(samples.HEALTHY, dns=checks)) == said
+
+
+def test_a_question_that_nobody_waited_for_makes_no_resolver_dead() -> None:
+    open_question = replace(samples.RESOLVED.queries[0], resolver="10.0.0.2", rcode=None, answers=(), failure=None)
+    check = replace(samples.RESOLVED, queries=(*samples.RESOLVED.queries, open_question))
+    assert side_notes(replace(samples.HEALTHY, dns=(check,))) == []
+
+
+def test_who_sees_which_public_address_is_told_where_they_differ() -> None:
+    assert "Not everybody sees the same public address: HTTPS, TCP: 198.51.100.10; UDP: 198.51.100.11." in side_notes(
+        far_samples.TUNNELLED
+    )
+
+
+def test_a_source_of_a_later_version_is_named_as_it_is() -> None:
+    by = {"service_data": SeenAddress(address="198.51.100.10"), "quic\x1b[2J": SeenAddress(address="198.51.100.11")}
+    sample = replace(samples.HEALTHY, egress=replace(far_samples.EGRESS, agree=False, by=by))
+    assert side_notes(sample) == [
+        "Not everybody sees the same public address: HTTPS: 198.51.100.10; quic\\u001b[2J: 198.51.100.11."
+    ]
+
+
+def test_old_service_data_says_how_old_and_why() -> None:
+    said = "Earlier service data of edge.example.com, 120 s old, is used: asking anew failed (no answer in time)."
+    assert said in side_notes(far_samples.TUNNELLED)
+
+
+def test_who_reads_along_is_named_with_the_proof() -> None:
+    assert side_notes(far_samples.INTERCEPTED) == [
+        (
+            "Somebody on the way opens TLS and reads along, with certificates of CN=Office Inspection CA: this machine "
+            "trusts the issuer, and no public list of authorities has it."
+        )
+    ]
+
+
+def test_a_proxys_own_words_are_quoted() -> None:
+    assert side_notes(far_samples.BEHIND_PROXY) == [
+        "The proxy says of the way behind it: proxy.example.com: destination ip unroutable (192.0.2.80)."
+    ]
+
+
+def test_a_sign_in_page_is_told_with_the_proof() -> None:
+    assert side_notes(far_samples.SIGN_IN) == [
+        "A sign-in page stands before the Internet: http://check.example.com/generate_204 answered 302 in place of 204."
+    ]
