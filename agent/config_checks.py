@@ -10,6 +10,7 @@ from probes.sample import Target
 from probes.target import TargetError, parse_target
 
 _LARGEST_TTL: Final = 255
+_EDGE_PORT: Final = 443
 _ONE_OF_TWO: Final = "give exactly one of {} and {}"
 
 
@@ -72,14 +73,38 @@ def _an_edge_route_has_an_edge(data: Mapping[str, Any], _codes: frozenset[str]) 
             yield Problem((*steps, "route"), "this route needs the section service_edge, which is not there")
 
 
+def _edges(data: Mapping[str, Any]) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """Yield every edge of the file with its place."""
+    if isinstance(data.get("service_edge"), dict):
+        yield ("service_edge",), data["service_edge"]
+    others = data.get("other_edges")
+    for index, edge in enumerate(others if isinstance(others, list) else []):
+        if isinstance(edge, dict):
+            yield ("other_edges", index), edge
+
+
+def _other_edges_have_a_first(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    if data.get("other_edges") and "service_edge" not in data:
+        yield Problem(("other_edges",), "these are compared with the section service_edge, which is not there")
+
+
+def _edges_are_named_once(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    seen: set[tuple[object, object]] = set()
+    for steps, edge in _edges(data):
+        host, port = edge.get("host"), edge.get("port", _EDGE_PORT)
+        if isinstance(host, str) and isinstance(port, int) and (host.lower(), port) in seen:
+            yield Problem((*steps, "host"), f"{host} is there already; an edge is not compared with itself")
+        seen.add((host.lower() if isinstance(host, str) else None, port if isinstance(port, int) else None))
+
+
 def _plain_http_stays_at_home(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
-    edge = _section(data, "service_edge")
-    api = edge.get("api")
-    if not isinstance(api, str) or not api.startswith("http://") or edge.get("insecure") is True:
-        return
-    target = parse_target(api)
-    if not isinstance(target, TargetError) and not _is_loopback(target.host):
-        yield Problem(("service_edge", "api"), "http:// is for loopback only; use https://, or say insecure: true")
+    for steps, edge in _edges(data):
+        api = edge.get("api")
+        if not isinstance(api, str) or not api.startswith("http://") or edge.get("insecure") is True:
+            continue
+        target = parse_target(api)
+        if not isinstance(target, TargetError) and not _is_loopback(target.host):
+            yield Problem((*steps, "api"), "http:// is for loopback only; use https://, or say insecure: true")
 
 
 def _is_loopback(host: str) -> bool:
@@ -129,6 +154,8 @@ _CHECKS: Final[tuple[Callable[[Mapping[str, Any], frozenset[str]], Iterator[Prob
     _a_family_fits_its_target,
     _ttls_are_in_order,
     _an_edge_route_has_an_edge,
+    _other_edges_have_a_first,
+    _edges_are_named_once,
     _plain_http_stays_at_home,
     _a_proxy_can_be_found,
     _overrides_name_errors,

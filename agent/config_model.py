@@ -191,7 +191,7 @@ class TargetSection(_Section):
 
 
 class ServiceEdgeSection(_Section):
-    """The service edge that traces of route `service_edge` aim at."""
+    """A service edge: the one that traces of route `service_edge` aim at, or another to compare it with."""
 
     host: Host
     port: Port = 443
@@ -284,6 +284,7 @@ class Settings(_Section):
     agent: AgentSection = AgentSection()
     targets: tuple[TargetSection, ...] = ()
     service_edge: ServiceEdgeSection | None = None
+    other_edges: tuple[ServiceEdgeSection, ...] = ()
     proxy: ProxySection = NoProxySection(mode="environment")
     egress: EgressSection = EgressSection()
     ndr: Ndr = NdrSetting.AUTO

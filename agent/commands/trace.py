@@ -8,6 +8,7 @@ import click
 from agent.commands.group import Sectioned
 from agent.commands.pcap import Pcap, open_pcap
 from agent.commands.reading import FILE, read_configuration, read_rules
+from agent.commands.sending import check_sending
 from agent.commands.showing import progress_of_terminal, style_of_output
 from agent.commands.targets import Seconds
 from agent.exit_codes import ExitCode, exit_code_of
@@ -158,14 +159,14 @@ def _request(config: Path | None, given: dict[str, Any]) -> "SampleRequest":
     """
     settings = read_configuration(config).settings if config else None
     # The vocabulary of facts takes 40 ms that --help need not pay; so everything that uses it is imported late.
-    from agent.trace_request import TraceOptions, UsageProblem, sample_request  # noqa: PLC0415
+    from agent.trace_request import TraceOptions, sample_request  # noqa: PLC0415
+    from agent.usage import UsageProblem  # noqa: PLC0415
 
     try:
         request = sample_request(TraceOptions(**given), settings)
     except UsageProblem as problem:
         raise click.UsageError(str(problem)) from None
-    if request.sending.interface is not None or request.sending.source is not None:
-        _check_sending(request)
+    check_sending(request.sending)
     if given["engine"] != "linux":
         _check_engine(request)
     return _with_databases(request) if given["asn"] or request.databases else request
@@ -187,15 +188,6 @@ def _check_engine(request: "SampleRequest") -> None:
     from agent.composition import engine_problem  # noqa: PLC0415
 
     problem = engine_problem(request.sending.engine)
-    if problem is not None:
-        raise click.UsageError(problem)
-
-
-def _check_sending(request: "SampleRequest") -> None:
-    from agent.composition import interface_names, own_address_failure  # noqa: PLC0415
-    from agent.sending_check import sending_problem  # noqa: PLC0415
-
-    problem = sending_problem(request.sending, interface_names(), own_address_failure)
     if problem is not None:
         raise click.UsageError(problem)
 

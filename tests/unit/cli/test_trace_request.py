@@ -8,7 +8,8 @@ import pytest
 from agent.config import parse_configuration
 from agent.config_model import Settings, TargetSection
 from agent.sending_check import sending_problem
-from agent.trace_request import TraceOptions, UsageProblem, sample_request
+from agent.trace_request import TraceOptions, sample_request
+from agent.usage import UsageProblem
 from agent.world import Sending
 from probes.facts import Family, ProtocolChoice, RouteKind
 from probes.failure import Failure
