@@ -6,14 +6,15 @@ from typing import Self
 
 
 class Interrupt:
-    """Remembers a SIGINT while its context lasts; call it to ask whether there was one.
+    """Remembers a SIGINT, or the signal that it is given, while its context lasts; call it to ask whether one came.
 
-    A SIGINT that the parent process ignores (a job in the background) stays ignored.
+    One that the parent process ignores (a job in the background) stays ignored.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, number: signal.Signals = signal.SIGINT) -> None:
+        self._number = number
         self._seen = False
-        self._before = signal.getsignal(signal.SIGINT)
+        self._before = signal.getsignal(number)
 
     def __call__(self) -> bool:
         """Return whether somebody asked for the end."""
@@ -22,12 +23,12 @@ class Interrupt:
     def __enter__(self) -> Self:
         """Begin to listen."""
         if self._before is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._remember)
+            signal.signal(self._number, self._remember)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the signal as it was."""
-        signal.signal(signal.SIGINT, self._before)
+        signal.signal(self._number, self._before)
 
     def _remember(self, _number: int, _frame: FrameType | None) -> None:
         if self._seen:

@@ -5,6 +5,8 @@ Nothing here raises on a bad line: each has a problem by name, and costs no othe
 
 from __future__ import annotations
 
+import itertools
+
 from probes.client_log import ClientLog
 from probes.frozen import frozen
 from probes.json_line import BadLineError, LineProblem, json_object, text_of
@@ -13,6 +15,8 @@ from probes.word import Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from probes.line_assembly import Line
     from probes.session_facts import SessionEvent
 
@@ -37,14 +41,20 @@ class BadLine:
 class SessionLines:
     """Reads the lines of one source, one after the other, and counts them.
 
+    Args:
+        form: How to read them.
+        numbers: Gives each line its number; where several readers share it, no two of their lines have the same.
+
     Attributes:
         lines: How many were read.
         others: How many of them are of no concern: blank, or something else that such a log holds.
         undated: How many of the events say no time that is understood.
     """
 
-    def __init__(self, form: SessionFormat = SessionFormat.AUTO) -> None:
+    def __init__(self, form: SessionFormat = SessionFormat.AUTO, numbers: Iterator[int] | None = None) -> None:
         self._form = form
+        self._numbers = itertools.count(1) if numbers is None else numbers
+        self._line = 0
         self._client_log = ClientLog()
         self.lines = 0
         self.others = 0
@@ -53,6 +63,7 @@ class SessionLines:
     def read(self, line: Line) -> SessionEvent | BadLine | None:
         """Return the event of one line, what is wrong with it, or None for a line of no concern."""
         self.lines += 1
+        self._line = next(self._numbers)
         try:
             event = self._event(line)
         except BadLineError as error:
@@ -63,7 +74,7 @@ class SessionLines:
         return event
 
     def _bad(self, problem: LineProblem, detail: str) -> BadLine:
-        return BadLine(line=self.lines, problem=problem, detail=detail)
+        return BadLine(line=self._line, problem=problem, detail=detail)
 
     def _event(self, line: Line) -> SessionEvent | None:
         if line.cut:
@@ -73,8 +84,8 @@ class SessionLines:
             return None
         form = self._form_of(text)
         if form is SessionFormat.LSS:
-            return lss_event(json_object(text), self.lines)
-        return self._client_log.event(text, self.lines)
+            return lss_event(json_object(text), self._line)
+        return self._client_log.event(text, self._line)
 
     def _form_of(self, text: str) -> SessionFormat:
         """Return how to read a line; the first one that shows it decides for all."""

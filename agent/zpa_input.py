@@ -1,0 +1,138 @@
+"""Session lines of private access from where they are kept: a stream, or the end of a file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from probes.failure import Failure
+from probes.line_assembly import Line, LineAssembly
+from probes.sample import AgentFailure
+from probes.session_choice import recent_events_of
+from probes.session_lines import BadLine, SessionLines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from agent.config_model import ZpaSection
+    from probes.sample import Target
+    from probes.session_facts import SessionEvent
+
+# What joins a sample is read from a file's end: about 4,000 lines of the Log Streaming Service.
+TAIL_BYTES: Final = 8 << 20
+_CHUNK_BYTES: Final = 1 << 16
+
+
+class InputError(Exception):
+    """Session lines cannot be read; the text is one line for a person."""
+
+    def __init__(self, failure: Failure, text: str) -> None:
+        super().__init__(text)
+        self.failure = failure
+
+
+# --- files and streams ------------------------------------------------------------------------------------------------
+
+
+def lines_of(stream: BinaryIO) -> Iterator[Line]:
+    """Yield the lines of a stream as soon as each is there, however it is buffered.
+
+    Raises:
+        InputError: It cannot be read further.
+    """
+    assembly = LineAssembly()
+    while data := _next_bytes(stream):
+        yield from assembly.feed(data)
+    yield from assembly.finish()
+
+
+def _next_bytes(stream: BinaryIO) -> bytes:
+    try:
+        return os.read(stream.fileno(), _CHUNK_BYTES)
+    except OSError as error:
+        raise _unreadable(error, "the lines cannot be read further") from None
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Return a file opened to read; a FIFO is waited for, until somebody writes.
+
+    Raises:
+        InputError: It cannot be opened.
+    """
+    try:
+        opened = path.open("rb", buffering=0)
+    except OSError as error:
+        raise _unreadable(error, f"cannot read {path}") from None
+    return opened
+
+
+def recent_sessions(
+    section: ZpaSection, target: Target, *, now_s: float
+) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+    """Return the events of a target's sessions that are recent enough, oldest first, and what could not be read.
+
+    Args:
+        section: Where the lines are: of `file` the last 8 MiB are read. A listener has heard nothing yet when a single
+            sample begins, so `lss_listen` gives nothing here; a daemon asks its `SessionListener`.
+        target: What the sample looks at.
+        now_s: The wall clock, as POSIX time.
+    """
+    if section.file is None:
+        return (), ()
+    try:
+        read, bad = _read_tail(section.file)
+    except InputError as error:
+        return (), (AgentFailure(operation=_OPERATION, failure=error.failure, detail=str(error)),)
+    events = recent_events_of(target, read, now_s=now_s, window_s=section.window_s)
+    return events, (_unread(section.file, bad),) if bad else ()
+
+
+_OPERATION: Final = "session_log"
+
+
+def _read_tail(path: Path) -> tuple[list[SessionEvent], list[BadLine]]:
+    """Return the events in a file's last 8 MiB, and the lines there that could not be read."""
+    reader = SessionLines()
+    events: list[SessionEvent] = []
+    bad: list[BadLine] = []
+    for line in _tail_lines(path):
+        # Whoever writes the file is in the middle of this one: the next sample has it whole.
+        found = reader.read(line) if line.ended else None
+        if isinstance(found, BadLine):
+            bad.append(found)
+        elif found is not None:
+            events.append(found)
+    return events, bad
+
+
+def _tail_lines(path: Path) -> list[Line]:
+    try:
+        # A FIFO in its place must not hold a sample up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(Failure.UNREADABLE_INPUT, f"{path} is no file with lines in it")
+            file.seek(max(0, status.st_size - TAIL_BYTES))
+            data = file.read(TAIL_BYTES)
+    except OSError as error:
+        raise _unreadable(error, f"cannot read {path}") from None
+    assembly = LineAssembly()
+    lines = assembly.feed(data) + assembly.finish()
+    # What stands before the first line break may be the end of a line.
+    return lines[1:] if status.st_size > TAIL_BYTES else lines
+
+
+def _unread(path: Path, bad: list[BadLine]) -> AgentFailure:
+    first, count = bad[0], len(bad)
+    lines = "a line" if count == 1 else f"{count} lines"
+    detail = f"{lines} of {path} could not be read: line {first.line}: {first.detail}"
+    return AgentFailure(operation=_OPERATION, failure=Failure.UNREADABLE_INPUT, detail=detail)
+
+
+def _unreadable(error: OSError, what: str) -> InputError:
+    # Never the classifier's name for it: a missing right to a log is no missing right to the network.
+    return InputError(Failure.UNREADABLE_INPUT, f"{what}: {(error.strerror or str(error)).lower()}")
