@@ -54,6 +54,7 @@ COLUMNS: Final = (
     "rtt_max_us",
     "rtt_stddev_us",
     "rtt_us",
+    "probed_by",
 )
 
 # What a spreadsheet takes for a formula; in some languages also the wide forms (OWASP, CSV injection).
@@ -97,6 +98,7 @@ def _of_leg(index: int, leg: Leg) -> dict[str, Cell]:
         "from": leg.from_,
         "to": leg.to,
         "direction": leg.direction,
+        "probed_by": leg.probed_by,
         "protocol": leg.protocol,
         "destination": leg.address,
         "port": leg.port,

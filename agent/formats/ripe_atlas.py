@@ -12,7 +12,7 @@ import json
 from datetime import datetime
 
 from agent.record import plain
-from probes.facts import Answer, Family, FlowKind, InterfaceRole, Node
+from probes.facts import Answer, Direction, Family, FlowKind, InterfaceRole, Node, Prober
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ _INCOMING_STACK: Final = 1
 _INTERFACE_CLASS: Final = 2
 _ROLES: Final = tuple(InterfaceRole)
 
-# A record is outside text to whoever reads one back: a number in it must not fill the memory.
+# A record is outside text to whoever reads one back: a number in it must not fill the memory, nor leave the calendar.
 _MOST_ENTRIES: Final = 1000
+_OLDEST_TRACE_S: Final = 86_400
 
 
 def ripe_atlas_lines(record: Record) -> str:
@@ -60,7 +61,7 @@ def ripe_atlas_lines(record: Record) -> str:
 
 
 def _result(record: Record, leg: Leg) -> Json:
-    started_s = datetime.fromisoformat(record.started_at).timestamp()
+    started_s = datetime.fromisoformat(record.started_at).timestamp() - _age_s(record, leg)
     return _known(
         fw=FORMAT_VERSION,
         lts=_SYNCHRONY_UNKNOWN,
@@ -82,8 +83,21 @@ def _known(**values: object) -> Json:
     return {key: value for key, value in values.items() if value is not None}
 
 
+def _age_s(record: Record, leg: Leg) -> int:
+    """Return how long before the sample a leg was traced: an edge may answer with an earlier trace of its own."""
+    used = next((edge for edge in record.edges if edge.used), None)
+    if used is None or leg.probed_by is not Prober.EDGE:
+        return 0
+    trace = used.reverse if leg.direction is Direction.REVERSE else used.forward
+    return min(trace.age_s or 0, _OLDEST_TRACE_S) if trace and trace.cached else 0
+
+
 def _name_of_end(record: Record, leg: Leg) -> str | None:
-    names = {Node.DESTINATION: record.target.host, Node.SERVICE_EDGE: record.target.edge_host}
+    names = {
+        Node.DESTINATION: record.target.host,
+        Node.SERVICE_EDGE: record.target.edge_host,
+        Node.EXTERNAL_PROXY: record.proxy.host if record.proxy else None,
+    }
     return names.get(leg.to) or leg.address
 
 

@@ -11,7 +11,7 @@ from agent.record import record_of
 from probes.facts import Leg, Node, Place
 from probes.sample import Sample
 from rules.diagnosis import Diagnosis
-from tests.unit.views import samples
+from tests.unit.views import far_samples, samples
 
 Row = dict[str, str]
 
@@ -39,6 +39,7 @@ def test_a_row_of_a_healthy_hop() -> None:
         "from": "client",
         "to": "destination",
         "direction": "forward",
+        "probed_by": "agent",
         "protocol": "tcp",
         "destination": "192.0.2.80",
         "port": "443",
@@ -86,6 +87,29 @@ def test_a_leg_that_was_not_traced_is_a_row_with_its_reason() -> None:
     last = rows(replace(samples.HEALTHY, legs=(samples.LEG, rest)))[-1]
     assert (last["leg"], last["from"], last["probe_ttl"]) == ("1", "service_edge", "")
     assert (last["reached"], last["reason"]) == ("", "not discoverable, nobody was asked")
+
+
+def test_who_probed_a_leg_and_which_way_is_told() -> None:
+    found = rows(far_samples.THROUGH_EDGE)
+    assert {(row["leg"], row["from"], row["to"], row["direction"], row["probed_by"]) for row in found} == {
+        ("0", "client", "egress", "forward", "agent"),
+        ("1", "client", "service_edge", "forward", "agent"),
+        ("2", "service_edge", "egress", "reverse", "edge"),
+        ("3", "service_edge", "destination", "forward", "edge"),
+    }
+    assert [row["address"] for row in found if row["leg"] == "2"] == ["203.0.113.1", "198.51.100.78", "198.51.100.10"]
+
+
+def test_legs_that_nobody_can_trace_are_rows_beside_one_that_was() -> None:
+    found = rows(far_samples.ON_PREMISES)
+    assert [(row["to"], row["reached"], row["probe_ttl"]) for row in found] == [
+        ("external_proxy", "true", "1"),
+        ("external_proxy", "true", "2"),
+        ("external_proxy", "true", "3"),
+        ("egress", "", ""),
+        ("destination", "", ""),
+    ]
+    assert {row["reason"] for row in found[3:]} == {far_samples.NOT_DISCOVERABLE}
 
 
 def test_errors_stand_in_each_row() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from agent.formats.ripe_atlas import ripe_atlas_lines
 from agent.record import record_of
+from probes.egress_facts import EdgeTrace
 from probes.facts import (
     Answer,
     EndReason,
@@ -27,10 +28,12 @@ from probes.failure import Failure
 from probes.sample import Sample
 from rules.diagnosis import Diagnosis
 from tests.unit.formats.sagan_view import assert_agrees, lines_of, measured, parsed
-from tests.unit.views import samples
+from tests.unit.views import far_samples, samples
 
 TYPICAL = {
-    name: value for name, value in vars(samples).items() if isinstance(value, Sample) and not name.startswith("_")
+    name: value
+    for name, value in {**vars(samples), **vars(far_samples)}.items()
+    if isinstance(value, Sample) and not name.startswith("_")
 }
 
 
@@ -219,6 +222,28 @@ def test_each_traced_leg_is_a_result_of_its_own() -> None:
     second = replace(samples.LEG, from_=Node.SERVICE_EDGE, address="192.0.2.90")
     first, other = lines(replace(samples.HEALTHY, legs=(samples.LEG, second)))
     assert (parsed(first).destination_address, parsed(other).destination_address) == ("192.0.2.80", "192.0.2.90")
+
+
+def test_what_the_edge_traced_starts_at_the_edge_and_when_it_did() -> None:
+    own, _, back, on = [json.loads(line) for line in lines(far_samples.THROUGH_EDGE)]
+    assert [read["src_addr"] for read in (own, back, on)] == ["10.0.0.23", "203.0.113.9", "203.0.113.9"]
+    # The way back was asked for 12 s ago, by somebody else or for another sample.
+    assert own["timestamp"] - back["timestamp"] == 12
+    assert own["endtime"] - back["endtime"] == 12
+    assert own["timestamp"] == on["timestamp"]
+    assert parsed(lines(far_samples.THROUGH_EDGE)[2]).is_success
+
+
+@pytest.mark.parametrize(("age_s", "earlier_s"), [(None, 0), (0, 0), (86_400, 86_400), (10**30, 86_400)])
+def test_an_age_from_outside_does_not_leave_the_calendar(age_s: int | None, earlier_s: int) -> None:
+    edge = replace(far_samples.EDGE, reverse=EdgeTrace(status=200, cached=True, age_s=age_s))
+    own, _, back, _ = [json.loads(line) for line in lines(replace(far_samples.THROUGH_EDGE, edges=(edge,)))]
+    assert own["timestamp"] - back["timestamp"] == earlier_s
+
+
+def test_a_proxy_is_called_by_its_name() -> None:
+    (read,) = [json.loads(line) for line in lines(far_samples.ON_PREMISES)]
+    assert (read["dst_name"], read["dst_addr"]) == ("proxy.example.com", "192.0.2.40")
 
 
 def test_a_name_that_did_not_resolve_is_a_result_with_an_error() -> None:
