@@ -91,6 +91,7 @@ def application_words(sample: Sample, web: WebCheck) -> str:
         certificate_problem,
         exchange_failure,
         is_problem,
+        took_us,
     )
 
     last = web.exchanges[-1] if web.exchanges else None
@@ -102,8 +103,9 @@ def application_words(sample: Sample, web: WebCheck) -> str:
     if web.status is not None:
         if last is not None and last.answered_by is Speaker.PROXY:
             return f"The proxy {answer_words(web.status)} in place of {escape(sample.target.host)}."
-        took = "" if is_problem(web.status) or web.duration_us is None else f" in {milliseconds(web.duration_us)} ms"
-        return f"The application {answer_words(web.status)}{took}."
+        took = sum(took_us(exchange) or 0 for exchange in web.exchanges)
+        within = f" in {milliseconds(took)} ms" if took and not is_problem(web.status) else ""
+        return f"The application {answer_words(web.status)}{within}."
     why = exchange_failure(last) if last else FAILURES[web.failure] if web.failure else "nobody asked"
     return f"The application does not answer: {why}."
 

@@ -128,12 +128,12 @@ def _of_edges(sample: Sample, *, wide: bool) -> _Parts:
 
 def _edge(edge: Edge) -> str:
     named = f"{escape(edge.host)}:{edge.port}"
-    parts = [f"{named} calls itself {escape(edge.name, 64)}" if edge.name and edge.name != edge.host else named]
-    if not edge.used:
-        parts.append("to compare with")
+    told = [] if edge.used else ["is there to compare with"]
+    if edge.name and edge.name != edge.host:
+        told.append(f"calls itself {escape(edge.name, 64)}")
     if edge.service_data:
-        parts.append(_service_data(edge.service_data))
-    return ", ".join(parts)
+        told.append(_service_data(edge.service_data))
+    return f"{named} {', '.join(told)}".rstrip()
 
 
 def _service_data(data: ServiceData) -> str:
@@ -154,7 +154,9 @@ def _of_egress(sample: Sample) -> _Parts:
 
 def _seen_by(egress: Egress) -> str:
     """Return by which ways this very address was seen; who saw another one is a note of its own."""
+    order = [source.value for source in EgressSource]
     same = [name for name, seen in (egress.by or {}).items() if seen.address == egress.address]
+    same.sort(key=lambda name: order.index(name) if name in order else len(order))
     seen = [source_words(name) for name in same if name != EgressSource.CONFIGURED]
     parts = [EGRESS_SOURCES[EgressSource.CONFIGURED]] if egress.source is EgressSource.CONFIGURED else []
     joined = " and ".join((", ".join(seen[:-1]), seen[-1])) if len(seen) > 1 else "".join(seen)

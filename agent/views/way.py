@@ -144,7 +144,8 @@ def node_words(sample: Sample, node: Node) -> str:
         case Node.SERVICE_EDGE:
             return _named(NODES[node], _edge_name(sample), address)
         case Node.EXTERNAL_PROXY:
-            return _named("the proxy", proxy_name(sample), address)
+            literal = sample.proxy is not None and sample.proxy.host == address
+            return _named("the proxy", proxy_name(sample), None if literal else address)
         case Node.CLIENT:
             return NODES[node]
         case _:

@@ -90,7 +90,8 @@ def web_lines(check: WebCheck, style: Style) -> list[str]:
 
 def _redirect(exchange: WebExchange, style: Style) -> str:
     status = "" if exchange.status is None else f"{status_words(exchange.status)} "
-    took = "" if exchange.duration_us is None else f" ({milliseconds(exchange.duration_us)} ms)"
+    each = took_us(exchange)
+    took = "" if each is None else f" ({milliseconds(each)} ms)"
     return f"{status}{style.symbols.then} {escape(exchange.location or '', _LONGEST_URL)}{took}"
 
 
@@ -106,8 +107,17 @@ def _last(check: WebCheck, exchange: WebExchange, style: Style) -> str:
 def _answer(exchange: WebExchange) -> str:
     status = "" if exchange.status is None else status_words(exchange.status)
     who = " from the proxy" if exchange.answered_by is Speaker.PROXY else ""
-    took = "" if exchange.duration_us is None else f" in {milliseconds(exchange.duration_us)} ms"
-    return f"{status}{who}{took}"
+    took = took_us(exchange)
+    return f"{status}{who}" + ("" if took is None else f" in {milliseconds(took)} ms")
+
+
+def took_us(exchange: WebExchange) -> int | None:
+    """Return how long the steps of an exchange took together, the look-up included, whoever made that; else all of it.
+
+    What lies between the steps is this program's own time.
+    """
+    timed = [step.duration_us for step in exchange.steps if step.duration_us is not None]
+    return sum(timed) if timed else exchange.duration_us
 
 
 def exchange_failure(exchange: WebExchange) -> str:
