@@ -55,6 +55,10 @@ class _Connection:
 class SessionListener:
     """Accepts connections and reads session lines from all of them; used within `with`.
 
+    Attributes:
+        lines: How many lines came.
+        undated: How many of the events in them say no time that is understood.
+
     Raises:
         InputError: The address cannot be listened on.
     """
@@ -74,6 +78,8 @@ class SessionListener:
         self._on_found = on_found
         self._form = form
         self._numbers: Iterator[int] = itertools.count(1)
+        self.lines = 0
+        self.undated = 0
         self._connections: dict[socket.socket, _Connection] = {}
         self._events: deque[SessionEvent] = deque(maxlen=MOST_KEPT)
         self._selector = selectors.DefaultSelector()
@@ -160,10 +166,12 @@ class SessionListener:
     def _take(self, connection: _Connection, lines: Sequence[Line]) -> None:
         for line in lines:
             found = connection.reader.read(line)
+            self.lines += 1
             if found is None:
                 continue
             if not isinstance(found, BadLine):
                 self._events.append(found)
+                self.undated += found.at is None
             self._on_found(found)
 
     def _end(self, connection: _Connection) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rules.diagnosis import CodeGrade
+from rules.diagnosis import CodeGrade, Confidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,15 @@ _OPEN: Final = frozenset({"open", "active"})
 GRADE_WORDS: Final = {
     CodeGrade.A: "the status has the same words",
     CodeGrade.B: "the status has nearly the same words",
-    CodeGrade.C: "inferred: no public text joins this code to the status",
+    CodeGrade.C: "inferred, for no public text joins this code to the status",
+}
+
+
+# How sure a verdict is that rests on a code of each grade; the rule files say the same, reason by reason.
+CONFIDENCE: Final = {
+    CodeGrade.A: Confidence.CERTAIN,
+    CodeGrade.B: Confidence.LIKELY,
+    CodeGrade.C: Confidence.TENTATIVE,
 }
 
 

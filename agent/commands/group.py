@@ -19,10 +19,12 @@ from agent.version import VERSION
 SUBCOMMANDS: Final = {
     "trace": "Trace the path to a target and say what is wrong with it.",
     "dns": "Ask every configured resolver about a name.",
+    "web": "Ask for a web address, step by step.",
     "ping": "Send echo requests to a host.",
     "edge": "Serve agents as the far end: seen addresses, and traces back and on.",
     "errors": "Show the catalogue of errors, or one of them.",
     "explain": "Diagnose recorded samples again, offline, and say why.",
+    "zpa": "Show what private access says of its sessions.",
     "doctor": "Check what this host allows, and what would stop a trace.",
     "check-config": "Check a configuration file; report every mistake with its place.",
     "show-config": "Show the configuration in effect, defaults included.",
