@@ -48,6 +48,12 @@ def _a_target_is_named_once(data: Mapping[str, Any], _codes: frozenset[str]) -> 
             yield Problem((*steps, "port"), "a URL has its own port; write it there, or use host")
 
 
+def _authorities_are_for_a_url(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    for steps, target in _targets(data):
+        if target.get("ca_file") is not None and "url" not in target:
+            yield Problem((*steps, "ca_file"), "certificates are looked at for a URL only; leave it out, or give url")
+
+
 def _a_family_fits_its_target(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     for steps, target in _targets(data):
         text, family = target.get("url", target.get("host")), target.get("family")
@@ -151,6 +157,7 @@ def _session_lines_stay_at_home(data: Mapping[str, Any], _codes: frozenset[str])
 _CHECKS: Final[tuple[Callable[[Mapping[str, Any], frozenset[str]], Iterator[Problem]], ...]] = (
     _names_are_unique,
     _a_target_is_named_once,
+    _authorities_are_for_a_url,
     _a_family_fits_its_target,
     _ttls_are_in_order,
     _an_edge_route_has_an_edge,

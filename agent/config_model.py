@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from agent.authorities import why_no_authorities
 from probes.facts import Family, ProtocolChoice, RouteKind
 from probes.sample import NdrSetting, Target
 from probes.target import TargetError, parse_target
@@ -118,6 +119,13 @@ def _file(path: Path, info: ValidationInfo) -> Path:
     return file
 
 
+def _authorities(path: Path, info: ValidationInfo) -> Path:
+    file = _file(path, info)
+    if problem := why_no_authorities(file):
+        raise ValueError(f"{file}: {problem}")
+    return file
+
+
 def _ndr(value: object) -> NdrSetting:
     # YAML has booleans for two of the three.
     if value == "auto" or isinstance(value, bool):
@@ -153,6 +161,7 @@ IpPrefix = Annotated[str, AfterValidator(_prefix)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 FilePath = Annotated[Path, AfterValidator(_path)]
 ReadableFile = Annotated[Path, AfterValidator(_file)]
+AuthoritiesFile = Annotated[Path, AfterValidator(_authorities)]
 Port = Annotated[int, Field(ge=1, le=LARGEST_PORT)]
 Ttl = Annotated[int, Field(ge=1, le=LARGEST_TTL)]
 TimeoutSeconds = Annotated[float, Field(ge=SHORTEST_TIMEOUT_S, le=LONGEST_TIMEOUT_S)]
@@ -188,6 +197,7 @@ class TargetSection(_Section):
     max_ttl: Ttl = 30
     timeout_s: TimeoutSeconds = 1.0
     path_mtu: bool = False
+    ca_file: AuthoritiesFile | None = None
 
 
 class ServiceEdgeSection(_Section):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.authorities import why_no_authorities
 from agent.edge_choice import chosen_edges
 from agent.request import SampleRequest
 from agent.usage import UsageProblem
@@ -43,6 +44,7 @@ class TraceOptions:
     edge_token_file: Path | None = None
     edge_ca_file: Path | None = None
     proxy: str | None = None
+    ca_file: Path | None = None
     no_names: bool = False
     path_mtu: bool = False
     fresh: bool = False
@@ -76,6 +78,8 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         proxy_url=proxy_url,
         ndr=settings.ndr if settings else NdrSetting.AUTO,
         controls=settings.controls if settings else (),
+        captive_check_url=settings.captive_check_url if settings else None,
+        ca_file=_ca_file(options, section),
         edges=edges,
         egress_address=settings.egress.address if settings else None,
         names=not options.no_names,
@@ -149,6 +153,15 @@ def _with_route(
     if not edges:
         raise UsageProblem("--route service_edge needs --edge HOST[:PORT], or service_edge in the configuration")
     return replace(target, route=asked, edge_host=edges[0].host, edge_port=edges[0].port)
+
+
+def _ca_file(options: TraceOptions, section: "TargetSection | None") -> Path | None:
+    """Return who is trusted besides the host's authorities; a file that nobody can use is told before it is needed."""
+    if options.ca_file is None:
+        return section.ca_file if section else None
+    if problem := why_no_authorities(options.ca_file):
+        raise UsageProblem(f"--ca-file {options.ca_file}: {problem}")
+    return options.ca_file
 
 
 def _sending(options: TraceOptions, target: Target) -> Sending:

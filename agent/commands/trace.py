@@ -69,7 +69,8 @@ _SECTIONS: Final = (
             click.option("--edge-api", metavar="URL", help="Ask this edge for the public address and its traces."),
             click.option("--edge-token-file", type=FILE, metavar="FILE", help="The bearer token for --edge-api."),
             click.option("--edge-ca-file", type=FILE, metavar="FILE", help="Who may vouch for --edge-api, as PEM."),
-            click.option("--proxy", metavar="URL", help="URL, environment, none or pac+URL.  [default: environment]"),
+            click.option("--proxy", metavar="URL", help="URL, none or pac+URL.  [default: environment]"),
+            click.option("--ca-file", type=FILE, metavar="FILE", help="Trust these too for a URL (PEM)."),
         ),
     ),
     (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.request import SampleRequest
 
 _CONFIG = "Configuration; URL may be a target's name in it."
-_PROXY = "URL, environment or none.  [default: environment]"
+_PROXY = "URL, none or pac+URL.  [default: environment]"
 _CA_FILE = "Trust these certificates too (PEM)."
 
 

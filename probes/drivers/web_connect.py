@@ -61,6 +61,7 @@ class _Race:
         self, addresses: Sequence[str], port: int, patience: Patience, source: str | None, interface: str | None
     ) -> None:
         self._left = list(addresses)
+        self._alone = len(addresses) == 1
         self._port = port
         self._patience = patience
         self._source = source
@@ -81,7 +82,11 @@ class _Race:
 
     def words(self) -> str | None:
         """Return what became of the attempts that did not open."""
-        return "; ".join(f"{address}: {words}" for address, _, words in self._failed) or None
+        return "; ".join(self._said(address, words) for address, _, words in self._failed) or None
+
+    def _said(self, address: str, words: str) -> str:
+        """Return the words with whom they are about, where there are several."""
+        return words if self._alone else f"{address}: {words}"
 
     def close(self) -> None:
         """Close what is still under way."""
@@ -147,7 +152,7 @@ class _Race:
     def _silent(self, ended: EndedError) -> str | None:
         if ended.failure is not Failure.TIMED_OUT:
             return ended.detail
-        silent = [f"{address}: no answer on port {self._port}" for _, address in self._under_way.values()]
+        silent = [self._said(address, f"no answer on port {self._port}") for _, address in self._under_way.values()]
         return "; ".join(filter(None, (self.words(), *silent)))
 
 

@@ -46,10 +46,14 @@ _SUCCESS: Final = range(200, 300)
 # RFC 9110 sections 11.6.1 and 11.7.1.
 _CHALLENGES: Final = {401: "www-authenticate", 407: "proxy-authenticate"}
 _LONGEST_HEADER: Final = 2_000
-# A server that was spoken to in the wrong language: it closes, or complains in its own.
-_STRANGE: Final = frozenset({Failure.TLS_FAILED, Failure.CONNECTION_RESET, Failure.MALFORMED_REPLY})
-# What a second look at a port that answered strangely may take.
-_SECOND_LOOK_S: Final = 1.0
+_SPOKEN: Final = {
+    Failure.PLAIN_HTTP: "the other side speaks plain HTTP",
+    Failure.TLS_EXPECTED: "the other side wants TLS",
+}
+# A server that was spoken to in the wrong language: it closes, complains in its own, or waits for the end of a line.
+_STRANGE: Final = frozenset({Failure.TLS_FAILED, Failure.CONNECTION_RESET, Failure.MALFORMED_REPLY, Failure.TIMED_OUT})
+# What a second look at a port that answered strangely may take; a handshake leaves it that much.
+_SECOND_LOOK_S: Final = 0.5
 
 
 class Trust:
@@ -269,7 +273,8 @@ class Exchange:
         def handshake() -> TlsStream:
             nonlocal secured
             secured = TlsStream(stream, self._means.trust.context(), host)
-            secured.handshake()
+            with self._means.patience.holding_back(_SECOND_LOOK_S if phase is WebPhase.TLS else 0.0):
+                secured.handshake()
             return secured
 
         try:
@@ -306,7 +311,7 @@ class Exchange:
             found = None
         if found is None:
             return ended.failure
-        self._steps[-1] = replace(failed, failure=found)
+        self._steps[-1] = replace(failed, failure=found, detail=_SPOKEN[found])
         return found
 
     def _speaks(self, language: Callable[[Stream], bool]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import ssl
+from contextlib import contextmanager
 
 from probes.drivers import tls_chain
 from probes.failure import Failure, Operation, failure_of
@@ -11,7 +12,7 @@ from probes.failure import Failure, Operation, failure_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket as socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Final, TypeVar
     from typing import Protocol as Interface
 
@@ -75,6 +76,16 @@ class Patience:
     def within(self, timeout_s: float) -> Patience:
         """Return the same, with at most `timeout_s` of the time that is left."""
         return Patience(self.clock, min(timeout_s, self.left_s()), self._stop)
+
+    @contextmanager
+    def holding_back(self, reserve_s: float) -> Iterator[None]:
+        """Keep some of the time for what comes after the block, though never more than half of what is left."""
+        reserve_s = min(reserve_s, self.left_s() / 2)
+        self._until -= reserve_s
+        try:
+            yield
+        finally:
+            self._until += reserve_s
 
     def wait(self, poll: select.poll, until: float | None = None) -> list[tuple[int, int]]:
         """Return what a poll saw, empty once monotonic time `until` has come; raises as `left_s` does."""

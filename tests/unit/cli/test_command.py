@@ -15,6 +15,7 @@ from tests.unit.cli.command import COMMAND, Finished, cloudpath, environment_of
 SUBCOMMANDS = (
     "trace",
     "dns",
+    "web",
     "ping",
     "edge",
     "errors",
