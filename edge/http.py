@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
 import h11
@@ -122,6 +123,8 @@ class Connection:
     async def _write(self, response: Response, *, bodiless: bool) -> None:
         headers = [
             *response.headers,
+            # RFC 9110 section 6.6.1: agents tell by it how old an answer is.
+            ("Date", formatdate(usegmt=True)),
             ("Content-Type", response.media_type),
             ("Content-Length", str(len(response.body))),
             ("Cache-Control", "no-store"),
