@@ -8,24 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.live_watch import LiveWatch
 from agent.path_memory import PathMemory, state_directory
 from agent.record import AgentIdentity
 from agent.version import VERSION
 from agent.world import Engine, ProxyCheck, Sending, Watch, never
-from probes.clock import Clock, SystemClock, utc_text
+from probes.clock import Clock, SystemClock
 from probes.drivers import ladder
 from probes.drivers.host import HostReader
-from probes.drivers.netlink import NetlinkError
-from probes.drivers.network_events import NetworkEvents
 from probes.drivers.stamps import keep_stamping
 from probes.drivers.waiter import PollWaiter
 from probes.edge_access import EdgeAccess, EdgeTraceAsked
 from probes.egress_facts import EdgeTrace, EgressSource, SeenAddress, ServiceData
 from probes.facts import Family, Leg, Protocol, Reachability, Refusal, Role
 from probes.failure import Failure
-from probes.host_facts import Neighbour, Network, NetworkChange
+from probes.frozen import replace
+from probes.host_facts import Neighbour, Network
 from probes.name_facts import DnsCheck, NameSource
-from probes.network_watch import NetworkWatch
 from probes.sample import AgentFailure, Target
 from probes.seam import Driver, Waiter
 from probes.session_facts import SessionEvent
@@ -43,59 +42,10 @@ if TYPE_CHECKING:
 COMPARISON_TIMEOUT_S = 0.7
 SECOND_ECHO_S = 0.2
 PROXY_TIMEOUT_S = 2.0
+PAC_TIMEOUT_S = 2.0
 HTTPS_PORT = 443
 
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
-
-
-class LiveWatch:
-    """The kernel's news, followed by the pure watch; without netlink it compares the start with the end only."""
-
-    def __init__(self, clock: Clock, sending: Sending) -> None:
-        self._clock = clock
-        self._sending = sending
-        self._watch: NetworkWatch | None = None
-        # Several traces ask at once.
-        self._one_at_a_time = threading.Lock()
-        self.events: NetworkEvents | None = None
-        try:
-            self.events = NetworkEvents(clock)
-        except NetlinkError:
-            # The sample can do without; HostReader records that netlink was refused.
-            return
-
-    def use(self, network: Network) -> None:
-        """Count the look-ups of `network` as used by the sample; the first one is the start that changes refer to."""
-        with self._one_at_a_time:
-            if self._watch is None:
-                self._watch = NetworkWatch(network, bound_to=self._sending.interface)
-            for route in network.routes:
-                self._watch.use(route)
-            if self.events is not None:
-                self.events.follow(network.routes, source=self._sending.source, interface=self._sending.interface)
-
-    def disturbed(self) -> bool:
-        """Return whether something changed that this sample rests on."""
-        self._drain(final=False)
-        return self._watch is not None and self._watch.disturbed()
-
-    def changes(self, end: Network) -> tuple[NetworkChange, ...]:
-        """Return every change since the start, oldest first."""
-        self._drain(final=True)
-        return self._watch.changes(end, utc_text(self._clock.realtime_ns())) if self._watch is not None else ()
-
-    def close(self) -> None:
-        """Give the sockets back."""
-        if self.events is not None:
-            self.events.close()
-
-    def _drain(self, *, final: bool) -> None:
-        if self.events is None or self._watch is None:
-            return
-        with self._one_at_a_time:
-            events = self.events.drain(self._clock.monotonic(), final=final)
-            if events:
-                self._watch.observe(events, utc_text(self._clock.realtime_ns()))
 
 
 class LiveWorld:
@@ -220,25 +170,53 @@ class LiveWorld:
         """Return a check of the proxy that applies to this target, not yet made, or None where none applies."""
         if mode is ProxyMode.NONE or (mode is ProxyMode.ENVIRONMENT and not _PROXY_VARIABLES & os.environ.keys()):
             return None
-        from probes.proxy import NO_PROXY, ProxyError, choose_proxy  # noqa: PLC0415 - most hosts have no proxy
+        choice, known = self._chosen_proxy(target, mode, url, sending)
+        if choice is None:
+            return ProxyCheck(known=known, choice=None, ask=lambda _: known)
+        if choice.mode is ProxyMode.NONE:
+            return None
+        ask = partial(self._check_proxy, choice, known, target, controls, sending)
+        return ProxyCheck(known=known, choice=choice, ask=ask)
+
+    def _chosen_proxy(
+        self, target: Target, mode: ProxyMode, url: str | None, sending: Sending
+    ) -> "tuple[ProxyChoice | None, Proxy]":
+        """Return the proxy that applies, None where the setting is of no use, and what is known of it."""
+        if mode is ProxyMode.PAC:
+            from probes.drivers.pac import proxy_by_script  # noqa: PLC0415 - few hosts have a script
+            from probes.pac import asked_of  # noqa: PLC0415 - likewise
+
+            return proxy_by_script(
+                url or "",
+                asked_of(target),
+                clock=self.clock,
+                deadline_s=PAC_TIMEOUT_S,
+                resolve=self._resolve(Role.PROXY),
+                environment=dict(os.environ),
+                source_address=sending.source,
+                interface=sending.interface,
+            )
+        from probes.proxy import ProxyError, choose_proxy  # noqa: PLC0415 - most hosts have no proxy
 
         scheme = "http" if (target.url or "").startswith("http://") else "https"
         port = target.port or HTTPS_PORT
         choice = choose_proxy(url or mode.value, scheme=scheme, host=target.host, port=port, environment=os.environ)
         if isinstance(choice, ProxyError):
-            refused = Proxy(mode=mode, works=False, failure=Failure.INVALID_SETTING)
-            return ProxyCheck(known=refused, choice=None, ask=lambda _: refused)
-        if choice == NO_PROXY:
-            return None
-        known = Proxy(mode=choice.mode, url=choice.url, host=choice.host, port=choice.port)
-        return ProxyCheck(known=known, choice=choice, ask=partial(self._check_proxy, choice, target, controls, sending))
+            return None, Proxy(mode=mode, works=False, failure=Failure.INVALID_SETTING)
+        return choice, Proxy(mode=choice.mode, url=choice.url, host=choice.host, port=choice.port)
 
     def _check_proxy(
-        self, choice: "ProxyChoice", target: Target, controls: tuple[str, ...], sending: Sending, resolved: DnsCheck
+        self,
+        choice: "ProxyChoice",
+        known: Proxy,
+        target: Target,
+        controls: tuple[str, ...],
+        sending: Sending,
+        resolved: DnsCheck,
     ) -> Proxy:
         from probes.drivers.http import check_proxy  # noqa: PLC0415 - likewise
 
-        return check_proxy(
+        found = check_proxy(
             choice,
             target.host,
             target.port or HTTPS_PORT,
@@ -250,6 +228,7 @@ class LiveWorld:
             source=sending.source,
             interface=sending.interface,
         )
+        return replace(found, pac=known.pac, passed_over=known.passed_over)
 
     def _resolve(self, role: Role) -> Callable[[str], DnsCheck]:
         return lambda name: self.check_name(role, name, None)
