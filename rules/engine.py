@@ -191,8 +191,8 @@ def _anchor(node: Node, candidate: Candidate, sample: Sample) -> Anchor:
     leg, hop = _leg_of(node, candidate.leg, sample), candidate.reason.hop
     if hop is HopChoice.NONE or leg is None:
         return Anchor(leg=leg, node=node)
-    last = max((entry.probe_ttl for entry in sample.legs[leg].hops if entry.received), default=None)
-    return Anchor(leg=leg, node=node, ttl=last + 1 if hop is HopChoice.FIRST_SILENT and last is not None else last)
+    last = max((entry.probe_ttl for entry in sample.legs[leg].hops if entry.received), default=0)
+    return Anchor(leg=leg, node=node, ttl=last + 1 if hop is HopChoice.FIRST_SILENT else last or None)
 
 
 def _leg_of(node: Node, choice: LegChoice | None, sample: Sample) -> int | None:

@@ -198,5 +198,7 @@ def _controls_answered(scene: Scene) -> Finding:
         return unknown("no control address was asked")
     answering = [(fact, check) for fact, check in asked if check.answered]
     if answering:
-        return true(f"answering: {some(check.address for _, check in answering)}", *(fact for fact, _ in answering[:4]))
+        names = list(dict.fromkeys(check.address for _, check in answering))
+        words = f"{some(names)} {'answers' if len(names) == 1 else 'answer'}"
+        return true(words, *(fact for fact, _ in answering[:4]))
     return false(f"silent: {some(check.address for _, check in asked)}", *(fact for fact, _ in asked[:4]))

@@ -39,6 +39,8 @@ from probes.facts import (
     Role,
     RouteKind,
     SendFailure,
+    Trial,
+    TrialOutcome,
 )
 from probes.failure import Failure
 from probes.host_facts import (
@@ -297,6 +299,7 @@ def proxy_of(proxy: Mapping[str, Any] | None) -> Proxy | None:
         steps=as_recorded(tuple[WebStep, ...], proxy.get("steps", [])),
         tls=as_recorded(TlsSession | None, proxy.get("tls")),
         proxy_status=as_recorded(tuple[ProxyStatus, ...], proxy.get("proxy_status", [])),
+        error_token=proxy.get("error_token"),
         authenticate=tuple(proxy.get("authenticate", [])),
         controls=as_recorded(tuple[ProxyControl, ...], proxy.get("controls", [])),
         pac=as_recorded(Pac | None, proxy.get("pac")),
@@ -320,16 +323,24 @@ _REACHED_BY = {Protocol.ICMP: Answer.ECHO_REPLY, Protocol.TCP: Answer.SYN_ACK, P
 def leg_of(leg: Mapping[str, Any]) -> Leg:
     """A leg in short; `by: edge` and `direction: reverse` where it is not the agent's own way forward.
 
-    `sent` holds for every hop. `reached_by` names another answer than an open end gives (`rst`, `echo_reply`, …).
+    `sent` holds for every hop. `reached_by` names another answer than an open end gives (`rst`, `echo_reply`, …), and
+    `reply_ttl` is what was left of that answer's TTL. `tried`: `icmp no_answer`, one a protocol.
     """
     end = EndReason(leg["end"])
     address = leg.get("address")
     protocol = Protocol(leg["protocol"]) if leg.get("protocol") else None
     sent = leg.get("sent", 3)
     reached = end is EndReason.REACHED
-    hops = tuple(hop_of(hop, ttl, sent, address) for ttl, hop in enumerate(leg.get("hops", []), 1))
+    answer = Answer(leg["reached_by"]) if "reached_by" in leg else _REACHED_BY[protocol or Protocol.ICMP]
+    the_end = Responder(
+        address=address or "",
+        answer=answer,
+        icmp=Icmp(type=0, code=0) if answer is Answer.ECHO_REPLY else None,
+        reply_ttl=leg.get("reply_ttl"),
+        rtt_us=(400,),
+    )
+    hops = tuple(hop_of(hop, ttl, sent, the_end) for ttl, hop in enumerate(leg.get("hops", []), 1))
     on_the_wire = end not in (EndReason.NOT_TRACED, EndReason.NOT_OPENED, EndReason.SEND_FAILED)
-    answer = Answer(leg["reached_by"]) if "reached_by" in leg else _REACHED_BY.get(protocol or Protocol.ICMP)
     return Leg(
         from_=Node(leg.get("from", "client")),
         to=Node(leg.get("to", "destination")),
@@ -340,7 +351,7 @@ def leg_of(leg: Mapping[str, Any]) -> Leg:
         address=address,
         port=leg.get("port"),
         reached=reached if address and end is not EndReason.NOT_TRACED else None,
-        reached_by=ReachedBy(address=address, answer=answer) if reached and address and answer else None,
+        reached_by=ReachedBy(address=address, answer=answer) if reached and address else None,
         end_reason=end,
         reason=leg.get("reason"),
         path_mtu=leg.get("path_mtu"),
@@ -354,22 +365,31 @@ def leg_of(leg: Mapping[str, Any]) -> Leg:
         else None,
         hops=hops,
         refused=tuple(refusal_of(line) for line in leg.get("refused", [])),
+        tried=tuple(trial_of(line) for line in leg.get("tried", [])),
         send_failures=tuple(send_failure_of(line) for line in leg.get("send_failures", [])),
     )
 
 
-def hop_of(hop: str, ttl: int, sent: int, target: str | None) -> Hop:
+def hop_of(hop: str, ttl: int, sent: int, the_end: Responder) -> Hop:
     """`10.0.0.1` time exceeded (or the target's own answer), `*` nothing, `3/1 10.0.0.1` destination unreachable."""
     if hop == "*":
         return Hop(probe_ttl=ttl, sent=sent, received=0, loss_class=LossClass.UNKNOWN)
     icmp, _, address = hop.rpartition(" ")
-    answer = Answer.ECHO_REPLY if address == target else Answer.TIME_EXCEEDED
-    numbers = (0, 0) if address == target else (11, 0)
+    responder = the_end
     if icmp:
-        kind, code = icmp.split("/")
-        answer, numbers = Answer.DESTINATION_UNREACHABLE, (int(kind), int(code))
-    responder = Responder(address=address, answer=answer, icmp=Icmp(type=numbers[0], code=numbers[1]), rtt_us=(400,))
+        kind, code = (int(number) for number in icmp.split("/"))
+        responder = Responder(
+            address=address, answer=Answer.DESTINATION_UNREACHABLE, icmp=Icmp(type=kind, code=code), rtt_us=(400,)
+        )
+    elif address != the_end.address:
+        responder = Responder(address=address, answer=Answer.TIME_EXCEEDED, icmp=Icmp(type=11, code=0), rtt_us=(400,))
     return Hop(probe_ttl=ttl, sent=sent, received=sent, loss_class=LossClass.NONE, responders=(responder,))
+
+
+def trial_of(line: str) -> Trial:
+    """`icmp no_answer`."""
+    protocol, outcome = line.split()
+    return Trial(protocol=Protocol(protocol), outcome=TrialOutcome(outcome), reason=outcome)
 
 
 def refusal_of(line: str) -> Refusal:

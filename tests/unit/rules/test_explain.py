@@ -14,6 +14,10 @@ def rules() -> RuleSet:
     return load_rules()
 
 
+def without(*codes: str) -> RuleSet:
+    return rules()._replace(rules={code: found for code, found in rules().rules.items() if code not in codes})
+
+
 def block(lines: tuple[str, ...], code: str) -> str:
     """Return the lines about one error."""
     text = "\n".join(lines)
@@ -65,7 +69,7 @@ def test_what_could_not_be_judged_says_what_was_missing() -> None:
 
 
 def test_errors_without_a_rule_are_named() -> None:
-    assert explain(sample_of({}), rules())[-1].startswith("not evaluated, missing rule: CP-04, CP-05, CP-07")
+    assert explain(sample_of({}), without("CP-06", "CP-20"))[-1].startswith("not evaluated, missing rule: CP-06, ")
 
 
 def test_what_fires_an_error_in_words() -> None:
@@ -76,12 +80,12 @@ def test_what_fires_an_error_in_words() -> None:
 
 
 def test_what_fires_an_error_without_a_rule() -> None:
-    assert what_fires(rules(), "CP-20") == ("no rule yet: this error is listed as not evaluated",)
+    assert what_fires(without("CP-20"), "CP-20") == ("no rule yet: this error is listed as not evaluated",)
 
 
 def test_the_propositions_that_an_error_reads() -> None:
     assert "network.link_changed" in propositions_of(rules(), "CP-06")
-    assert propositions_of(rules(), "CP-20") == ()
+    assert propositions_of(without("CP-20"), "CP-20") == ()
 
 
 def test_conditions_in_words_are_indented() -> None:
