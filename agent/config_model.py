@@ -282,6 +282,7 @@ class ZpaSection(_Section):
     insecure: bool = False
     file: FilePath | None = None
     window_s: Annotated[int, Field(ge=SHORTEST_INTERVAL_S, le=LONGEST_INTERVAL_S)] = 300
+    username: str | None = None
 
 
 ProxySection = Annotated[NoProxySection | ExplicitProxySection | PacProxySection, Field(discriminator="mode")]

@@ -96,9 +96,11 @@ class SessionListener:
         """Return how many connections are open."""
         return len(self._connections)
 
-    def recent(self, target: Target, *, now_s: float, window_s: float) -> tuple[SessionEvent, ...]:
-        """Return a target's events of the last `window_s` seconds before POSIX time `now_s`, oldest first."""
-        return recent_events_of(target, tuple(self._events), now_s=now_s, window_s=window_s)
+    def recent(
+        self, target: Target, *, now_s: float, window_s: float, username: str | None = None
+    ) -> tuple[SessionEvent, ...]:
+        """Return what `recent_events_of` makes of the newest 10,000 events."""
+        return recent_events_of(target, tuple(self._events), now_s=now_s, window_s=window_s, username=username)
 
     def serve(self, stop: Callable[[], bool]) -> None:
         """Listen until `stop` says so, asked five times a second at least."""

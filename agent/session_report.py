@@ -87,9 +87,11 @@ class SessionReport:
 
     def applications(self) -> list[Application]:
         """Return every application of the kept events: those with a status first, then by name."""
-        groups: dict[tuple[str, int | None], list[SessionEvent]] = {}
+        groups: dict[tuple[object, ...], list[SessionEvent]] = {}
         for event in self._kept:
-            groups.setdefault((_name_of(event).casefold(), event.port), []).append(event)
+            # A session of nobody knows which application is not another such session's.
+            key = (_name_of(event).casefold(), event.port) if _name_of(event) else session_of(event)
+            groups.setdefault(key, []).append(event)
         found = [self._application(events) for events in groups.values()]
         return sorted(found, key=lambda one: (one.status is None, one.name or "", one.port or 0))
 

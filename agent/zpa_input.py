@@ -86,7 +86,7 @@ def recent_sessions(
         read, bad = _read_tail(section.file)
     except InputError as error:
         return (), (AgentFailure(operation=_OPERATION, failure=error.failure, detail=str(error)),)
-    events = recent_events_of(target, read, now_s=now_s, window_s=section.window_s)
+    events = recent_events_of(target, read, now_s=now_s, window_s=section.window_s, username=section.username)
     return events, (_unread(section.file, bad),) if bad else ()
 
 

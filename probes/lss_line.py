@@ -46,6 +46,7 @@ def lss_event(found: JsonObject, line: int) -> SessionEvent | None:
         policy=name_at(found, "Policy"),
         connector=name_at(found, "Connector"),
         server=name_at(found, "ServerIP") or name_at(found, "Server"),
+        username=name_at(found, "Username"),
         session_id=name_at(found, "SessionID"),
         connection_id=name_at(found, "ConnectionID"),
     )

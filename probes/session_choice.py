@@ -17,7 +17,7 @@ MOST_EVENTS: Final = 50
 
 
 def recent_events_of(
-    target: Target, events: Iterable[SessionEvent], *, now_s: float, window_s: float
+    target: Target, events: Iterable[SessionEvent], *, now_s: float, window_s: float, username: str | None = None
 ) -> tuple[SessionEvent, ...]:
     """Return a target's events of the last `window_s` seconds, in their order in the log, the newest 50.
 
@@ -30,10 +30,18 @@ def recent_events_of(
         events: In the order of the log.
         now_s: The wall clock, as POSIX time.
         window_s: How far back events count.
+        username: Whose sessions count; None for everybody's. A log that names nobody is this machine's own.
     """
     since = of_posix(now_s - window_s)
     names = frozenset(_name(name) for name in (target.host, target.name))
-    found = [event for event in events if event.at is not None and event.at >= since and _is_of(event, names, target)]
+    found = [
+        event
+        for event in events
+        if event.at is not None
+        and event.at >= since
+        and _is_of(event, names, target)
+        and (None in (username, event.username) or _same_user(username, event.username))
+    ]
     return tuple(found[-MOST_EVENTS:])
 
 
@@ -41,6 +49,10 @@ def _is_of(event: SessionEvent, names: frozenset[str], target: Target) -> bool:
     said = (event.host, event.application, event.server)
     same_port = None in (event.port, target.port) or event.port == target.port
     return same_port and any(_name(name) in names for name in said if name)
+
+
+def _same_user(one: str | None, other: str | None) -> bool:
+    return (one or "").casefold() == (other or "").casefold()
 
 
 def _name(name: str) -> str:

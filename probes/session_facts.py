@@ -47,6 +47,7 @@ class SessionEvent:
     policy: str | None = None
     connector: str | None = None
     server: str | None = None
+    username: str | None = None
     session_id: str | None = None
     connection_id: str | None = None
     tag_id: str | None = None
