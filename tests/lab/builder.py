@@ -139,6 +139,8 @@ class Lab:
 
     def tell(self, node: str, *lines: str) -> None:
         """Run shell lines on a node, as root: faults are made so. They must succeed."""
+        if not lines:
+            return
         _must(("ip", "netns", "exec", self.namespace(node), "sh", "-ec", "\n".join(lines)))
 
     def stop(self, node: str, service: str) -> None:
@@ -181,6 +183,8 @@ class Lab:
             list(pool.map(self._set_up_kernel, nodes))
             _must(("ip", "-batch", "-"), commands.wires(self.map, self._prefix, self._tag))
             list(pool.map(self._set_up_addresses, nodes))
+        for node in nodes:
+            self.tell(node.name, *node.lines)
         self._write_name_files()
         self._start_services()
 

@@ -1,7 +1,7 @@
 """The lab's GRE tunnel, a program of its own: these kernels have none.
 
-`gre_tunnel.py READY_PORT JSON` makes a TUN device and carries what the kernel routes into it to the other end, in real GRE
-over raw IP sockets (RFC 2784: four bytes of header, no checksum; IPv4 inside and outside).
+`gre_tunnel.py READY_PORT JSON` makes a TUN device and carries what the kernel routes into it to the other end, in real
+GRE over raw IP sockets (RFC 2784: four bytes of header, no checksum; IPv4 inside and outside).
 """
 
 import fcntl

@@ -64,7 +64,7 @@ class Services:
 class Node:
     """One machine of the map. A node with several links forwards; one with a single link has a default route by it.
 
-    An `optional` node is left out, with its links, unless it is asked for.
+    `lines` are shell lines that it runs once all links and routes are there. An `optional` node is left out, with its links, unless it is asked for.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Node:
     sysctls: dict[str, str] = field(default_factory=dict)
     nftables: str = ""
     routes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     services: Services = field(default_factory=Services)
     optional: bool = False
 
@@ -328,6 +329,7 @@ def _node(name: str, value: dict[str, Any]) -> Node:
         resolver=tuple(known.pop("resolver", ())),
         sysctls={key: str(setting) for key, setting in known.pop("sysctls", {}).items()},
         routes=tuple(known.pop("routes", ())),
+        lines=tuple(known.pop("lines", ())),
         services=_services(services),
         **known,
     )

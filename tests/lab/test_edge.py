@@ -315,3 +315,59 @@ def test_a_hangup_reads_tokens_and_destinations_again_and_keeps_the_old_ones_on_
         assert new not in running.log
     assert [before["status"], after["status"], old["status"]] == [401, 403, 401]
     assert [data["status"], kept["status"]] == [200, 200]
+
+
+# --- who means no good ------------------------------------------------------------------------------------------------
+
+# Whatever a trace could send: echoes, datagrams but STUN's own answers, openings of connections.
+COUNTERS = """
+table inet counted {
+    chain output {
+        type filter hook output priority 0;
+        icmp type echo-request counter
+        icmpv6 type echo-request counter
+        udp sport != 33500 counter
+        tcp flags & (syn | ack) == syn counter
+    }
+}
+"""
+
+
+def probes_sent(lab: Lab) -> int:
+    """Return how many packets left the edge that a trace, or a look-up for one, sends."""
+    listed = json.loads(lab.run("edge", ["nft", "-j", "list", "table", "inet", "counted"]).stdout)
+    rules = (each["rule"]["expr"] for each in listed["nftables"] if "rule" in each)
+    return sum(part["counter"]["packets"] for rule in rules for part in rule if "counter" in part)
+
+
+def attack(lab: Lab, count: int) -> dict[str, dict[str, int]]:
+    script = str(Path(__file__).parent / "edge_attack.py")
+    command = [sys.executable, "-I", "-S", script, lab.address("edge", Family.IPV4), str(count)]
+    done = lab.run("roamer", command, timeout_s=110)
+    assert done.returncode == 0, done.stderr
+    results: dict[str, dict[str, int]] = json.loads(done.stdout)
+    return results
+
+
+def test_ten_thousand_hostile_requests_cause_no_probe_no_crash_and_no_growth(lab: Lab, tmp_path: Path) -> None:
+    with Lab(read_map("far_end")) as own, running_edge(own, tmp_path) as running:
+        del lab
+        (tmp_path / "rules").write_text(COUNTERS)
+        own.tell("edge", f"nft -f {tmp_path / 'rules'}")
+        attack(own, 1_000)
+        before_kb = running.memory_kb()
+        results = attack(own, 10_000)
+        grown_kb = running.memory_kb() - before_kb
+        assert probes_sent(own) == 0
+        told, back = call(own, "client", get("/v1/service-data"), post(REVERSE))
+        assert probes_sent(own) > 0
+        assert "Traceback" not in running.log
+    print(results, grown_kb)
+    assert sum(sum(outcomes.values()) for outcomes in results.values()) == 10_000 + 60
+    assert results["unknown"] == {"401": 2_000}
+    assert results["elsewhere"].keys() <= {"403", "422"}
+    assert results["oversized"].keys() <= {"413", "431", "400", "ConnectionResetError"}
+    assert results["malformed"].keys() <= {"400", "401", "404", "422", "ConnectionResetError"}
+    assert results["slow"] == {"408": 60}
+    assert (told["status"], back["json"]["leg"]["reached"]) == (200, True)
+    assert grown_kb < 2_048, f"{grown_kb} KB more than after the first thousand"
