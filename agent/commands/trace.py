@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PROTOCOLS: Final = ("adaptive", "icmp", "udp", "tcp")
 _ROUTES: Final = ("direct", "service_edge", "private_access")
-_FORMATS: Final = ("text", "wide", "json", "ndjson", "csv", "ripe-atlas")
+_FORMATS: Final = ("text", "wide", "json", "ndjson", "csv", "ripe-atlas", "zdx")
 # Those that have the whole record in them, and those that a sentence could stand in.
 _WHOLE: Final = frozenset({"json", "ndjson"})
 _VIEWS: Final = frozenset({"text", "wide"})
@@ -40,7 +40,7 @@ _WAIT: Final = "Longest wait for one answer, 0.1 to 10.  [default: 1]"
 _TOS: Final = "Type of service byte, 0 to 255.  [default: 0]"
 _ENGINE: Final = "Who carries probes: linux, scapy.  [default: linux]"
 _ASN_DB: Final = "Look in this MMDB file; implies -z; may be repeated."
-_FORMAT: Final = "text (default), wide, json, ndjson, csv, ripe-atlas."
+_FORMAT: Final = "text, wide, json, ndjson, csv, ripe-atlas or zdx."
 
 
 def _options(command: Any) -> Any:
@@ -253,6 +253,10 @@ def _formatted(result: "SampleResult", form: str) -> str:
         from agent.formats.ripe_atlas import ripe_atlas_lines  # noqa: PLC0415
 
         return ripe_atlas_lines(result.record)
+    if form == "zdx":
+        from agent.formats.zdx import zdx_text  # noqa: PLC0415
+
+        return zdx_text(result.record)
     from agent.formats.json_text import json_text, ndjson_line  # noqa: PLC0415
 
     return json_text(result.document) if form == "json" else ndjson_line(result.document)

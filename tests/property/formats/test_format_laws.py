@@ -1,13 +1,17 @@
-"""Laws of the formats: whatever a record holds, CSV is a table of inert cells, and RIPE's parser reads ours."""
+"""Laws of the formats: whatever a record holds, CSV is a table of inert cells, and other parsers read ours."""
 
 import csv
 import io
+import json
 
 from hypothesis import HealthCheck, given, settings
+from zscaler.zdx.models.devices import DeviceCloudPathProbesHopData
 
 from agent.formats.csv_text import COLUMNS, csv_text
 from agent.formats.ripe_atlas import ripe_atlas_lines
+from agent.formats.zdx import zdx_text
 from agent.record import record_of, without_scores
+from probes.facts import EndReason
 from probes.sample import Sample
 from rules.diagnosis import Diagnosis, Status
 from tests.property.record.anything import DIAGNOSES, SAMPLES
@@ -51,3 +55,15 @@ def test_no_cell_of_any_record_acts_on_a_terminal_or_a_spreadsheet(sample: Sampl
     assert all(line.isprintable() for line in text.split("\n"))
     cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+
+
+@slow
+@given(sample=SAMPLES, diagnosis=DIAGNOSES)
+def test_the_products_sdk_reads_any_record_hop_by_hop(sample: Sample, diagnosis: Diagnosis) -> None:
+    text = zdx_text(record_of(sample, diagnosis, HEADER))
+    assert text.isascii()
+    assert all(line.isprintable() for line in text.splitlines())
+    (found,) = json.loads(text)
+    legs = [leg for leg in kept(sample, diagnosis).legs if leg.end_reason is not EndReason.NOT_TRACED]
+    read = DeviceCloudPathProbesHopData(found).cloudpath
+    assert [[hop.pkt_sent for hop in path.hops] for path in read] == [[hop.sent for hop in leg.hops] for leg in legs]
