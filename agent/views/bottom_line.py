@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.views.escape import escape, escape_text
-from agent.views.summary import Outcome, outcome
+from agent.views.summary import outcome, path_outcome
 from agent.views.way import node_words
 from agent.views.words import FAILURES, PROTOCOLS, milliseconds, target_words
 from probes.facts import Leg, Node, Role
 from probes.frozen import frozen_positional
 from probes.sample import Sample
-from probes.web_facts import Speaker, WebCheck
+from probes.web_facts import WebCheck
 from rules.diagnosis import Diagnosis, FiredError, Severity, Status
 
 
@@ -30,11 +30,12 @@ def bottom_line(sample: Sample, diagnosis: Diagnosis) -> BottomLine:
     if grave is not None:
         return BottomLine(False, _blame(sample, grave))
     portal = sample.captive_portal
-    if portal and portal.detected:
+    # Who gets what he came for needs no sign-in: then the check's own address is odd.
+    if portal and portal.detected and not (sample.web and application_works(sample.web)):
         return BottomLine(False, f"It is this network: it wants a sign-in first{_portal(portal.portal)}.")
-    path = outcome(sample)
     if sample.web is not None:
-        return _of_application(sample, sample.web, path)
+        return _of_application(sample, sample.web)
+    path = outcome(sample)
     if not path.good:
         return BottomLine(False, f"No documented error, but {path.text}")
     return BottomLine(
@@ -55,24 +56,22 @@ def _portal(address: str | None) -> str:
 # --- the application --------------------------------------------------------------------------------------------------
 
 
-def _of_application(sample: Sample, web: WebCheck, path: Outcome) -> BottomLine:
-    said = application_words(sample, web)
+def _of_application(sample: Sample, web: WebCheck) -> BottomLine:
+    """Return what the application's answer and the path say together."""
+    said, proxied = application_words(sample, web), _answered_by_proxy(web)
+    path = path_outcome(sample) if proxied else outcome(sample)
     if application_works(web):
-        ends = f"No errors: {path.text} {said}" if path.good else f"{said[:-1]}, but {path.text}"
-        return BottomLine(path.good, ends)
+        return BottomLine(path.good, f"No errors: {path.text} {said}" if path.good else f"{said[:-1]}, but {path.text}")
     if path.good:
-        return BottomLine(False, f"The network is fine{_as_far(web)}: {path.text} {said}")
-    return BottomLine(False, f"{said} No documented error, but {path.text}")
+        return BottomLine(False, f"The network is fine{' as far as the proxy' if proxied else ''}: {path.text} {said}")
+    # Where nobody answered, the path says why.
+    return BottomLine(False, f"No documented error, but {path.text} {said if web.status else ''}".rstrip())
 
 
-def _as_far(web: WebCheck) -> str:
-    """Return how far the network is known to be fine: behind a proxy nobody sees it."""
-    proxied = web.exchanges and web.exchanges[-1].through_proxy and not _by_origin(web)
-    return " as far as the proxy" if proxied else ""
+def _answered_by_proxy(web: WebCheck) -> bool:
+    from agent.views.web_words import by_proxy  # noqa: PLC0415 - only where the web was asked
 
-
-def _by_origin(web: WebCheck) -> bool:
-    return bool(web.exchanges) and web.exchanges[-1].answered_by is Speaker.ORIGIN
+    return bool(web.exchanges) and by_proxy(web.exchanges[-1])
 
 
 def application_works(web: WebCheck) -> bool:
@@ -88,6 +87,8 @@ def application_words(sample: Sample, web: WebCheck) -> str:
     from agent.views.web_words import (  # noqa: PLC0415 - only where the web was asked
         REDIRECT_PROBLEMS,
         answer_words,
+        answered,
+        by_proxy,
         certificate_problem,
         exchange_failure,
         is_problem,
@@ -96,16 +97,17 @@ def application_words(sample: Sample, web: WebCheck) -> str:
 
     last = web.exchanges[-1] if web.exchanges else None
     invalid = certificate_problem(last) if last else None
+    status = answered(last) if last else web.status
     if invalid:
         return f"The certificate of {escape(sample.target.host)} is not valid: {invalid}. Browsers refuse it."
     if web.redirect_problem:
         return f"The application leads nowhere: {REDIRECT_PROBLEMS[web.redirect_problem]}."
-    if web.status is not None:
-        if last is not None and last.answered_by is Speaker.PROXY:
-            return f"The proxy {answer_words(web.status)} in place of {escape(sample.target.host)}."
+    if last and status is not None and by_proxy(last):
+        return f"The proxy {answer_words(status)} in place of {escape(sample.target.host)}."
+    if status is not None:
         took = sum(took_us(exchange) or 0 for exchange in web.exchanges)
-        within = f" in {milliseconds(took)} ms" if took and not is_problem(web.status) else ""
-        return f"The application {answer_words(web.status)}{within}."
+        within = f" in {milliseconds(took)} ms" if took and not is_problem(status) else ""
+        return f"The application {answer_words(status)}{within}."
     why = exchange_failure(last) if last else FAILURES[web.failure] if web.failure else "nobody asked"
     return f"The application does not answer: {why}."
 
@@ -182,7 +184,8 @@ def _proxy(sample: Sample, _: FiredError) -> str:
 def _address(sample: Sample, error: FiredError) -> str:
     if sample.web is None:
         return f"It is the web address: {escape_text(error.explanation)}"
-    return f"The network is fine. The web address is wrong: {_lower(application_words(sample, sample.web))}"
+    said = application_words(sample, sample.web).removeprefix("The application leads nowhere: ")
+    return f"The network is fine. The web address is wrong: {_lower(said)}"
 
 
 def _lower(text: str) -> str:

@@ -54,23 +54,23 @@ def command_line_view(
 
 
 def _table(sample: Sample, diagnosis: Diagnosis, style: Style, *, wide: bool) -> list[str]:
-    blocks = [_block(sample, diagnosis, index, style) for index in range(len(sample.legs))]
+    blocks = [_block(sample, diagnosis, index, style, every=wide) for index in range(len(sample.legs))]
     lines, dropped = render(list(chain.from_iterable(blocks)), style, wide=wide)
     body = iter(lines[1:])
     # Above dotted rows alone a header would name what is not there.
     shown = lines[:1] if any(not row.dotted for rows in blocks for row in rows) else []
-    for leg, rows in zip(sample.legs, blocks, strict=True):
-        shown.extend(_leg_lines(leg, rows, body, style))
+    for leg, following, rows in zip(sample.legs, (*sample.legs[1:], None), blocks, strict=True):
+        shown.extend(_leg_lines(leg, following, rows, body, style))
     if dropped:
         hint = f"Too narrow for {', '.join(dropped)}: widen the terminal, or use --format wide."
         shown.extend(style.paint(line, Paint.FAINT) for line in wrapped(hint, style, indent=2))
     return shown
 
 
-def _block(sample: Sample, diagnosis: Diagnosis, index: int, style: Style) -> list[Row]:
+def _block(sample: Sample, diagnosis: Diagnosis, index: int, style: Style, *, every: bool) -> list[Row]:
     """Return the rows of one leg; among several under a heading, unless the leg is a single dotted row anyway."""
     leg = sample.legs[index]
-    rows = leg_rows(leg, icons_of(diagnosis, sample, index), style)
+    rows = leg_rows(leg, icons_of(diagnosis, sample, index), style, every=every)
     if len(sample.legs) < 2 or rows[0].dotted:  # noqa: PLR2004 - one leg needs no heading
         return rows
     return [band_row(leg, _band(sample, leg), style), *rows]
@@ -90,9 +90,10 @@ def _band(sample: Sample, leg: Leg) -> str:
     return ", ".join(parts)
 
 
-def _leg_lines(leg: Leg, rows: list[Row], body: Iterator[str], style: Style) -> list[str]:
+def _leg_lines(leg: Leg, following: Leg | None, rows: list[Row], body: Iterator[str], style: Style) -> list[str]:
+    """Return the lines of one leg; one reason for several legs in a row stands below the last of them."""
     lines = [next(body) for _ in rows]
-    if rows[0].dotted and leg.reason:
+    if rows[0].dotted and leg.reason and (following is None or following.reason != leg.reason):
         lines += [style.paint(line, Paint.FAINT) for line in wrapped(escape_text(leg.reason), style, indent=8)]
     return lines
 

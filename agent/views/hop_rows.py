@@ -1,6 +1,6 @@
 """One leg as rows of the hop table: where it starts, every hop, and the series to its end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agent.views.escape import escape
@@ -32,18 +32,27 @@ Icons = Mapping[Place, Severity]
 _LONGEST_NETWORK: Final = 32
 _LONGEST_CITY: Final = 32
 
+_LONG_SILENCE: Final = 3
+
 _NAME_OF_END: Final[dict[bool | None, str]] = {True: "", False: "not reached", None: "not known"}
 
 
-def leg_rows(leg: Leg, icons: Icons, style: Style) -> list[Row]:
-    """Return the rows of one leg; `icons` says what hangs where in it."""
+def leg_rows(leg: Leg, icons: Icons, style: Style, *, every: bool = True) -> list[Row]:
+    """Return the rows of one leg; `icons` says what hangs where in it.
+
+    Without `every`, three silent hops in a row and more are one row: `4-8`.
+    """
     arrow = style.symbols.forward if leg.direction is Direction.FORWARD else style.symbols.reverse
     if leg.reached is None and not leg.hops and leg.end_to_end is None:
         return [_untraced_row(leg, arrow, icons, style)]
     rows = [_start_row(leg, arrow, icons, style)]
-    for hop in leg.hops:
-        rows.extend(_hop_rows(hop, arrow, icons, style))
-        rows.extend(Row(name=shown, paint=Paint.FAINT) for shown in (*marks(leg, hop), *mtu_marks(leg, hop)))
+    for run in _runs(leg, icons, every=every):
+        if len(run) >= _LONG_SILENCE:
+            rows.append(_silence_row(run, arrow))
+            continue
+        for hop in run:
+            rows.extend(_hop_rows(hop, arrow, icons, style))
+            rows.extend(Row(name=shown, paint=Paint.FAINT) for shown in (*marks(leg, hop), *mtu_marks(leg, hop)))
     rows.append(_end_row(leg, arrow, icons, style))
     return rows
 
@@ -67,6 +76,38 @@ def _start_row(leg: Leg, arrow: str, icons: Icons, style: Style) -> Row:
     icon, paint = _icon(icons.get(START), style)
     address = escape(leg.source_address or "")
     return Row(arrow=arrow, hop="0", icon=icon, icon_paint=paint, address=address, name=NODES[leg.from_])
+
+
+def _runs(leg: Leg, icons: Icons, *, every: bool) -> list[list[Hop]]:
+    """Return the hops, those together that one row could show: silent for one reason, with nothing hanging there."""
+    runs: list[list[Hop]] = []
+    for hop in leg.hops:
+        last = runs[-1][-1] if runs else None
+        if last and not every and _alike(last, hop) and not any(_tells_more(leg, each, icons) for each in (last, hop)):
+            runs[-1].append(hop)
+        else:
+            runs.append([hop])
+    return runs
+
+
+def _alike(one: Hop, next_one: Hop) -> bool:
+    return one.loss_class is next_one.loss_class and one.probe_ttl + 1 == next_one.probe_ttl
+
+
+def _tells_more(leg: Leg, hop: Hop, icons: Icons) -> bool:
+    return bool(hop.responders or hop.late or hop.probe_ttl in icons or marks(leg, hop) or mtu_marks(leg, hop))
+
+
+def _silence_row(hops: Sequence[Hop], arrow: str) -> Row:
+    asked = sum(hop.sent for hop in hops)
+    cells = {
+        "loss": percent(asked, asked),
+        "class": CLASSES[hops[0].loss_class],
+        "failed": f"{asked}/{asked}" if asked else "-",
+        "late": "0",
+    }
+    ttls = f"{hops[0].probe_ttl}-{hops[-1].probe_ttl}"
+    return Row(arrow=arrow, hop=ttls, address="*", cells=cells | _rtt_cells(None), paint=Paint.FAINT)
 
 
 def _hop_rows(hop: Hop, arrow: str, icons: Icons, style: Style) -> list[Row]:

@@ -47,14 +47,16 @@ class Outcome:
 
 def outcome(sample: Sample) -> Outcome:
     """Return the outcome of the last traced leg, and of the proxy, for somebody who is no network engineer."""
-    path = _path_outcome(sample)
+    path = path_outcome(sample)
     if sample.proxy is None or sample.proxy.mode is ProxyMode.NONE or sample.proxy.works:
         return path
-    # What the path shows, the application does not see: its packets go to the proxy.
-    return Outcome(False, f"{proxy_words(sample.proxy)}. Without it: {path.text}")
+    # What a path past the proxy shows, the application does not see: its packets go to the proxy.
+    past = "" if any(leg.to is Node.EXTERNAL_PROXY for leg in sample.legs) else "Without it: "
+    return Outcome(False, f"{proxy_words(sample.proxy)}. {past or path.text[:1].upper()}{path.text[not past :]}")
 
 
-def _path_outcome(sample: Sample) -> Outcome:
+def path_outcome(sample: Sample) -> Outcome:
+    """Return the outcome of the legs towards the destination alone."""
     legs = main_legs(sample)
     if not legs and sample.topology and sample.topology.kind is TopologyKind.PRIVATE_ACCESS:
         return Outcome(True, f"private access carries {target_words(sample.target, None)}, and its way does not show.")

@@ -31,7 +31,7 @@ def way_words(sample: Sample, diagnosis: Diagnosis, style: Style) -> str:
     if plain and not lost:
         return ""
     names = [_with_icon(_short(sample, node), icons.get(node), style) for node in _chain(sample, icons)]
-    unsure = " (as far as can be told)" if sample.topology and not sample.topology.certain else ""
+    unsure = " (probably)" if sample.topology and not sample.topology.certain else ""
     return f" {style.symbols.then} ".join(names) + unsure
 
 

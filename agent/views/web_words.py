@@ -36,6 +36,7 @@ _STATUS_SENTENCES: Final[dict[int, str]] = {
     429: "limits how often it may be asked",
 }
 _FIRST_PROBLEM: Final = 400
+_FIRST_NOT_SUCCESS: Final = 300
 
 
 def status_words(status: int) -> str:
@@ -97,16 +98,27 @@ def _redirect(exchange: WebExchange, style: Style) -> str:
 
 def _last(check: WebCheck, exchange: WebExchange, style: Style) -> str:
     """Return `200 OK in 70.4 ms: resolve 1.90 → ...`, or why there was no answer before the same."""
-    said = _answer(exchange) if exchange.status is not None else exchange_failure(exchange)
+    said = exchange_failure(exchange) if answered(exchange) is None else _answer(exchange)
     if check.redirect_problem:
         said = f"{said}, and {REDIRECT_PROBLEMS[check.redirect_problem]}"
     steps = steps_words(exchange.steps, style)
     return f"{said}: {steps}" if steps else said
 
 
+def answered(exchange: WebExchange) -> int | None:
+    """Return the status of whoever answered: of the request, or of a CONNECT that was refused (RFC 9110 9.3.6)."""
+    refused = exchange.connect_status is not None and exchange.connect_status >= _FIRST_NOT_SUCCESS
+    return exchange.connect_status if exchange.status is None and refused else exchange.status
+
+
+def by_proxy(exchange: WebExchange) -> bool:
+    """Return whether that was the proxy's own answer."""
+    return exchange.answered_by is Speaker.PROXY or (exchange.status is None and answered(exchange) is not None)
+
+
 def _answer(exchange: WebExchange) -> str:
-    status = "" if exchange.status is None else status_words(exchange.status)
-    who = " from the proxy" if exchange.answered_by is Speaker.PROXY else ""
+    status = status_words(answered(exchange) or 0)
+    who = " from the proxy" if by_proxy(exchange) else ""
     took = took_us(exchange)
     return f"{status}{who}" + ("" if took is None else f" in {milliseconds(took)} ms")
 

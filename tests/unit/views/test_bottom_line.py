@@ -247,3 +247,23 @@ def test_a_name_that_resolved_is_not_given_a_reason_of_another_check() -> None:
     sample = replace(samples.HEALTHY, dns=(other,))
     line = bottom_line(sample, error("CP-03", reason="sinkholed"))
     assert line.text == "It is the DNS: crm.example.com does not resolve."
+
+
+def test_who_gets_what_he_came_for_needs_no_sign_in() -> None:
+    signed_in = replace(far_samples.SIGN_IN, web=far_samples.WEB)
+    assert bottom_line(signed_in, samples.FINE).text == f"No errors: {REACHED} {APPLICATION_WORKS}"
+    locked_out = replace(far_samples.SIGN_IN, web=far_samples.EXPIRED.web)
+    assert bottom_line(locked_out, samples.FINE).text.startswith("It is this network: it wants a sign-in first")
+
+
+def test_where_nobody_answered_the_path_says_why() -> None:
+    web = replace(far_samples.WEB, exchanges=(), status=None, failure=Failure.CONNECTION_REFUSED)
+    line = bottom_line(replace(samples.CLOSED_PORT, web=web), samples.FINE)
+    assert line.text.startswith("No documented error, but the port is closed: crm.example.com (192.0.2.80) reached")
+    assert "does not answer" not in line.text
+
+
+def test_a_circle_of_redirects_is_the_web_addresss_own() -> None:
+    web = replace(far_samples.WEB, status=302, redirect_problem=RedirectProblem.TOO_MANY)
+    line = bottom_line(replace(samples.HEALTHY, web=web), error("CP-05"))
+    assert line.text == "The network is fine. The web address is wrong: it redirects again and again."

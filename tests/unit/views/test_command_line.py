@@ -7,11 +7,11 @@ import pytest
 
 from agent.views.command_line import command_line_view
 from agent.views.style import Style
-from probes.facts import PathMtu, Protocol, Trial, TrialOutcome
+from probes.facts import LossClass, PathMtu, Protocol, Trial, TrialOutcome
 from probes.failure import Failure
 from probes.sample import AgentFailure
 from probes.web_facts import Proxy, ProxyMode
-from tests.unit.views import samples
+from tests.unit.views import far_samples, samples
 from tests.unit.views.snapshots import DRAWINGS, EXPECTED, OTHER_VIEWS, Drawing
 
 ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
@@ -238,3 +238,85 @@ def test_marks_are_explained_where_somebody_asks_and_the_way_to_ask_is_shown() -
     for told in ("(MPLS)", "name interfaces", "(NAT)", "(DSCP)"):
         assert told in long
     assert "[brackets]" not in DRAWINGS["path_mtu"].draw()
+
+
+def rows_of(text: str) -> list[str]:
+    """Return the hop column of each row of the table."""
+    return [line[2:].split()[0] for line in text.splitlines() if line.startswith("↓ ") and line[2:5].strip()]
+
+
+def test_a_long_silence_is_one_row_and_wide_shows_each_hop() -> None:
+    assert rows_of(command_line_view(samples.DEAD_END, samples.FINE, Style())) == ["0", "1", "2", "3", "4-8", "end"]
+    every = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "end"]
+    assert rows_of(command_line_view(samples.DEAD_END, samples.FINE, Style(), wide=True)) == every
+
+
+def test_a_short_silence_keeps_its_rows() -> None:
+    assert rows_of(DRAWINGS["silent_hops"].draw()) == ["0", "1", "2", "3", "4", "5", "end"]
+
+
+def test_a_silence_adds_up_what_was_sent() -> None:
+    text = command_line_view(samples.DEAD_END, samples.FINE, Style())
+    (row,) = [line for line in text.splitlines() if line.startswith("↓ 4-8")]
+    assert row.split() == ["↓", "4-8", "*", "100%", "unknown", "15/15", "-", "-", "-", "-", "-"]
+
+
+def test_a_silent_hop_with_an_icon_or_of_another_class_stands_alone() -> None:
+    at_six = replace(samples.CP_13, anchor=replace(samples.CP_13.anchor, ttl=6))
+    text = command_line_view(samples.DEAD_END, replace(samples.BROKEN, errors=(at_six,)), Style())
+    assert rows_of(text) == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "end"]
+    assert "↓   6 ⚠ *" in text
+    hops = (samples.GATEWAY, *(samples.nobody(ttl) for ttl in (2, 3)), samples.nobody(4, LossClass.UNKNOWN))
+    assert rows_of(command_line_view(samples.with_leg(hops=hops), samples.FINE, Style())) == ["0", *"1234", "end"]
+
+
+def test_one_reason_of_several_legs_in_a_row_is_said_once() -> None:
+    text = DRAWINGS["on_premises_proxy"].draw()
+    assert text.count(far_samples.NOT_DISCOVERABLE) == 1
+    lines = text.splitlines()
+    assert "proxy → egress" in lines[lines.index(f"        {far_samples.NOT_DISCOVERABLE}") - 2]
+
+
+def test_each_leg_has_its_heading_and_a_single_one_has_none() -> None:
+    headings = [line.strip("─ ") for line in DRAWINGS["tunnelled"].draw().splitlines() if line.startswith("── ")]
+    assert headings == [
+        "this machine → egress, ICMP",
+        "this machine → service edge, TCP to port 443, inside a GRE tunnel",
+        "service edge → egress, ICMP, by the edge 12 s ago",
+        "service edge → destination, TCP to port 443, by the edge",
+    ]
+    assert "── " not in DRAWINGS["healthy"].draw()
+
+
+def test_what_is_only_information_never_stands_before_what_is_grave() -> None:
+    text = DRAWINGS["data_center_proxy"].draw()
+    at = [text.index(mark) for mark in ("✘ CP-04", "For information", "ⓘ CP-17", "ⓘ CP-18", "✘ It is the proxy")]
+    assert at == sorted(at)
+
+
+def test_evidence_is_shown_to_whoever_asks_for_it() -> None:
+    said = "no routing table holds a default route for ipv4"
+    assert said not in DRAWINGS["no_route"].draw()
+    assert said in DRAWINGS["no_route_explained"].draw()
+
+
+def test_redirects_are_told_one_by_one_and_many_are_counted() -> None:
+    assert far_samples.REDIRECTED.web is not None
+    hop = far_samples.REDIRECTED.web.exchanges[0]
+    many = replace(far_samples.REDIRECTED.web, exchanges=(*([hop] * 5), far_samples.EXCHANGE))
+    text = command_line_view(replace(samples.HEALTHY, web=many), samples.FINE, Style())
+    assert text.count("301 Moved Permanently → https://crm.example.com/") == 3
+    assert "\n          2 more redirects\n" in text
+
+
+def test_a_refused_connect_is_the_proxys_answer() -> None:
+    steps = (*far_samples.PROXY.steps[:2], replace(far_samples.PROXY.steps[2], failure=Failure.UNEXPECTED_STATUS))
+    refused = replace(far_samples.EXCHANGE, through_proxy=True, status=None, connect_status=502, steps=steps)
+    web = replace(far_samples.WEB, exchanges=(refused,), status=None, failure=Failure.UNEXPECTED_STATUS)
+    proxy = replace(far_samples.PROXY, works=False, connect_status=502, failure=Failure.UNEXPECTED_STATUS)
+    sample = replace(far_samples.ON_PREMISES, web=web, proxy=proxy)
+    text = " ".join(command_line_view(sample, far_samples.ON_PREMISES_DIAGNOSIS, Style()).split())
+    assert "Web 502 Bad Gateway from the proxy in 20.9 ms: resolve 0.90" in text
+    assert "The network is fine as far as the proxy: " in text
+    assert text.endswith("The proxy answers 502 Bad Gateway in place of crm.example.com.")
+    assert "Without it" not in text
