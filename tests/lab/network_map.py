@@ -64,7 +64,8 @@ class Services:
 class Node:
     """One machine of the map. A node with several links forwards; one with a single link has a default route by it.
 
-    `lines` are shell lines that it runs once all links and routes are there. An `optional` node is left out, with its links, unless it is asked for.
+    `lines` are shell lines that it runs once all links and routes are there.
+    An `optional` node is left out, with its links, unless it is asked for.
     """
 
     name: str

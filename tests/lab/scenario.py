@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from tests.lab.behaviour import KERNEL_SETTINGS
 from tests.lab.builder import User
 from tests.lab.network_map import NETWORKS, MapError, NetworkMap, make_map
 
@@ -23,7 +24,7 @@ FAULTY_WITHIN_S: Final = 4.0
 
 _ROW_KEYS: Final = {
     "title", "network", "with", "nodes", "links", "client", "before", "break", "command", "configuration", "files",
-    "environment", "stdin", "during", "send", "user", "expect", "record", "within_s",
+    "environment", "stdin", "during", "send", "user", "through", "expect", "record", "within_s",
 }  # fmt: skip
 _USERS: Final = {"root": (User.ROOT,), "nobody": (User.NOBODY,), "both": (User.ROOT, User.NOBODY)}
 
@@ -72,12 +73,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One command, and what it is run with."""
+    """One command, and what it is run with; `through` are the words of another command that runs it."""
 
     command: tuple[str, ...]
     configuration: dict[str, Any] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     stdin: str | None = None
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +224,7 @@ def _asked(value: Mapping[str, Any]) -> Asked:
         configuration=value.get("configuration"),
         environment={name: str(text) for name, text in value.get("environment", {}).items()},
         stdin=value.get("stdin"),
+        through=tuple(shlex.split(value.get("through", ""))),
     )
 
 
@@ -257,6 +260,6 @@ def _within_s(asked: Asked, expected: tuple[Expected, ...]) -> float:
 
 @cache
 def named_faults() -> dict[str, dict[str, str]]:
-    """Return the faults that several rows share, each with `means` and one of `run` and `nft`."""
-    faults: dict[str, dict[str, str]] = yaml.safe_load(FAULTS.read_text(encoding="utf-8"))
-    return faults
+    """Return the faults that several rows share, each with one of `run` and `nft`."""
+    behaviours = {name.value: {"nft": kernel.nftables} for name, kernel in KERNEL_SETTINGS.items() if kernel.nftables}
+    return behaviours | yaml.safe_load(FAULTS.read_text(encoding="utf-8"))

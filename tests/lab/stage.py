@@ -99,7 +99,7 @@ class Stage:
         if as_data:
             words = (words[0], "--json", *words[1:])
         settings = tuple(f"{name}={value}" for name, value in self.environment(asked).items())
-        return ("env", "-i", f"--chdir={self.files}", *settings, *COMMAND, *words)
+        return ("env", "-i", f"--chdir={self.files}", *settings, *through(asked), *COMMAND, *words)
 
     def environment(self, asked: Asked) -> Mapping[str, str]:
         """Return the variables that a row's command sees."""
@@ -148,9 +148,22 @@ class Stage:
         return self.lab.start(stream.node, command)
 
 
+def through(asked: Asked) -> tuple[str, ...]:
+    """Return the words of what runs the command; a program of the lab's own is named by its file."""
+    words = asked.through
+    if words and words[0].endswith(".py"):
+        return (sys.executable, "-I", "-S", str(Path(__file__).parent / words[0]), *words[1:])
+    return words
+
+
+def ruleset(text: str) -> str:
+    """Return the shell lines that give a ruleset to nftables."""
+    return f"nft -f - <<'END'\n{text}\nEND"
+
+
 def shell_lines(step: Step) -> str:
     """Return a step as lines for `sh`."""
     fault = named_faults()[step.fault] if step.fault else {"run": step.run, "nft": step.nft}
-    if (ruleset := fault.get("nft")) is not None:
-        return f"nft -f - <<'END'\n{ruleset}\nEND"
+    if (rules := fault.get("nft")) is not None:
+        return ruleset(rules)
     return fault["run"] or ""

@@ -15,7 +15,8 @@ import pytest
 
 from probes.facts import Family
 from tests.lab.builder import Lab, User
-from tests.lab.faults import APP, NO_DNS
+from tests.lab.scenario import Step
+from tests.lab.stage import shell_lines
 from tests.lab.network_map import read_map
 from tests.lab.ours import COMMAND
 
@@ -88,10 +89,10 @@ def test_ctrl_c_leaves_a_whole_record(network: Network, tmp_path: Path) -> None:
 def test_ctrl_c_waits_for_no_resolver() -> None:
     with Lab(read_map("office")) as lab:
         for resolver in ("resolver1", "resolver2"):
-            lab.tell(resolver, NO_DNS)
-        code, out, err, took_s = interrupt(lab, (*COMMAND, "trace", APP))
+            lab.tell(resolver, shell_lines(Step(node=resolver, fault="no_dns")))
+        code, out, err, took_s = interrupt(lab, (*COMMAND, "trace", "app.example.test"))
     assert (code, err) == (130, "")
-    assert APP in out
+    assert "app.example.test" in out
     assert "CP-03" not in out
     assert took_s < 0.5
 

@@ -11,7 +11,7 @@ from probes.facts import Family
 from tests.lab import ours
 from tests.lab.behaviour import KERNEL_SETTINGS
 from tests.lab.builder import Lab, User
-from tests.lab.faults import rules
+from tests.lab.stage import ruleset
 from tests.lab.network_map import Behaviour, read_map
 
 pytestmark = pytest.mark.lab
@@ -23,7 +23,7 @@ BLACK_HOLE: Final = "black_hole"
 def _faulty(hook: str, *lines: str) -> str:
     """Return the shell line that puts rules to a hook of a node's firewall."""
     chain = "\n".join((f"type filter hook {hook} priority 0;", *lines))
-    return rules(f"table inet fault {{\nchain c {{\n{chain}\n}}\n}}")
+    return ruleset(f"table inet fault {{\nchain c {{\n{chain}\n}}\n}}")
 
 
 NO_ECHO: Final = _faulty("input", "icmp type echo-request drop", "icmpv6 type echo-request drop")
@@ -72,7 +72,7 @@ def test_a_black_hole_is_measured_and_placed(network: Callable[[str], Lab], fami
 @pytest.mark.parametrize("family", Family)
 def test_two_black_holes_are_told_apart(family: Family) -> None:
     with Lab(read_map("narrow")) as lab:
-        lab.tell("r2", rules(KERNEL_SETTINGS[Behaviour.HOLE].nftables))
+        lab.tell("r2", ruleset(KERNEL_SETTINGS[Behaviour.HOLE].nftables))
         leg = measured(lab, "dark", family).leg
     assert leg["path_mtu"] == 1320
     assert steps(leg) == [(2, 1400, BLACK_HOLE, None), (4, 1320, BLACK_HOLE, None)]
