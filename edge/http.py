@@ -22,6 +22,9 @@ _READ: Final = 16_384
 _HEAD_S: Final = 5.0
 _BODY_S: Final = 5.0
 _WRITE_S: Final = 10.0
+# For what comes behind an answer that ends the connection.
+_LINGER_S: Final = 0.5
+_LINGER_OCTETS: Final = 65_536
 
 ReadBody = Callable[[], Awaitable[bytes]]
 
@@ -59,6 +62,20 @@ class Connection:
         with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError):
             while await self._exchange():
                 self._http.start_next_cycle()
+            await self._linger()
+
+    async def _linger(self) -> None:
+        """Pass over what the caller still sends: closing before would reset the connection under the answer.
+
+        Source: RFC 9112 section 9.6.
+        """
+        if self._http.their_state is h11.CLOSED:
+            return
+        self.idle = True
+        left = _LINGER_OCTETS
+        async with asyncio.timeout(_LINGER_S):
+            while left > 0 and (data := await self._reader.read(_READ)):
+                left -= len(data)
 
     async def _exchange(self) -> bool:
         """Answer one request; return whether another may follow."""
@@ -146,6 +163,9 @@ class Connection:
 
 def _head_of(peer: "Peer", request: h11.Request) -> Head:
     headers = dict(request.headers)
+    # h11 bounds what it has to wait for, not what came at once.
+    if len(request.target) + sum(len(name) + len(value) for name, value in request.headers) > _LONGEST_HEAD:
+        raise _RefusedError(problem(431, f"a request's head has at most {_LONGEST_HEAD} octets"))
     length = headers.get(b"content-length")
     if length is not None and int(length) > LONGEST_BODY:
         raise _RefusedError(problem(413, f"a request's body has at most {LONGEST_BODY} octets"))

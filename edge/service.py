@@ -34,6 +34,7 @@ _TLS_CLOSE_S: Final = 1.0
 # SIGTERM to the end: answers that are under way get this long, the rest is cut off.
 _LAST_ANSWERS_S: Final = 3.0
 _NO_ROOM_S: Final = 0.1
+_REFUSALS_EVERY_S: Final = 10.0
 _MOST_THREADS: Final = 256
 # What cannot change while the sockets are open.
 _FIXED: Final = ("listen", "insecure", "tcp_port", "udp_port")
@@ -96,6 +97,8 @@ class Service:
         self._file = file
         self._clock = SystemClock()
         self._doors = Doors()
+        self._refused = 0
+        self._refused_told_at = -_REFUSALS_EVERY_S
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         edge = settings.edge
@@ -157,6 +160,7 @@ class Service:
             peer = Peer.of(address)
             if not self._doors.may_enter(peer):
                 accepted.close()
+                self._turned_away(peer)
                 continue
             task = self._loop.create_task(self._connection(accepted, peer))
             self._doors.enter(peer, task)
@@ -179,6 +183,14 @@ class Service:
             await connection.serve()
         finally:
             transport.close()
+
+    def _turned_away(self, peer: Peer) -> None:
+        """Say that there was no room, once in ten seconds: a flood must not fill the log, too."""
+        self._refused += 1
+        now = self._clock.monotonic()
+        if now >= self._refused_told_at + _REFUSALS_EVERY_S:
+            log(f"{self._refused} connections found no room so far, the last from {peer.address}")
+            self._refused_told_at = now
 
     def _told(self, peer: Peer, head: Head | None, response: Response) -> None:
         asked = f"{head.method} {escape(head.path)}" if head else "-"

@@ -349,9 +349,8 @@ def attack(lab: Lab, count: int) -> dict[str, dict[str, int]]:
     return results
 
 
-def test_ten_thousand_hostile_requests_cause_no_probe_no_crash_and_no_growth(lab: Lab, tmp_path: Path) -> None:
+def test_ten_thousand_hostile_requests_cause_no_probe_no_crash_and_no_growth(tmp_path: Path) -> None:
     with Lab(read_map("far_end")) as own, running_edge(own, tmp_path) as running:
-        del lab
         (tmp_path / "rules").write_text(COUNTERS)
         own.tell("edge", f"nft -f {tmp_path / 'rules'}")
         attack(own, 1_000)
@@ -362,12 +361,13 @@ def test_ten_thousand_hostile_requests_cause_no_probe_no_crash_and_no_growth(lab
         told, back = call(own, "client", get("/v1/service-data"), post(REVERSE))
         assert probes_sent(own) > 0
         assert "Traceback" not in running.log
-    print(results, grown_kb)
-    assert sum(sum(outcomes.values()) for outcomes in results.values()) == 10_000 + 60
+    assert sum(sum(outcomes.values()) for outcomes in results.values()) == 10_000 + 40
     assert results["unknown"] == {"401": 2_000}
-    assert results["elsewhere"].keys() <= {"403", "422"}
-    assert results["oversized"].keys() <= {"413", "431", "400", "ConnectionResetError"}
-    assert results["malformed"].keys() <= {"400", "401", "404", "422", "ConnectionResetError"}
-    assert results["slow"] == {"408": 60}
+    assert results["elsewhere"] == {"403": 2_000}
+    assert results["oversized"].keys() <= {"413", "431"}
+    # What looks like the start of something longer is waited for, and then no more.
+    assert results["malformed"].keys() <= {"400", "401", "403", "404", "408", "422"}
+    assert results["packets"] == {"sent": 2_000}
+    assert results["slow"] == {"408": 40}
     assert (told["status"], back["json"]["leg"]["reached"]) == (200, True)
     assert grown_kb < 2_048, f"{grown_kb} KB more than after the first thousand"
