@@ -88,6 +88,7 @@ def application_words(sample: Sample, web: WebCheck) -> str:
         REDIRECT_PROBLEMS,
         answer_words,
         answered,
+        at_proxy,
         by_proxy,
         certificate_problem,
         exchange_failure,
@@ -109,7 +110,7 @@ def application_words(sample: Sample, web: WebCheck) -> str:
         within = f" in {milliseconds(took)} ms" if took and not is_problem(status) else ""
         return f"The application {answer_words(status)}{within}."
     why = exchange_failure(last) if last else FAILURES[web.failure] if web.failure else "nobody asked"
-    return f"The application does not answer: {why}."
+    return f"The {'proxy' if last and at_proxy(last) else 'application'} does not answer: {why}."
 
 
 # --- the errors -------------------------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ def _proxy(sample: Sample, _: FiredError) -> str:
         return "It is the proxy."
     if proxy.pac and proxy.pac.failure:
         return f"It is the proxy setting: the PAC script {escape(proxy.pac.source)} cannot be used."
-    if proxy.connect_status:
+    if proxy.connect_status and not proxy.works:
         from agent.views.web_words import answer_words  # noqa: PLC0415 - only where a proxy answered
 
         return f"It is the proxy: {who} {answer_words(proxy.connect_status)}."

@@ -25,7 +25,7 @@ from probes.egress_facts import Edge, Egress, EgressSource, ServiceData
 from probes.facts import Leg, Prober, RouteKind
 from probes.sample import Sample
 from probes.session_facts import SessionEvent
-from probes.web_facts import ProxyMode
+from probes.web_facts import ProxyAttempt, ProxyMode
 from rules.diagnosis import Diagnosis
 
 _PROTOCOL_NAME: Final = re.compile(r"\b(?:icmp|udp|tcp)\b")
@@ -62,7 +62,7 @@ _Parts = list[tuple[str, str]]
 def _of_target(sample: Sample, *, wide: bool) -> _Parts:
     known = {leg.address for leg in sample.legs if leg.to is sample.legs[-1].to and leg.address}
     address = known.pop() if len(sample.legs) == 1 and known else None
-    proxied = sample.proxy is not None and sample.proxy.mode is not ProxyMode.NONE
+    proxied = sample.proxy is not None and sample.proxy.host is not None
     through = "through a proxy" if proxied and sample.target.route is RouteKind.DIRECT else ROUTES[sample.target.route]
     parts = [("Target", f"{target_words(sample.target, address)}, {through}")]
     if sample.target.url:
@@ -82,17 +82,24 @@ def _of_proxy(sample: Sample, style: Style, *, wide: bool) -> _Parts:
     if proxy is None or proxy.mode is ProxyMode.NONE:
         return []
     said = proxy_words(proxy).removeprefix("the proxy ")
-    parts = [("Proxy", f"{said} ({PROXY_MODES[proxy.mode]})")]
+    unusable = proxy.host is None and proxy.pac is not None and proxy.pac.failure is not None
+    parts = [("Proxy", said if unusable else f"{said} ({PROXY_MODES[proxy.mode]})")]
     if not wide:
         return parts
     from agent.views.web_words import proxy_status_words, steps_words  # noqa: PLC0415 - only where a proxy is
 
     parts += [("", steps_words(proxy.steps, style))] if proxy.steps else []
     parts += [("", f"it says: {proxy_status_words(status)}") for status in proxy.proxy_status]
+    parts += [("", f"passed over: {_passed_over(attempt)}") for attempt in proxy.passed_over]
     if proxy.pac:
         said = escape_text(proxy.pac.result or proxy.pac.detail or "nothing")
         parts.append(("PAC", f"{escape(proxy.pac.source)} says {said}"))
     return parts
+
+
+def _passed_over(attempt: ProxyAttempt) -> str:
+    why = f", {FAILURES[attempt.failure]}" if attempt.failure else ""
+    return f"{escape(attempt.url)}{why}"
 
 
 def _of_web(sample: Sample, style: Style, *, wide: bool) -> _Parts:

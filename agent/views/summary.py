@@ -13,6 +13,7 @@ from agent.views.words import (
     NODES,
     PROTOCOLS,
     counted,
+    goes_without_proxy,
     icmp_words,
     listed,
     milliseconds,
@@ -25,7 +26,6 @@ from agent.views.words import (
 from probes.facts import Answer, Direction, EndReason, Hop, Leg, LossClass, Node, Protocol, Reachability, Role
 from probes.frozen import frozen_positional
 from probes.sample import Sample, TopologyKind
-from probes.web_facts import ProxyMode
 
 # What a router says when it passes nothing on; from the target itself `port unreachable` means "arrived".
 _PASSING: Final = frozenset({Answer.TIME_EXCEEDED, Answer.ECHO_REPLY, Answer.SYN_ACK, Answer.RST, Answer.UDP_REPLY})
@@ -48,7 +48,7 @@ class Outcome:
 def outcome(sample: Sample) -> Outcome:
     """Return the outcome of the last traced leg, and of the proxy, for somebody who is no network engineer."""
     path = path_outcome(sample)
-    if sample.proxy is None or sample.proxy.mode is ProxyMode.NONE or sample.proxy.works:
+    if sample.proxy is None or goes_without_proxy(sample.proxy) or sample.proxy.works:
         return path
     # What a path past the proxy shows, the application does not see: its packets go to the proxy.
     past = "" if any(leg.to is Node.EXTERNAL_PROXY for leg in sample.legs) else "Without it: "

@@ -28,6 +28,9 @@ REDIRECT_PROBLEMS: Final[dict[RedirectProblem, str]] = {
     RedirectProblem.OTHER_SCHEME: "it redirects to an address that is neither http nor https",
 }
 
+# Steps that only concern the proxy itself.
+_BEFORE_THE_PROXY: Final = frozenset({WebPhase.RESOLVE, WebPhase.CONNECT, WebPhase.PROXY_TLS, WebPhase.PROXY_CONNECT})
+
 # What a status means for the person who asked, where its own phrase does not say it (RFC 9110 section 15, RFC 6585).
 _STATUS_SENTENCES: Final[dict[int, str]] = {
     401: "asks for a sign-in",
@@ -114,6 +117,12 @@ def answered(exchange: WebExchange) -> int | None:
 def by_proxy(exchange: WebExchange) -> bool:
     """Return whether that was the proxy's own answer."""
     return exchange.answered_by is Speaker.PROXY or (exchange.status is None and answered(exchange) is not None)
+
+
+def at_proxy(exchange: WebExchange) -> bool:
+    """Return whether an exchange ended before the proxy had anything to answer."""
+    failed = next((step.phase for step in exchange.steps if step.failure), None)
+    return exchange.through_proxy and failed in _BEFORE_THE_PROXY
 
 
 def _answer(exchange: WebExchange) -> str:

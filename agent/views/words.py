@@ -335,8 +335,19 @@ def host_words(host: str, address: str | None) -> str:
     return named if address is None or address == host else f"{named} ({escape(address)})"
 
 
+def goes_without_proxy(proxy: Proxy | None) -> bool:
+    """Return whether no proxy applies, as far as anybody decided."""
+    if proxy is None or proxy.mode is ProxyMode.NONE:
+        return True
+    return proxy.host is None and proxy.pac is not None and proxy.pac.failure is None and proxy.failure is None
+
+
 def proxy_words(proxy: Proxy) -> str:
     """Return `the proxy proxy.example.com:3128 does not carry traffic: the connection was refused`."""
+    if proxy.host is None and proxy.pac and proxy.pac.failure:
+        return f"the PAC script {escape(proxy.pac.source)} cannot be used: {FAILURES[proxy.pac.failure]}"
+    if goes_without_proxy(proxy):
+        return "no proxy applies"
     named = "" if proxy.host is None else f" {escape(proxy.host)}" + ("" if proxy.port is None else f":{proxy.port}")
     if proxy.works:
         return f"the proxy{named} carries traffic"

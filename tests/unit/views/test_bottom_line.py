@@ -9,7 +9,7 @@ from probes.facts import Node, Role
 from probes.failure import Failure
 from probes.host_facts import Route
 from probes.sample import AgentFailure, Sample
-from probes.web_facts import CaptivePortal, Pac, RedirectProblem
+from probes.web_facts import CaptivePortal, Pac, Proxy, ProxyMode, RedirectProblem
 from rules.diagnosis import Anchor, Confidence, Diagnosis, FiredError, Severity, Status
 from tests.unit.views import far_samples, samples
 
@@ -267,3 +267,32 @@ def test_a_circle_of_redirects_is_the_web_addresss_own() -> None:
     web = replace(far_samples.WEB, status=302, redirect_problem=RedirectProblem.TOO_MANY)
     line = bottom_line(replace(samples.HEALTHY, web=web), error("CP-05"))
     assert line.text == "The network is fine. The web address is wrong: it redirects again and again."
+
+
+def test_a_proxy_that_cannot_be_connected_to_is_not_the_application() -> None:
+    steps = (far_samples.STEPS[0], replace(far_samples.STEPS[1], failure=Failure.CONNECTION_REFUSED))
+    exchange = replace(far_samples.EXCHANGE, through_proxy=True, status=None, steps=steps)
+    web = replace(far_samples.WEB, exchanges=(exchange,), status=None, failure=Failure.CONNECTION_REFUSED)
+    line = bottom_line(replace(far_samples.THROUGH_EDGE, web=web), error("CP-13", Severity.WARNING))
+    assert line.text.startswith("The proxy does not answer: connect failed (the connection was refused). ")
+
+
+@pytest.mark.parametrize(
+    ("pac", "good", "said"),
+    [
+        (Pac(source="http://pac.example/x.pac", result="DIRECT", direct=True), True, f"No errors: {REACHED}"),
+        (
+            Pac(source="http://pac.example/x\x1b[2J", failure=Failure.TIMED_OUT),
+            False,
+            (
+                "No documented error, but the PAC script http://pac.example/x\\u001b[2J cannot be used: no answer in "
+                f"time. Without it: {REACHED}"
+            ),
+        ),
+    ],
+    ids=["direct", "unusable"],
+)
+def test_a_script_without_a_proxy_is_told_from_one_that_cannot_be_used(pac: Pac, said: str, *, good: bool) -> None:
+    proxy = Proxy(mode=ProxyMode.PAC, pac=pac, failure=pac.failure)
+    line = bottom_line(replace(samples.HEALTHY, proxy=proxy), samples.FINE)
+    assert (line.good, line.text) == (good, said)
