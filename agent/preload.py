@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
 from typing import Final, Self
@@ -31,4 +32,6 @@ class Preload:
         for module in self._modules:
             if self._over.is_set():
                 return
-            import_module(module)
+            # Who needs it imports it again, meets the same trouble, and says so.
+            with suppress(Exception):
+                import_module(module)

@@ -1,6 +1,6 @@
 """Runs a command that may not open sockets of a family, as a hardened unit does: `no_family.py inet6 COMMAND ...`.
 
-The kernel says EAFNOSUPPORT, as it does for `RestrictAddressFamilies=` of systemd.exec(5): a seccomp filter on `socket`.
+The kernel says EAFNOSUPPORT, as it does by `RestrictAddressFamilies=` (systemd.exec(5)): a seccomp filter on `socket`.
 """
 
 import ctypes
@@ -60,7 +60,7 @@ def install(code: bytes) -> None:
 def main() -> None:
     """Install the filter, and become the command."""
     install(program(FAMILIES[sys.argv[1]], platform.machine()))
-    os.execvp(sys.argv[2], sys.argv[2:])
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - the command itself, in this very process
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ import pytest
 
 from probes.facts import Family
 from tests.lab.builder import Lab, User
-from tests.lab.scenario import Step
-from tests.lab.stage import shell_lines
 from tests.lab.network_map import read_map
 from tests.lab.ours import COMMAND
+from tests.lab.scenario import Step
+from tests.lab.stage import shell_lines
 
 pytestmark = pytest.mark.lab
 

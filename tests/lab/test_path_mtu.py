@@ -11,8 +11,8 @@ from probes.facts import Family
 from tests.lab import ours
 from tests.lab.behaviour import KERNEL_SETTINGS
 from tests.lab.builder import Lab, User
-from tests.lab.stage import ruleset
 from tests.lab.network_map import Behaviour, read_map
+from tests.lab.stage import ruleset
 
 pytestmark = pytest.mark.lab
 
