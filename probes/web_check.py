@@ -184,7 +184,9 @@ def followed(place: Place, location: str) -> Place | RedirectProblem:
     if len(location) > _LONGEST_LOCATION:
         return RedirectProblem.UNPARSABLE
     try:
-        url = urljoin(place.url, quote(location.strip(), safe=_URL_CHARACTERS))
+        url = quote(location.strip(), safe=_URL_CHARACTERS)
+        # urljoin takes a scheme without a host for the base's own.
+        url = url if "://" in url.partition("?")[0] else urljoin(place.url, url)
         scheme = urlsplit(url).scheme
     except ValueError:
         return RedirectProblem.UNPARSABLE
