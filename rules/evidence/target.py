@@ -1,7 +1,6 @@
 """The target: how it is named, where it is, and whether it answered."""
 
 from probes.facts import Leg, Node, Protocol, ProtocolChoice
-from rules.evidence.addresses import is_inside
 from rules.evidence.scene import Scene
 from rules.evidence.words import PROTOCOL_NAMES, some
 from rules.proposition import Finding, either, false, proposition, true, unknown
@@ -79,9 +78,8 @@ def _icmp_or_udp(scene: Scene) -> Finding:
 
 
 def _says_nothing(scene: Scene, leg: Leg) -> bool:
-    """Return whether probes that reach this end say nothing of the way out: a proxy inside, by a protocol named."""
-    named = scene.sample.target.protocol is not ProtocolChoice.ADAPTIVE
-    return named and leg.to is Node.EXTERNAL_PROXY and leg.address is not None and is_inside(leg.address)
+    """Return whether the leg's success says nothing of this protocol's way out: it ends at a proxy, and was told so."""
+    return leg.to is Node.EXTERNAL_PROXY and scene.sample.target.protocol is not ProtocolChoice.ADAPTIVE
 
 
 @proposition("probe.passed", "Probes of the path's protocol got an answer from where they have to get.")
