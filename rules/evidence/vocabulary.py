@@ -3,11 +3,11 @@
 from typing import Final
 
 from probes.sample import Sample
-from rules.evidence import agent, edge, gateway, guards, names, network, path, proxy, session, target
+from rules.evidence import agent, edge, gateway, guards, names, network, path, proxy, session, target, web
 from rules.evidence.scene import Scene
 from rules.proposition import VOCABULARY, Finding, Proposition
 
-SUBJECTS: Final = (agent, edge, gateway, guards, names, network, path, proxy, session, target)
+SUBJECTS: Final = (agent, edge, gateway, guards, names, network, path, proxy, session, target, web)
 
 
 def all_propositions() -> dict[str, Proposition]:
