@@ -1,5 +1,6 @@
 """The catalogue of documented errors: all of them in a list, or one with what proves it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
@@ -14,6 +15,9 @@ from rules.evidence.vocabulary import all_propositions
 from rules.ruleset import Reason, Rule
 
 _LABEL: Final = 13
+
+_PLACEHOLDER: Final = re.compile(r"\{([a-z0-9_.]+)\}")
+_IN_ITS_PLACE: Final = {"target": "[the target]", "proxy": "[its name]", "edge": "[its name]"}
 
 _GRADES: Final[dict[Grade, str]] = {
     Grade.PAGE: "the documented page",
@@ -60,10 +64,15 @@ def _rule(rule: Rule, style: Style) -> list[str]:
     for reason in rule.reasons:
         lines += [
             "",
-            *wrapped(f"{reason.name} ({reason.confidence}): {reason.explanation}", style, indent=2, hanging=4),
+            *wrapped(f"{reason.name} ({reason.confidence}): {_in_general(reason)}", style, indent=2, hanging=4),
         ]
         lines += _condition(reason.when, style)
     return lines
+
+
+def _in_general(reason: Reason) -> str:
+    """Return what a reason says with words in the places that a sample fills."""
+    return _PLACEHOLDER.sub(lambda found: _IN_ITS_PLACE.get(found[1], "[what was seen]"), reason.explanation)
 
 
 def _condition(condition: Condition, style: Style) -> list[str]:
