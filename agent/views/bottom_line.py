@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.views.escape import escape, escape_text
+from agent.views.prose import wrapped
+from agent.views.style import PAINT_OF, Paint, Style
 from agent.views.summary import outcome, path_outcome
 from agent.views.way import node_words
 from agent.views.words import FAILURES, PROTOCOLS, milliseconds, target_words
@@ -41,6 +43,16 @@ def bottom_line(sample: Sample, diagnosis: Diagnosis) -> BottomLine:
     return BottomLine(
         True, f"None of this needs action: {path.text}" if diagnosis.errors else f"No errors: {path.text}"
     )
+
+
+def bottom_line_lines(line: BottomLine, diagnosis: Diagnosis, style: Style) -> list[str]:
+    """Return a bottom line wrapped, behind the mark of health or of the gravest error; else it has none."""
+    grave = gravest(diagnosis)
+    mark = style.symbols.icon(grave.severity) if grave else style.symbols.good if line.good else ""
+    if not mark:
+        return wrapped(line.text, style)
+    first, *rest = wrapped(f"{mark} {line.text}", style, hanging=2)
+    return [style.paint(mark, PAINT_OF[grave.severity] if grave else Paint.GOOD) + first[len(mark) :], *rest]
 
 
 def gravest(diagnosis: Diagnosis) -> FiredError | None:
@@ -159,10 +171,22 @@ def _agent(sample: Sample, _: FiredError) -> str:
     return f"It is the agent: it could not measure{why}."
 
 
+# Of the reasons of CP-03 those that a failed look-up does not say by itself.
+_NAMES: Final = {
+    "dns_config": "It is the DNS: the resolvers answer nothing, whatever name they are asked for.",
+    "name_syntax": "It is the name: {host} is no valid domain name.",
+    "filtered": "It is the DNS: a filter there keeps {host} from being found.",
+    "sinkholed": "It is the DNS: in place of the address of {host} it gives one that leads nowhere.",
+    "dnssec": "It is the DNS: what is known of {host} does not pass its check for forgery (DNSSEC).",
+    "unknown_to_proxy": "It is the DNS: the proxy finds no address for {host}.",
+}
+
+
 def _name(sample: Sample, error: FiredError) -> str:
     host = escape(sample.target.host)
-    if error.reason == "dns_config":
-        return "It is the DNS: the resolvers answer nothing, whatever name they are asked for."
+    said = _NAMES.get(error.reason)
+    if said is not None:
+        return said.format(host=host)
     check = next((check for check in sample.dns if check.role is Role.DESTINATION and check.failure), None)
     why = f": {FAILURES[check.failure]}" if check and check.failure else ""
     return f"It is the DNS: {host} does not resolve{why}."

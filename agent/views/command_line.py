@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from agent.views.bottom_line import bottom_line, gravest
+from agent.views.bottom_line import bottom_line, bottom_line_lines
 from agent.views.diagnosis_view import error_lines, explanation_lines
 from agent.views.escape import escape_text
 from agent.views.header import header_lines
@@ -12,7 +12,7 @@ from agent.views.path_mtu import path_mtu_lines
 from agent.views.path_signs import MARKS_HINT, mark_notes, marks, sign_notes
 from agent.views.prose import wrapped
 from agent.views.side_notes import side_notes
-from agent.views.style import PAINT_OF, Paint, Style
+from agent.views.style import Paint, Style
 from agent.views.summary import notes
 from agent.views.table import Row, render
 from agent.views.way import icons_of
@@ -46,7 +46,7 @@ def command_line_view(
     sections.append(error_lines(sample, diagnosis, style, full=wide or explain))
     if explain:
         sections.append(explanation_lines(diagnosis, style))
-    sections.append(_bottom_line(sample, diagnosis, style))
+    sections.append(bottom_line_lines(bottom_line(sample, diagnosis), diagnosis, style))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
@@ -128,14 +128,3 @@ def _notes(sample: Sample, style: Style, *, every: bool) -> list[str]:
         if failure.operation in MISSING:
             lines += wrapped(MISSING[failure.operation].format(detail=escape_text(failure.detail)), style, hanging=2)
     return [style.paint(line, Paint.FAINT) for line in lines]
-
-
-def _bottom_line(sample: Sample, diagnosis: Diagnosis, style: Style) -> list[str]:
-    said = bottom_line(sample, diagnosis)
-    grave = gravest(diagnosis)
-    mark = style.symbols.good if said.good else style.symbols.icon(grave.severity) if grave else ""
-    paint = Paint.GOOD if said.good else PAINT_OF[grave.severity] if grave else Paint.HEAD
-    lines = wrapped(f"{mark} {said.text}".lstrip(), style, hanging=2 if mark else 0)
-    if not mark:
-        return lines
-    return [style.paint(lines[0][:1], paint) + lines[0][1:], *lines[1:]]

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from agent.views.bottom_line import BottomLine, application_words, application_works, gravest
+from agent.views.bottom_line import BottomLine, application_words, application_works, bottom_line_lines, gravest
 from agent.views.bottom_line import bottom_line as verdict_of
 from agent.views.diagnosis_view import error_lines, explanation_lines
 from agent.views.escape import escape, escape_text
 from agent.views.listing import listing
 from agent.views.prose import wrapped
 from agent.views.side_notes import side_notes
-from agent.views.style import PAINT_OF, Paint, Style
+from agent.views.style import Paint, Style
 from agent.views.web_words import PHASES, certificate_words, failed_words, status_words
 from agent.views.words import milliseconds
 from probes.sample import Sample
@@ -37,7 +37,7 @@ def web_view(sample: Sample, diagnosis: Diagnosis, style: Style, *, explain: boo
     sections.append(error_lines(sample, diagnosis, style, full=explain))
     if explain:
         sections.append(explanation_lines(diagnosis, style))
-    sections.append(_verdict(sample, diagnosis, style))
+    sections.append(bottom_line_lines(_bottom_line(sample, diagnosis), diagnosis, style))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
@@ -93,16 +93,6 @@ _RESULTS: Final = {
     WebPhase.TLS: _secured,
     WebPhase.REQUEST: _answered,
 }
-
-
-def _verdict(sample: Sample, diagnosis: Diagnosis, style: Style) -> list[str]:
-    """Return the bottom line with its mark."""
-    line = _bottom_line(sample, diagnosis)
-    grave = gravest(diagnosis)
-    paint = PAINT_OF[grave.severity] if grave else (Paint.GOOD if line.good else Paint.WARNING)
-    icon = style.symbols.icon(grave.severity) if grave else (style.symbols.good if line.good else style.symbols.warning)
-    first, *rest = wrapped(f"{icon} {line.text}", style, hanging=_INDENT)
-    return [style.paint(icon, paint) + first[len(icon) :], *rest]
 
 
 def _bottom_line(sample: Sample, diagnosis: Diagnosis) -> BottomLine:

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from agent.views.bottom_line import bottom_line
+from agent.views.bottom_line import _NAMES, _NETWORKS, bottom_line, bottom_line_lines
+from agent.views.style import Style
 from probes.facts import Node, Role
 from probes.failure import Failure
 from probes.host_facts import Route
 from probes.sample import AgentFailure, Sample
 from probes.web_facts import CaptivePortal, Pac, Proxy, ProxyMode, RedirectProblem
 from rules.diagnosis import Anchor, Confidence, Diagnosis, FiredError, Severity, Status
+from rules.load import load_rules
 from tests.unit.views import far_samples, samples
 
 APPLICATION_WORKS = "The application answers 200 OK in 70.4 ms."
@@ -246,7 +248,43 @@ def test_a_name_that_resolved_is_not_given_a_reason_of_another_check() -> None:
     other = replace(samples.UNRESOLVED.dns[0], role=Role.CONTROL)
     sample = replace(samples.HEALTHY, dns=(other,))
     line = bottom_line(sample, error("CP-03", reason="sinkholed"))
-    assert line.text == "It is the DNS: crm.example.com does not resolve."
+    assert line.text == "It is the DNS: in place of the address of crm.example.com it gives one that leads nowhere."
+    assert bottom_line(sample, error("CP-03", reason="nxdomain")).text == (
+        "It is the DNS: crm.example.com does not resolve."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("name_syntax", "It is the name: crm.example.com is no valid domain name."),
+        ("filtered", "It is the DNS: a filter there keeps crm.example.com from being found."),
+        ("dnssec", "It is the DNS: what is known of crm.example.com does not pass its check for forgery (DNSSEC)."),
+        ("unknown_to_proxy", "It is the DNS: the proxy finds no address for crm.example.com."),
+    ],
+)
+def test_a_name_that_is_kept_back_says_by_what(reason: str, said: str) -> None:
+    assert bottom_line(samples.HEALTHY, error("CP-03", reason=reason)).text == said
+
+
+def test_the_reasons_that_have_words_are_reasons_of_the_rules() -> None:
+    """A reason that is called otherwise one day would fall back to words that say less."""
+    known = load_rules().rules
+    for code, words in (("CP-02", _NETWORKS), ("CP-03", _NAMES)):
+        assert set(words) <= {reason.name for rule in known[code] for reason in rule.reasons}
+
+
+def test_the_mark_is_that_of_health_or_of_the_gravest_error_or_none() -> None:
+    marks = [
+        bottom_line_lines(bottom_line(sample, diagnosis), diagnosis, Style())[0][0]
+        for sample, diagnosis in (
+            (samples.HEALTHY, samples.FINE),
+            (far_samples.UNAVAILABLE, samples.FINE),
+            (far_samples.TUNNELLED, far_samples.TUNNELLED_DIAGNOSIS),
+            (far_samples.DATA_CENTER, far_samples.DATA_CENTER_DIAGNOSIS),
+        )
+    ]
+    assert marks == ["✔", "T", "⚠", "✘"]
 
 
 def test_who_gets_what_he_came_for_needs_no_sign_in() -> None:
