@@ -5,19 +5,18 @@ from typing import Final
 
 from agent.views.escape import escape, escape_text
 from agent.views.prose import labelled
+from agent.views.proxy_words import PROXY_MODES, proxy_words
 from agent.views.style import Style
 from agent.views.way import way_words
 from agent.views.words import (
     EGRESS_SOURCES,
     FAILURES,
     PROTOCOLS,
-    PROXY_MODES,
     ROUTES,
     SESSION_SOURCES,
     TUNNELS,
     leg_words,
     protocol_and_port,
-    proxy_words,
     target_words,
     trial_words,
 )

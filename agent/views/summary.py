@@ -4,6 +4,7 @@ from typing import Final
 
 from agent.views.escape import escape, escape_text
 from agent.views.path_mtu import has_black_hole
+from agent.views.proxy_words import goes_without_proxy, proxy_words
 from agent.views.way import node_words
 from agent.views.words import (
     CLASS_NOTES,
@@ -13,12 +14,10 @@ from agent.views.words import (
     NODES,
     PROTOCOLS,
     counted,
-    goes_without_proxy,
     icmp_words,
     listed,
     milliseconds,
     protocol_and_port,
-    proxy_words,
     responder_answer,
     series_words,
     target_words,

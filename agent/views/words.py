@@ -26,7 +26,6 @@ from probes.facts import (
 from probes.failure import Failure
 from probes.sample import Target
 from probes.session_facts import SessionSource
-from probes.web_facts import Proxy, ProxyMode
 
 NODES: Final[dict[Node, str]] = {
     Node.CLIENT: "this machine",
@@ -51,13 +50,6 @@ ROUTES: Final[dict[RouteKind, str]] = {
     RouteKind.DIRECT: "direct",
     RouteKind.SERVICE_EDGE: "through the service edge",
     RouteKind.PRIVATE_ACCESS: "through private access",
-}
-
-PROXY_MODES: Final[dict[ProxyMode, str]] = {
-    ProxyMode.NONE: "none",
-    ProxyMode.EXPLICIT: "as asked for",
-    ProxyMode.ENVIRONMENT: "set by the environment",
-    ProxyMode.PAC: "chosen by a PAC script",
 }
 
 EGRESS_SOURCES: Final[dict[EgressSource, str]] = {
@@ -333,29 +325,6 @@ def host_words(host: str, address: str | None) -> str:
     """Return the same of any host."""
     named = escape(host)
     return named if address is None or address == host else f"{named} ({escape(address)})"
-
-
-def goes_without_proxy(proxy: Proxy | None) -> bool:
-    """Return whether no proxy applies, as far as anybody decided."""
-    if proxy is None or proxy.mode is ProxyMode.NONE:
-        return True
-    return proxy.host is None and proxy.pac is not None and proxy.pac.failure is None and proxy.failure is None
-
-
-def proxy_words(proxy: Proxy) -> str:
-    """Return `the proxy proxy.example.com:3128 does not carry traffic: the connection was refused`."""
-    if proxy.host is None and proxy.pac and proxy.pac.failure:
-        return f"the PAC script {escape(proxy.pac.source)} cannot be used: {FAILURES[proxy.pac.failure]}"
-    if goes_without_proxy(proxy):
-        return "no proxy applies"
-    named = "" if proxy.host is None else f" {escape(proxy.host)}" + ("" if proxy.port is None else f":{proxy.port}")
-    if proxy.works:
-        return f"the proxy{named} carries traffic"
-    if proxy.works is None:
-        return f"the proxy{named} did not say in time whether it carries traffic"
-    status = f"it answered with status {proxy.connect_status}" if proxy.connect_status else None
-    why = status or (FAILURES[proxy.failure] if proxy.failure else "no reason known")
-    return f"the proxy{named} does not carry traffic: {why}"
 
 
 def leg_words(leg: Leg) -> str:

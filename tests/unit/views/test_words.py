@@ -2,8 +2,9 @@
 
 import pytest
 
-from agent.views import words
+from agent.views import proxy_words, web_words, words
 from agent.views.style import Style, style_for
+from probes.egress_facts import EgressSource, TunnelKind
 from probes.facts import (
     Answer,
     EndReason,
@@ -18,6 +19,8 @@ from probes.facts import (
     TrialOutcome,
 )
 from probes.failure import Failure
+from probes.session_facts import SessionSource
+from probes.web_facts import ProxyMode, RedirectProblem, WebPhase
 
 
 def test_every_member_of_a_closed_set_has_words() -> None:
@@ -31,6 +34,13 @@ def test_every_member_of_a_closed_set_has_words() -> None:
     assert set(words.MTU_CERTAINTIES) == set(MtuCertainty)
     assert set(words.MTU_STEPS) == set(MtuStepKind)
     assert set(words.TRIALS) == set(TrialOutcome)
+    assert set(words.SHORT_NODES) == set(Node)
+    assert set(words.EGRESS_SOURCES) == set(EgressSource)
+    assert set(words.TUNNELS) == set(TunnelKind)
+    assert set(words.SESSION_SOURCES) == set(SessionSource)
+    assert set(proxy_words.PROXY_MODES) == set(ProxyMode)
+    assert set(web_words.PHASES) == set(WebPhase)
+    assert set(web_words.REDIRECT_PROBLEMS) == set(RedirectProblem)
 
 
 def test_a_trial_is_said_with_its_round_trip_where_it_reached() -> None:
