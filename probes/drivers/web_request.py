@@ -79,7 +79,9 @@ class _Conversation:
             raise self._malformed(error) from error
 
     def _send(self, request: Request) -> None:
-        event = h11.Request(method=request.method, target=request.target, headers=list(request.headers))
+        # Servers put any octet into a cookie, and want it back as it was.
+        headers = [(name, value.encode("latin-1")) for name, value in request.headers]
+        event = h11.Request(method=request.method, target=request.target, headers=headers)
         data = (self._protocol.send(event) or b"") + (self._protocol.send(h11.EndOfMessage()) or b"")
         self._stream.send(data)
 
