@@ -23,8 +23,14 @@ COMMAND: Final = (sys.executable, "-m", "agent")
 CONFIGURATION: Final = "agent.yaml"
 LONGEST_S: Final = 30.0
 _SENDER: Final = Path(__file__).parent / "line_sender.py"
-# A disturbance waits for packets that the client sends; the command may also be done before it sends so many.
-_LOOK_EVERY_S: Final = 0.001
+# What programs on the client have sent: the kernel's own packets, of neighbours and groups, have no owner.
+_COUNTER: Final = """\
+table inet lab_stage {
+    counter sent { }
+    chain sends { type filter hook postrouting priority 300; meta skuid >= 0 counter name sent; }
+}
+"""
+_LOOK_EVERY_S: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,23 +124,24 @@ class Stage:
     ) -> Run:
         """Run a command on the client; meanwhile disturb it, and send it what it listens for."""
         command = self.command_line(asked, as_data=as_data)
-        sent_before = self.packets_sent()
+        if during:
+            self.lab.tell(self.row.client, ruleset(_COUNTER))
         started = time.perf_counter()
         running = self.lab.start(self.row.client, command, user=self.user, stdin=subprocess.PIPE)
         with ExitStack() as senders:
             for stream in send:
                 senders.enter_context(self._sender(stream))
             for step in during:
-                self._await_packets(running, sent_before + (step.after_packets or 0))
+                self._await_packets(running, step.after_packets or 0)
                 self.break_((step,))
             output, complaints = running.communicate(asked.stdin or "", timeout=LONGEST_S)
         took_s = time.perf_counter() - started
         return Run(output=output, complaints=complaints, exit_code=running.returncode, took_s=took_s)
 
     def packets_sent(self) -> int:
-        """Return how many packets the client has sent by its links."""
-        devices = Path(f"/proc/{self.lab.shell(self.row.client)}/net/dev").read_text().splitlines()[2:]
-        return sum(int(line.partition(":")[2].split()[9]) for line in devices if line.strip().startswith("to-"))
+        """Return how many packets programs on the client have sent since they are counted."""
+        done = self.lab.run(self.row.client, ("nft", "list", "counter", "inet", "lab_stage", "sent"))
+        return int(done.stdout.partition("packets")[2].split()[0])
 
     def _await_packets(self, running: subprocess.Popen[str], wanted: int) -> None:
         while self.packets_sent() < wanted:
