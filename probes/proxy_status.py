@@ -47,6 +47,7 @@ def _status(value: object, parameters: Mapping[str, object]) -> ProxyStatus | No
     return ProxyStatus(
         proxy=proxy,
         error=_text(parameters.get("error")),
+        rcode=_text(parameters.get("rcode")),
         next_hop=_text(parameters.get("next-hop")),
         received_status=received if isinstance(received, int) and not isinstance(received, bool) else None,
         details=_text(parameters.get("details")),

@@ -49,10 +49,14 @@ class TlsSession:
 
 @frozen
 class ProxyStatus:
-    """One member of a Proxy-Status header (RFC 9209): who says it, and what went wrong behind."""
+    """One member of a Proxy-Status header (RFC 9209): who says it, and what went wrong behind.
+
+    `rcode` is what the intermediary's resolver said, as a mnemonic, where the error is of names (section 2.3.2).
+    """
 
     proxy: str
     error: str | None = None
+    rcode: str | None = None
     next_hop: str | None = None
     received_status: int | None = None
     details: str | None = None
@@ -194,7 +198,7 @@ class Proxy:
     """The proxy that applies to the target, and whether a CONNECT through it reached the target.
 
     `url` never holds credentials. `works` is True when CONNECT got a 2xx, None when it was not tried. `steps` are
-    those of this attempt, `authenticate` the schemes that a 407 offers (RFC 9110 section 11.7.1). `passed_over` are
+    those of this attempt, `error_token` is what a squid says of its failure (`X-Squid-Error`), `authenticate` the schemes that a 407 offers (RFC 9110 section 11.7.1). `passed_over` are
     those of a script's list before this one; without `host`, the script says to go without a proxy, or nobody knows.
     """
 
@@ -208,6 +212,7 @@ class Proxy:
     steps: tuple[WebStep, ...] = ()
     tls: TlsSession | None = None
     proxy_status: tuple[ProxyStatus, ...] = ()
+    error_token: str | None = None
     authenticate: tuple[str, ...] = ()
     controls: tuple[ProxyControl, ...] = ()
     pac: Pac | None = None

@@ -83,6 +83,7 @@ def check_proxy(
         steps=(*_resolve_step(resolved), *attempt.steps),
         tls=attempt.tls,
         proxy_status=attempt.proxy_status,
+        error_token=attempt.error_token,
         authenticate=attempt.authenticate,
         controls=found,
         failure=attempt.failure,

@@ -32,6 +32,7 @@ _GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 _MOST_ADDRESSES: Final = 4
 _LONGEST_DETAIL: Final = 200
 _MOST_CHALLENGES: Final = 8
+_LONGEST_TOKEN: Final = 60
 
 
 class _Stopped(Exception):  # noqa: N818 - a way out of the steps, never seen outside this file
@@ -75,6 +76,7 @@ class Attempt:
         self.tls: TlsSession | None = None
         self.proxy_status: tuple[ProxyStatus, ...] = ()
         self.authenticate: tuple[str, ...] = ()
+        self.error_token: str | None = None
         self.failure: Failure | None = None
         self._asked = False
 
@@ -85,8 +87,8 @@ class Attempt:
 
     @property
     def misses_target(self) -> bool:
-        """Return whether the proxy says that it does not reach the target, or was asked and never answered."""
-        silent = self.waits_for_target and self.failure is Failure.TIMED_OUT
+        """Return whether the proxy says that it does not reach the target, or was asked and hung up or never answered."""
+        silent = self.waits_for_target and self.failure in {Failure.TIMED_OUT, Failure.CONNECTION_RESET}
         return silent or self.status in _GATEWAY_STATUSES
 
     def run(self, host: str, port: int | None) -> None:
@@ -219,6 +221,7 @@ class Attempt:
         status = response.status_code
         self.status = status
         self.proxy_status = parse_proxy_status(_values(response, b"proxy-status"))
+        self.error_token = next((value[:_LONGEST_TOKEN] for value in _values(response, b"x-squid-error")), None)
         self.authenticate = _schemes(_values(response, b"proxy-authenticate"))
         if status not in _SUCCESS:
             reason = response.reason.decode("latin-1")

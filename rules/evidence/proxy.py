@@ -6,12 +6,10 @@ from probes.facts import Family, Role
 from probes.sample import NdrSetting
 from probes.web_facts import Proxy, ProxyMode
 from rules.evidence.addresses import is_inside, is_rfc1918
+from rules.evidence.proxy_failure import GATEWAY_STATUSES, target_heard
 from rules.evidence.scene import Scene
 from rules.evidence.words import counted, failure_words, some
 from rules.proposition import Finding, either, false, proposition, true, unknown
-
-# The proxy reached no origin: RFC 9110 sections 15.6.3 to 15.6.5.
-_GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 
 # The addresses that a cloud edge's name has where there is no default route; from public help text of the product.
 _VIRTUAL_ADDRESSES: Final = frozenset(f"185.46.212.{last}" for last in (*range(88, 94), 97, 98))
@@ -30,6 +28,8 @@ def _works(scene: Scene) -> Finding:
     proxy = _applies(scene.sample.proxy)
     if proxy is None:
         return false("no explicit proxy applies")
+    if target_heard(scene):
+        return true(f"{proxy.host} carries traffic: the target was heard through it", "/proxy", "/web")
     if proxy.works is not None:
         status = f" (status {proxy.connect_status})" if proxy.connect_status else ""
         return either(
@@ -47,9 +47,11 @@ def _resolves_name(scene: Scene) -> Finding:
     proxy = _applies(scene.sample.proxy)
     if proxy is None:
         return false("no explicit proxy applies")
-    if proxy.works:
+    if proxy.works or target_heard(scene):
         return true(f"{proxy.host} reached the target by its name", "/proxy")
-    if proxy.connect_status in _GATEWAY_STATUSES:
+    if proxy.connect_status in GATEWAY_STATUSES and any(control.works is False for control in proxy.controls):
+        return unknown(f"{proxy.host} reaches nothing at all, so it says nothing of the name", "/proxy")
+    if proxy.connect_status in GATEWAY_STATUSES:
         return false(f"{proxy.host} does not reach it either (status {proxy.connect_status})", "/proxy")
     return unknown(f"{proxy.host} did not say whether it can look up the name", "/proxy")
 

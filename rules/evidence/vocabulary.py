@@ -3,11 +3,43 @@
 from typing import Final
 
 from probes.sample import Sample
-from rules.evidence import agent, edge, gateway, guards, names, network, path, proxy, session, target, web
+from rules.evidence import (
+    agent,
+    edge,
+    egress,
+    gateway,
+    guards,
+    names,
+    network,
+    path,
+    proxy,
+    proxy_failure,
+    service_data,
+    session,
+    target,
+    topology,
+    web,
+)
 from rules.evidence.scene import Scene
 from rules.proposition import VOCABULARY, Finding, Proposition
 
-SUBJECTS: Final = (agent, edge, gateway, guards, names, network, path, proxy, session, target, web)
+SUBJECTS: Final = (
+    agent,
+    edge,
+    egress,
+    gateway,
+    guards,
+    names,
+    network,
+    path,
+    proxy,
+    proxy_failure,
+    service_data,
+    session,
+    target,
+    topology,
+    web,
+)
 
 
 def all_propositions() -> dict[str, Proposition]:

@@ -324,7 +324,7 @@ def leg_of(leg: Mapping[str, Any]) -> Leg:
     """A leg in short; `by: edge` and `direction: reverse` where it is not the agent's own way forward.
 
     `sent` holds for every hop. `reached_by` names another answer than an open end gives (`rst`, `echo_reply`, …), and
-    `reply_ttl` is what was left of that answer's TTL. `tried`: `icmp no_answer`, one a protocol.
+    `reply_ttl` is what was left of that answer's TTL, `rtt_us` how long it took. `tried`: `icmp no_answer`, one a protocol.
     """
     end = EndReason(leg["end"])
     address = leg.get("address")
@@ -337,7 +337,7 @@ def leg_of(leg: Mapping[str, Any]) -> Leg:
         answer=answer,
         icmp=Icmp(type=0, code=0) if answer is Answer.ECHO_REPLY else None,
         reply_ttl=leg.get("reply_ttl"),
-        rtt_us=(400,),
+        rtt_us=(leg.get("rtt_us", 400),),
     )
     hops = tuple(hop_of(hop, ttl, sent, the_end) for ttl, hop in enumerate(leg.get("hops", []), 1))
     on_the_wire = end not in (EndReason.NOT_TRACED, EndReason.NOT_OPENED, EndReason.SEND_FAILED)

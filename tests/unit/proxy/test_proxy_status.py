@@ -6,14 +6,15 @@ from probes.web_facts import ProxyStatus
 
 def test_what_an_intermediary_says() -> None:
     (said,) = parse_proxy_status(
-        ['proxy.example; error=dns_error; next-hop="192.0.2.1:443"; received-status=503; details="no such name"']
+        ['proxy.example; error=dns_error; next-hop="192.0.2.1:443"; received-status=503; rcode="NXDOMAIN"; details="none"']
     )
     assert said == ProxyStatus(
         proxy="proxy.example",
         error="dns_error",
         next_hop="192.0.2.1:443",
         received_status=503,
-        details="no such name",
+        rcode="NXDOMAIN",
+        details="none",
     )
 
 
