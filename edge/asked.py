@@ -37,8 +37,6 @@ class TraceRequest(BaseModel):
             raise ValueError("a forward trace needs a host")
         if self.direction is Direction.REVERSE and self.host is not None:
             raise ValueError("a reverse trace goes to its caller's own address and takes no host")
-        if self.protocol is ProtocolChoice.ICMP and self.port is not None and self.direction is Direction.REVERSE:
-            raise ValueError("ICMP has no ports")
         return self
 
 

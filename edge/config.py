@@ -35,8 +35,8 @@ class _Section(BaseModel):
 def _prefix(text: str) -> str:
     try:
         ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no prefix: {error}; write it as in 10.20.0.0/16") from None
+    except ValueError:
+        raise ValueError(f"{text!r} is no prefix; write it as in 10.20.0.0/16") from None
     return text
 
 
@@ -47,7 +47,7 @@ def _destination(text: str) -> str:
     if not isinstance(target, Target):
         raise ValueError(target.message)  # noqa: TRY004 - pydantic's way
     if target.port is not None or target.url is not None:
-        raise ValueError("expected a name, an address or a prefix alone; every port of it is allowed")
+        raise ValueError("expected a name, address or prefix alone, for every port of it")
     return target.host
 
 

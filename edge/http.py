@@ -146,8 +146,7 @@ class Connection:
             ("Content-Length", str(len(response.body))),
             ("Cache-Control", "no-store"),
         ]
-        if self._http.their_state is not h11.DONE:
-            # What is left of the request is not read.
+        if self._unread():
             headers.append(("Connection", "close"))
         data = self._sent(h11.Response(status_code=response.status, headers=headers))
         if not bodiless:
@@ -156,6 +155,14 @@ class Connection:
         self._writer.write(data)
         async with asyncio.timeout(_WRITE_S):
             await self._writer.drain()
+
+    def _unread(self) -> bool:
+        """Return whether a body is left that nobody reads: after it there is no next request."""
+        if self._http.their_state is h11.SEND_BODY:
+            with suppress(h11.RemoteProtocolError):
+                # A request without a body is at its end, and h11 has not been asked yet.
+                self._http.next_event()
+        return self._http.their_state is not h11.DONE
 
     def _sent(self, event: h11.Event) -> bytes:
         return self._http.send(event) or b""
