@@ -108,7 +108,10 @@ class RedirectProblem(Word):
 
 @frozen
 class TlsInterception:
-    """Somebody on the way who ends TLS himself: the issuer of what he shows, and the sentence that proves it."""
+    """A sign that somebody on the way ends TLS himself: the root that only this host trusts, and the sentence for it.
+
+    A service with a private authority of its own looks the same.
+    """
 
     issuer: str
     evidence: str
@@ -198,8 +201,9 @@ class Proxy:
     """The proxy that applies to the target, and whether a CONNECT through it reached the target.
 
     `url` never holds credentials. `works` is True when CONNECT got a 2xx, None when it was not tried. `steps` are
-    those of this attempt, `error_token` is what a squid says of its failure (`X-Squid-Error`), `authenticate` the schemes that a 407 offers (RFC 9110 section 11.7.1). `passed_over` are
-    those of a script's list before this one; without `host`, the script says to go without a proxy, or nobody knows.
+    those of this attempt, `error_token` is what a squid says of its failure (`X-Squid-Error`), `authenticate` the
+    schemes that a 407 offers (RFC 9110 section 11.7.1). `passed_over` are those of a script's list before this one;
+    without `host`, the script says to go without a proxy, or nobody knows.
     """
 
     mode: ProxyMode

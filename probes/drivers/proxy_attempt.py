@@ -87,7 +87,7 @@ class Attempt:
 
     @property
     def misses_target(self) -> bool:
-        """Return whether the proxy says that it does not reach the target, or was asked and hung up or never answered."""
+        """Return whether the proxy says that it does not reach the target, or gave no answer."""
         silent = self.waits_for_target and self.failure in {Failure.TIMED_OUT, Failure.CONNECTION_RESET}
         return silent or self.status in _GATEWAY_STATUSES
 
