@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -43,6 +44,7 @@ COMPARISON_TIMEOUT_S = 0.7
 SECOND_ECHO_S = 0.2
 PROXY_TIMEOUT_S = 2.0
 PAC_TIMEOUT_S = 2.0
+LONGEST_NAP_S = 0.05
 HTTPS_PORT = 443
 
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
@@ -63,6 +65,12 @@ class LiveWorld:
     def random_bytes(self, count: int) -> bytes:
         """Return unguessable bytes from the kernel."""
         return os.urandom(count)
+
+    def pause(self, seconds: float, stop: Callable[[], bool]) -> None:
+        """Wait, and no longer than until `stop` says so."""
+        until = self.clock.monotonic() + seconds
+        while not stop() and (left_s := until - self.clock.monotonic()) > 0:
+            time.sleep(min(left_s, LONGEST_NAP_S))
 
     def watch(self, sending: Sending) -> LiveWatch:
         """Start to watch the network."""

@@ -16,6 +16,7 @@ from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
 from probes.trace.memory import Remembered, in_force, leg_key, surroundings
 from probes.trace.run import trace
+from probes.trace.settings import TraceSettings
 
 if TYPE_CHECKING:
     from probes.facts import Middlebox
@@ -67,21 +68,30 @@ class OwnTraces:
         self._watch = watch
         self._stopped = stopped
 
-    def trace(self, aim: Aim, network: Network, on_progress: Callable[[Leg], None] | None) -> OwnTrace:
+    def trace(
+        self,
+        aim: Aim,
+        network: Network,
+        on_progress: Callable[[Leg], None] | None = None,
+        settings: TraceSettings | None = None,
+    ) -> OwnTrace:
         """Return the traced leg; where the agent itself fails, the leg without hops, and the failure.
 
         Args:
             aim: The end of the leg.
             network: The network, with a look-up of the aim's address first among its routes.
             on_progress: Told of the leg as it grows.
+            settings: How, in place of what the sample asks for.
         """
         try:
-            return self._trace(aim, network, on_progress)
+            return self._trace(aim, network, on_progress, settings or self._request.settings)
         except Exception as error:  # noqa: BLE001 - the agent's own mistake: it becomes a fact, and the rest goes on
             leg = Leg(from_=Node.CLIENT, to=aim.node, address=aim.address, reason=OWN_MISTAKE)
             return OwnTrace(leg=leg, failures=(own_failure("trace", error),))
 
-    def _trace(self, aim: Aim, network: Network, on_progress: Callable[[Leg], None] | None) -> OwnTrace:
+    def _trace(
+        self, aim: Aim, network: Network, on_progress: Callable[[Leg], None] | None, settings: TraceSettings
+    ) -> OwnTrace:
         target, sending = self._request.target, self._request.sending
         key = leg_key(target.protocol, aim.address, aim.port, sending.interface, sending.source)
         here = surroundings(network)
@@ -92,7 +102,7 @@ class OwnTraces:
         with self._world.waiter(self._watch) as waiter:
             outcome = trace(
                 choice=target.protocol,
-                settings=self._request.settings,
+                settings=settings,
                 role=aim.role,
                 from_=Node.CLIENT,
                 to=aim.node,

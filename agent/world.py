@@ -98,6 +98,10 @@ class World(Interface):
         """Return unguessable bytes."""
         ...
 
+    def pause(self, seconds: float, stop: Callable[[], bool]) -> None:
+        """Wait, and no longer than until `stop` says so."""
+        ...
+
     def watch(self, sending: Sending) -> Watch:
         """Start to watch the network."""
         ...

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from agent.cycle import collect
+from agent.cycle import LIMITER_S, collect
 from agent.request import SampleRequest
 from agent.world import ProxyCheck
 from probes.edge_access import EdgeAccess
 from probes.egress_facts import EdgeTrace, EgressSource, ServiceData
-from probes.facts import Direction, Leg, Node, Prober, ProtocolChoice, Role, RouteKind
+from probes.facts import Direction, Leg, Node, Prober, Protocol, ProtocolChoice, Role, RouteKind
 from probes.failure import Failure
 from probes.proxy import ProxyChoice
 from probes.sample import Sample, Target, TopologyKind
@@ -186,3 +186,17 @@ def test_private_access_has_legs_that_nobody_sees() -> None:
     assert ways(sample) == [(Node.CLIENT, Node.PRIVATE_EDGE), (Node.PRIVATE_EDGE, Node.DESTINATION)]
     assert all(leg.reached is None and leg.reason for leg in sample.legs)
     assert world.opened == []
+
+
+def test_an_egress_that_seems_silent_is_asked_once_more_when_its_limiter_may_speak() -> None:
+    world = ToldWorld("dead_target")
+    sample = sampled(world, replace(DIRECT, protocol=ProtocolChoice.UDP), egress_address=EGRESS)
+    assert world.calls("pause") == [LIMITER_S]
+    assert sample.legs[0].reached is False
+    assert world.opened.count((Protocol.UDP, EGRESS, 33_434)) == 2
+
+
+def test_an_egress_that_answers_is_asked_once() -> None:
+    world = ToldWorld()
+    sampled(world, DIRECT, egress_address=EGRESS)
+    assert world.calls("pause") == []

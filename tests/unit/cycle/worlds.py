@@ -160,6 +160,10 @@ class ToldWorld:
     def random_bytes(self, count: int) -> bytes:
         return self.simulation.random_bytes(count)
 
+    def pause(self, seconds: float, stop: Callable[[], bool]) -> None:
+        del stop
+        self._note("pause", seconds)
+
     def watch(self, sending: Sending) -> Watch:
         self._note("watch", sending)
         return self.the_watch
