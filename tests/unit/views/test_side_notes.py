@@ -81,11 +81,11 @@ def test_old_service_data_says_how_old_and_why() -> None:
     assert said in side_notes(far_samples.TUNNELLED)
 
 
-def test_who_reads_along_is_named_with_the_proof() -> None:
+def test_who_may_read_along_is_named_with_the_other_reading() -> None:
     assert side_notes(far_samples.INTERCEPTED) == [
         (
-            "Somebody on the way opens TLS and reads along, with certificates of CN=Office Inspection CA: this machine "
-            "trusts the issuer, and no public list of authorities has it."
+            "No public authority vouches for the certificate, but CN=Office Inspection CA does, which this machine trusts: "
+            "somebody on the way opens TLS and reads along, or the service has its own authority."
         )
     ]
 
