@@ -84,8 +84,8 @@ def test_old_service_data_says_how_old_and_why() -> None:
 def test_who_may_read_along_is_named_with_the_other_reading() -> None:
     assert side_notes(far_samples.INTERCEPTED) == [
         (
-            "No public authority vouches for the certificate, but CN=Office Inspection CA does, which this machine trusts: "
-            "somebody on the way opens TLS and reads along, or the service has its own authority."
+            "No public authority vouches for the certificate, but CN=Office Inspection CA does, which this machine "
+            "trusts: somebody on the way opens TLS and reads along, or the service has its own authority."
         )
     ]
 
