@@ -17,6 +17,8 @@ _UNTRIED: Final = "the proxy was not tried"
 # The proxy reached no origin: RFC 9110 sections 15.6.3 to 15.6.5.
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 _DENIALS: Final = frozenset({401, 403})
+# What web servers make of a CONNECT, which they need not know (RFC 9110 section 9.3.6).
+_NO_PROXY_STATUSES: Final = frozenset({400, 404, 405, 501})
 _PROXY_AUTHENTICATION: Final = 407
 _HTTPS_PORT: Final = 443
 
@@ -187,13 +189,16 @@ def _tls_fails(scene: Scene) -> Finding:
     return true(f"TLS with {scene.words_for('proxy')}: {found[2]}", found[0], "/proxy/tls")
 
 
-@proposition("proxy.speaks_no_http", "What listens at the proxy's port answers, and not as an HTTP proxy does.")
-def _speaks_no_http(scene: Scene) -> Finding:
+@proposition("proxy.is_no_proxy", "What listens at the proxy's port answers, and not as an HTTP proxy does.")
+def _is_no_proxy(scene: Scene) -> Finding:
     found = _ends_in(scene, WebPhase.PROXY_CONNECT)
     if isinstance(found, Finding):
         return found
     fact, failure, words = found
-    return either(failure is Failure.MALFORMED_REPLY, f"{scene.words_for('proxy')} answered: {words}", fact)
+    proxy = applying(scene)
+    status = proxy.connect_status if proxy is not None else None
+    holds = failure is Failure.MALFORMED_REPLY or status in _NO_PROXY_STATUSES
+    return either(holds, f"{scene.words_for('proxy')} answered: {words}", fact)
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------
