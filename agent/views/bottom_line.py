@@ -6,7 +6,7 @@ from typing import Final
 from agent.views.escape import escape, escape_text
 from agent.views.prose import wrapped
 from agent.views.style import PAINT_OF, Paint, Style
-from agent.views.summary import outcome, path_outcome
+from agent.views.summary import last_answering, main_legs, outcome, path_outcome
 from agent.views.way import node_words
 from agent.views.words import FAILURES, PROTOCOLS, milliseconds, target_words
 from probes.facts import Leg, Node, Role
@@ -144,13 +144,15 @@ def _blame(sample: Sample, error: FiredError) -> str:
 
 _Blame = Callable[[Sample, FiredError], str]
 
+_TTL_OF_GATEWAY: Final = 1
+
 # Of the reasons of CP-02, by the rule's own word: whose network it is.
 _NETWORKS: Final = {
     "interface_down": "It is this machine: it is not connected to any network.",
     "no_route": "It is this machine's network settings: they know no way to {target}.",
     "local_firewall": "It is this machine's own firewall: it lets nothing out to {target}.",
     "gateway_down": "It is the local network: {gateway} does not answer.",
-    "isp_upstream": "It is the Internet access: {gateway} answers, and nothing behind it does.",
+    "isp_upstream": "It is the Internet access: nothing behind {last} answers.",
     "all_blocked": "It is the network: something blocks everything that was tried.",
     "captive_portal": "It is this network: it wants a sign-in first{portal}.",
 }
@@ -162,7 +164,17 @@ def _network(sample: Sample, error: FiredError) -> str:
         return f"It is the network: {escape_text(error.message)}"
     portal = sample.captive_portal.portal if sample.captive_portal else None
     gateway = node_words(sample, Node.GATEWAY)
-    return said.format(target=target_words(sample.target, None), gateway=gateway, portal=_portal(portal))
+    last = _last_beyond_gateway(sample) or gateway
+    return said.format(target=target_words(sample.target, None), gateway=gateway, last=last, portal=_portal(portal))
+
+
+def _last_beyond_gateway(sample: Sample) -> str | None:
+    """Return the farthest router behind the gateway that answered anything, None where none did."""
+    heard = [hop for leg in main_legs(sample) if (hop := last_answering(leg)) is not None]
+    last = max(heard, key=lambda hop: hop.probe_ttl, default=None)
+    if last is None or last.probe_ttl <= _TTL_OF_GATEWAY:
+        return None
+    return f"hop {last.probe_ttl} ({escape(last.responders[0].address)})"
 
 
 def _agent(sample: Sample, _: FiredError) -> str:

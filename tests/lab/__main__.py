@@ -9,7 +9,7 @@ from subprocess import call
 from typing import Final
 
 from probes.facts import Family
-from tests.lab import by_hand, matrix
+from tests.lab import by_hand, examples_page, matrix
 from tests.lab.builder import Lab, LabError, find_namespace, remove_leftovers
 from tests.lab.network_map import NETWORKS, map_names, read_map
 from tests.lab.scenario import ScenarioError, find_row, read_rows
@@ -77,6 +77,13 @@ def run_matrix(arguments: argparse.Namespace) -> int:
     return matrix.run(say, at_once=arguments.at_once)
 
 
+def draw_examples(arguments: argparse.Namespace) -> int:
+    """Draw the examples of docs/examples.md anew."""
+    del arguments
+    examples_page.draw_all()
+    return 0
+
+
 def clean(arguments: argparse.Namespace) -> int:
     """Remove what a killed run left."""
     del arguments
@@ -94,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     """Return what may be asked."""
     top = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     verbs = top.add_subparsers(required=True)
-    for verb in (watch, enter, rows, run_matrix, up, shell, show, clean):
+    for verb in (watch, enter, rows, run_matrix, draw_examples, up, shell, show, clean):
         described = verbs.add_parser(_VERBS.get(verb, verb.__name__), help=verb.__doc__)
         described.set_defaults(run=verb)
         if verb in {up, shell}:
@@ -110,7 +117,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-_VERBS: Final[dict[Callable[[argparse.Namespace], int], str]] = {show: "list", run_matrix: "matrix"}
+_VERBS: Final[dict[Callable[[argparse.Namespace], int], str]] = {
+    show: "list",
+    run_matrix: "matrix",
+    draw_examples: "examples",
+}
 
 
 def main() -> int:

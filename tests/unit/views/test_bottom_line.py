@@ -139,14 +139,20 @@ def test_the_gravest_of_several_is_blamed() -> None:
         ("no_route", "It is this machine's network settings: they know no way to crm.example.com."),
         ("local_firewall", "It is this machine's own firewall: it lets nothing out to crm.example.com."),
         ("gateway_down", "It is the local network: the gateway 10.0.0.1 does not answer."),
-        ("isp_upstream", "It is the Internet access: the gateway 10.0.0.1 answers, and nothing behind it does."),
+        ("isp_upstream", "It is the Internet access: nothing behind the gateway 10.0.0.1 answers."),
         ("all_blocked", "It is the network: something blocks everything that was tried."),
         ("captive_portal", "It is this network: it wants a sign-in first."),
         ("a_reason_of_tomorrow", "It is the network: Message."),
     ],
 )
 def test_a_network_failure_says_whose_network(reason: str, said: str) -> None:
-    assert bottom_line(samples.HEALTHY, error("CP-02", reason=reason)).text == said
+    silent = samples.with_leg(hops=(samples.GATEWAY, samples.nobody(2)))
+    assert bottom_line(silent, error("CP-02", reason=reason)).text == said
+
+
+def test_the_last_router_that_answers_is_named_where_it_is_not_the_gateway() -> None:
+    line = bottom_line(samples.DEAD_END, error("CP-02", reason="isp_upstream"))
+    assert line.text == "It is the Internet access: nothing behind hop 3 (198.51.100.77) answers."
 
 
 def test_a_portal_is_named_where_the_network_fails_for_it() -> None:
