@@ -1,6 +1,7 @@
 """Does a run give the verdict that its row expects? Everything that differs, in words."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -44,13 +45,18 @@ def complaints_of(stage: Stage, run: Run) -> Iterator[str]:
     if record is None:
         yield trouble
         return
-    row = stage.row
-    yield from _stray_words(run)
+    yield from verdict_complaints(record, stage.row, run)
+    yield from explained_otherwise(record, stage)
+    yield from against_the_schema(record)
+
+
+def verdict_complaints(record: Record, row: Row, run: Run) -> Iterator[str]:
+    """Yield what differs from the row in a record and in the run that printed it."""
+    if run.complaints:
+        yield f"standard error holds {run.complaints!r}"
     yield from _wrong_errors(record, row.expected)
     yield from _wrong_exit(record, run)
     yield from _wrong_facts(record, row)
-    yield from explained_otherwise(record, stage)
-    yield from against_the_schema(record)
     if run.took_s > row.within_s:
         yield f"it took {run.took_s:.2f} s, more than {row.within_s} s"
 
@@ -85,13 +91,11 @@ def _said(error: Mapping[str, Any]) -> str:
     return f"{error['code']} ({error['reason']}, {error['confidence']}): {error['explanation']}"
 
 
-def _stray_words(run: Run) -> Iterator[str]:
-    if run.complaints:
-        yield f"standard error holds {run.complaints!r}"
-
-
 def _wrong_errors(record: Record, expected: tuple[Expected, ...]) -> Iterator[str]:
     found = {error["code"]: error for error in record["errors"]}
+    for code, times in Counter(error["code"] for error in record["errors"]).items():
+        if times > 1:
+            yield f"{code} is there twice"
     for each in expected:
         if each.code not in found:
             yield f"{each.code} ({each.reason}) is missing; {_why_not(record, each.code)}"

@@ -337,7 +337,7 @@ def _node(name: str, value: dict[str, Any]) -> Node:
 
 
 def _services(value: dict[str, Any]) -> Services:
-    known = dict(value)
+    known = {name: service for name, service in value.items() if service is not None}
     names = known.pop("names", None)
     return Services(
         tcp=tuple(known.pop("tcp", ())),

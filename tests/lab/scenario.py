@@ -119,8 +119,8 @@ class Row:
         document = yaml.safe_load((NETWORKS / f"{self.network}.yaml").read_text(encoding="utf-8"))
         nodes = _only_wanted(self, document["nodes"])
         links = {key: value for key, value in document["links"].items() if set(key.split(" -- ")) <= nodes.keys()}
-        merged = {"nodes": _merged(nodes, self.nodes), "links": _merged(links, self.links)}
-        return make_map(self.network, merged)
+        laid = {key: link for key, link in _merged(links, self.links).items() if link is not None}
+        return make_map(self.network, {"nodes": _merged(nodes, self.nodes), "links": laid})
 
 
 def _only_wanted(row: Row, nodes: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,4 +262,5 @@ def _within_s(asked: Asked, expected: tuple[Expected, ...]) -> float:
 def named_faults() -> dict[str, dict[str, str]]:
     """Return the faults that several rows share, each with one of `run` and `nft`."""
     behaviours = {name.value: {"nft": kernel.nftables} for name, kernel in KERNEL_SETTINGS.items() if kernel.nftables}
-    return behaviours | yaml.safe_load(FAULTS.read_text(encoding="utf-8"))
+    others: dict[str, dict[str, str]] = yaml.safe_load(FAULTS.read_text(encoding="utf-8"))
+    return behaviours | others
