@@ -6,7 +6,7 @@ from typing import Final
 from agent.views.escape import escape, escape_text
 from agent.views.prose import wrapped
 from agent.views.style import PAINT_OF, Paint, Style
-from agent.views.summary import last_answering, main_legs, outcome, path_outcome
+from agent.views.summary import last_answering, main_legs, outcome, own_failure, path_outcome
 from agent.views.way import node_words
 from agent.views.words import FAILURES, PROTOCOLS, milliseconds, target_words
 from probes.facts import Leg, Node, Role
@@ -178,9 +178,9 @@ def _last_beyond_gateway(sample: Sample) -> str | None:
 
 
 def _agent(sample: Sample, _: FiredError) -> str:
-    own = sample.agent_failures[0] if sample.agent_failures else None
-    why = f": {escape_text(own.detail).rstrip('.')}" if own else ""
-    return f"It is the agent: it could not measure{why}."
+    said = [escape_text(own.detail).rstrip(".") for own in sample.agent_failures]
+    said += [own_failure(leg) for leg in sample.legs if leg.refused or leg.send_failures]
+    return f"It is the agent: it could not measure{f': {said[0]}' if said else ''}."
 
 
 # Of the reasons of CP-03 those that a failed look-up does not say by itself.

@@ -27,9 +27,8 @@ def _resolvers(sample: Sample) -> Iterator[str]:
     """Yield who of several resolvers never answered, where another one did."""
     alive, dead = _heard_and_unheard(sample.dns)
     if alive and dead:
-        verb = "does" if len(dead) == 1 else "do"
-        noun = "Resolver" if len(dead) == 1 else "Resolvers"
-        yield f"{noun} {_listed(dead)} {verb} not answer; {_listed(alive)} {'does' if len(alive) == 1 else 'do'}."
+        # What it did, not what it is: a single question may have been lost.
+        yield f"Resolver{'s' if len(dead) > 1 else ''} {_listed(dead)} did not answer; {_listed(alive)} did."
 
 
 def _heard_and_unheard(checks: tuple[DnsCheck, ...]) -> tuple[list[str], list[str]]:

@@ -148,7 +148,7 @@ def _not_reached(sample: Sample, leg: Leg) -> str:
     who = _end_words(sample, leg)
     match leg.end_reason:
         case EndReason.SEND_FAILED | EndReason.NOT_OPENED:
-            return f"{who} was not reached: {_own_failure(leg)}."
+            return f"{who} was not reached: {own_failure(leg)}."
         case EndReason.ABORTED:
             return f"{who} was not reached before the trace was interrupted."
         case EndReason.NOT_TRACED:
@@ -160,7 +160,8 @@ def _not_reached(sample: Sample, leg: Leg) -> str:
             return f"{who} does not answer {asked}. {_path_end(leg)} {_alive(sample, leg)}".rstrip()
 
 
-def _own_failure(leg: Leg) -> str:
+def own_failure(leg: Leg) -> str:
+    """Return why this machine itself could not send."""
     if leg.send_failures:
         return FAILURES[leg.send_failures[0].failure]
     if leg.refused:

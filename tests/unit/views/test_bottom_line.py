@@ -170,7 +170,8 @@ def test_a_gateway_without_an_address_is_the_gateway_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("sample", "diagnosis", "said"),
     [
-        (samples.HEALTHY, error("CP-01"), "It is the agent: it could not measure."),
+        (samples.with_leg(refused=()), error("CP-01"), "It is the agent: it could not measure."),
+        (samples.HEALTHY, error("CP-01"), "It is the agent: it could not measure: the system does not permit it."),
         (
             replace(
                 samples.HEALTHY,

@@ -40,10 +40,10 @@ def unheard(*resolvers: str) -> DnsCheck:
 @pytest.mark.parametrize(
     ("checks", "said"),
     [
-        ((samples.RESOLVED, unheard("10.0.0.2")), ["Resolver 10.0.0.2 does not answer; 10.0.0.1 does."]),
+        ((samples.RESOLVED, unheard("10.0.0.2")), ["Resolver 10.0.0.2 did not answer; 10.0.0.1 did."]),
         (
             (samples.RESOLVED, unheard("10.0.0.2", "10.0.0.3")),
-            ["Resolvers 10.0.0.2 and 10.0.0.3 do not answer; 10.0.0.1 does."],
+            ["Resolvers 10.0.0.2 and 10.0.0.3 did not answer; 10.0.0.1 did."],
         ),
         # It was only slow once.
         ((samples.RESOLVED, unheard("10.0.0.1")), []),
