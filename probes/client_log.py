@@ -170,9 +170,8 @@ def _time(text: str) -> datetime | None:
     match = _PREFIX.match(text)
     if match is None:
         return None
+    zone = match["zone"]
     try:
-        return datetime.strptime(
-            f"{match['day']} {match['clock']}.{match['fraction']}{match['zone']}", "%Y-%m-%d %H:%M:%S.%f%z"
-        )
+        return datetime.fromisoformat(f"{match['day']}T{match['clock']}.{match['fraction']:0<6}{zone[:3]}:{zone[3:]}")
     except ValueError:
         return None

@@ -21,9 +21,10 @@ def recent_events_of(
 ) -> tuple[SessionEvent, ...]:
     """Return a target's events of the last `window_s` seconds, in their order in the log, the newest 50.
 
-    An event belongs to the target if its application, host or server is the target's host or name, and its port is the
-    target's where both are known. One without a time may be of last year, and is left out. One from the future counts:
-    the clocks of two machines differ.
+    An event belongs to the target if its host, application or server is the target's host, or its application is what
+    the configuration calls the target, letter for letter; and its port is the target's where both are known. An
+    application may have many hosts: who gives a target its name means them all. An event without a time may be of last
+    year, and is left out. One from the future counts: the clocks of two machines differ.
 
     Args:
         target: What the sample looks at.
@@ -33,22 +34,22 @@ def recent_events_of(
         username: Whose sessions count; None for everybody's. A log that names nobody is this machine's own.
     """
     since = of_posix(now_s - window_s)
-    names = frozenset(_name(name) for name in (target.host, target.name))
     found = [
         event
         for event in events
         if event.at is not None
         and event.at >= since
-        and _is_of(event, names, target)
+        and _is_of(event, target)
         and (None in (username, event.username) or _same_user(username, event.username))
     ]
     return tuple(found[-MOST_EVENTS:])
 
 
-def _is_of(event: SessionEvent, names: frozenset[str], target: Target) -> bool:
+def _is_of(event: SessionEvent, target: Target) -> bool:
+    if None not in (event.port, target.port) and event.port != target.port:
+        return False
     said = (event.host, event.application, event.server)
-    same_port = None in (event.port, target.port) or event.port == target.port
-    return same_port and any(_name(name) in names for name in said if name)
+    return event.application == target.name or any(_name(name) == _name(target.host) for name in said if name)
 
 
 def _same_user(one: str | None, other: str | None) -> bool:

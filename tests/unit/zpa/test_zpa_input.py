@@ -1,0 +1,168 @@
+"""Session lines from a file's end, and from streams: bounded, whole, and never in a sample's way."""
+
+import os
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from agent.config_model import ZpaSection
+from agent.zpa_input import TAIL_BYTES, TAIL_LINES, InputError, lines_of, open_file, recent_sessions
+from probes.failure import Failure
+from probes.line_assembly import Line
+from probes.sample import AgentFailure, Target
+from probes.session_facts import SessionEvent
+from rules.load import load_rules
+from tests.unit.zpa.session_events import activity, blocked, end, request, tunnel
+
+NOW_S = datetime.fromisoformat("2025-03-01T12:00:00Z").timestamp()
+JUST_NOW = "Sat Mar  1 11:59:30 2025"
+CRM = Target(name="crm", host="crm.example.com", port=443)
+
+
+def joined(file: Path, **settings: object) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+    return recent_sessions(ZpaSection(file=file, **settings), CRM, now_s=NOW_S)  # type: ignore[arg-type]
+
+
+def reasons(file: Path, **settings: object) -> list[str]:
+    found, failures = joined(file, **settings)
+    assert failures == ()
+    return [event.internal_reason for event in found]
+
+
+def test_the_target_s_recent_events_join_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "lss.log"
+    lines = (
+        blocked("APP_NOT_REACHABLE", LogTimestamp="Sat Mar  1 11:54:59 2025"),
+        blocked("BRK_MT_SETUP_TIMEOUT", LogTimestamp=JUST_NOW),
+        blocked("BRK_MT_SETUP_FAIL_APP_NOT_FOUND", LogTimestamp=JUST_NOW, Host="db.example.com"),
+        activity(LogTimestamp=JUST_NOW),
+    )
+    file.write_bytes(b"".join(line + b"\n" for line in lines))
+    assert reasons(file) == ["BRK_MT_SETUP_TIMEOUT", ""]
+    assert reasons(file, window_s=600) == ["APP_NOT_REACHABLE", "BRK_MT_SETUP_TIMEOUT", ""]
+    assert reasons(file, username="bob@example.com") == []
+
+
+def test_the_client_s_own_log_joins_too(tmp_path: Path) -> None:
+    file = tmp_path / "tunnel.log"
+    lines = (tunnel(request(65_536), at="11:59:00.0"), tunnel(end(65_536, "APP_NOT_REACHABLE"), at="11:59:01.0"))
+    file.write_bytes(b"".join(line + b"\n" for line in lines))
+    assert reasons(file) == ["APP_NOT_REACHABLE"]
+
+
+def test_a_bad_line_is_told_and_costs_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "lss.log"
+    good = blocked("APP_NOT_REACHABLE", LogTimestamp=JUST_NOW)
+    file.write_bytes(good + b"\n{broken\n" + b"x" * 1_000_000 + b"\n" + good + b"\n")
+    found, (failure,) = joined(file)
+    assert len(found) == 2
+    assert failure.operation == "session_log"
+    assert failure.failure is Failure.UNREADABLE_INPUT
+    assert failure.detail.startswith(f"2 lines of {file} could not be read: line 2: no JSON")
+
+
+def test_the_line_that_is_being_written_is_left_for_the_next_sample(tmp_path: Path) -> None:
+    file = tmp_path / "lss.log"
+    good = blocked("APP_NOT_REACHABLE", LogTimestamp=JUST_NOW)
+    file.write_bytes(good + b"\n" + good[:40])
+    assert reasons(file) == ["APP_NOT_REACHABLE"]
+
+
+def test_of_a_large_file_the_end_is_read_from_its_first_whole_line(tmp_path: Path) -> None:
+    file = tmp_path / "lss.log"
+    old = blocked("BRK_MT_SETUP_TIMEOUT", LogTimestamp=JUST_NOW) + b"\n"
+    new = blocked("APP_NOT_REACHABLE", LogTimestamp=JUST_NOW) + b"\n"
+    with file.open("wb") as opened:
+        opened.write(old)
+        # A hole: the file is larger than what is read, and takes no room.
+        opened.seek(TAIL_BYTES + 10)
+        opened.write(b"\n" + new)
+    found, failures = joined(file)
+    assert [event.internal_reason for event in found] == ["APP_NOT_REACHABLE"]
+    assert failures == ()
+
+
+def test_a_file_of_just_that_size_is_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "lss.log"
+    line = blocked("APP_NOT_REACHABLE", LogTimestamp=JUST_NOW) + b"\n"
+    blank = b" " * 1_023 + b"\n"
+    missing = TAIL_BYTES - len(line)
+    filler = blank * (missing // 1_024) + b"\n" * (missing % 1_024)
+    file.write_bytes(line + filler)
+    assert reasons(file) == ["APP_NOT_REACHABLE"]
+    file.write_bytes(line + filler + b"\n")
+    assert reasons(file) == []
+
+
+def test_millions_of_lines_hold_no_sample_up(tmp_path: Path) -> None:
+    file = tmp_path / "lss.log"
+    line = blocked("APP_NOT_REACHABLE", LogTimestamp=JUST_NOW) + b"\n"
+    file.write_bytes(line + b"\n" * (TAIL_LINES - 1))
+    assert reasons(file) == ["APP_NOT_REACHABLE"]
+    file.write_bytes(line + b"\n" * TAIL_LINES)
+    assert reasons(file) == []
+    file.write_bytes(b"\n" * TAIL_BYTES + line)
+    assert reasons(file) == ["APP_NOT_REACHABLE"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "device"])
+def test_what_is_no_file_is_told_at_once(kind: str, tmp_path: Path) -> None:
+    path = {"device": Path("/dev/null")}.get(kind, tmp_path / "lss.log")
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    found, (failure,) = joined(path)
+    assert found == ()
+    assert failure.failure is Failure.UNREADABLE_INPUT
+    assert str(path) in failure.detail
+
+
+def test_an_unreadable_log_is_no_failure_of_the_agent_s_own() -> None:
+    from rules.engine import diagnose  # noqa: PLC0415 - the rules, for this one
+    from tests.cases.facts_text import sample_of  # noqa: PLC0415
+
+    sample = sample_of({"agent_failures": ["session_log unreadable_input cannot read sessions.log"]})
+    assert diagnose(sample, load_rules()).errors == ()
+
+
+def test_a_listener_has_no_history_for_a_single_sample() -> None:
+    assert recent_sessions(ZpaSection(lss_listen="127.0.0.1:9601"), CRM, now_s=NOW_S) == ((), ())
+
+
+def test_lines_of_a_stream_come_as_they_are_written(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    seen = threading.Event()
+
+    def write() -> None:
+        with fifo.open("wb", buffering=0) as writer:
+            writer.write(b"one\ntw")
+            assert seen.wait(10)
+            writer.write(b"o\nthree")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with open_file(fifo) as stream:
+        lines = lines_of(stream)
+        assert next(lines) == Line(b"one")
+        seen.set()
+        assert list(lines) == [Line(b"two"), Line(b"three", ended=False)]
+    writer.join()
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^cannot read .*/nowhere: no such file or directory$"):
+        open_file(tmp_path / "nowhere")
+    # Opening a directory's descriptor works for some calls; reading it never does.
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+
+    class Directory:
+        def fileno(self) -> int:
+            return descriptor
+
+    with pytest.raises(InputError, match="the lines cannot be read further: is a directory"):
+        list(lines_of(Directory()))  # type: ignore[arg-type]
+    os.close(descriptor)
