@@ -1,10 +1,10 @@
-"""`python -m bench [race|many|rtt] ...`: which measurement; the race unless another is named."""
+"""`python -m bench [race|many|rtt|edge] ...`: which measurement; the race unless another is named."""
 
 import importlib
 import sys
 from typing import Final
 
-MEASUREMENTS: Final = {"race": "bench.race", "many": "bench.many", "rtt": "bench.rtt"}
+MEASUREMENTS: Final = {"race": "bench.race", "many": "bench.many", "rtt": "bench.rtt", "edge": "bench.edge"}
 
 
 def main(argv: list[str]) -> int:
