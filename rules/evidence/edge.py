@@ -106,10 +106,9 @@ def _asked_again(scene: Scene) -> Finding:
     return either(fewest >= _RETRIED, f"silent hops were probed {counted(fewest, 'time')} or more", fact)
 
 
-@proposition(
-    "edge.last_hop_is_beside_it", "The last router that answered has an address on the service edge's own link."
-)
+@proposition("edge.last_hop_is_beside_it", "The last router that answered is the service edge's own neighbour.")
 def _last_hop_is_beside_it(scene: Scene) -> Finding:
+    """Return whether it has an address on the edge's link, or is as far away as the edge's neighbour has to be."""
     found = _leg(scene)
     if found is None:
         return _untraced(scene)
@@ -117,11 +116,22 @@ def _last_hop_is_beside_it(scene: Scene) -> Finding:
     hops = _answering_hops(leg)
     if not hops or leg.address is None:
         return false("no router on the way answered", fact)
-    length = _LINK_LENGTH[6 if ":" in leg.address else 4]
-    beside = [r.address for r in hops[-1].responders if in_prefix(r.address, leg.address, length)]
+    last, length = hops[-1], _LINK_LENGTH[6 if ":" in leg.address else 4]
+    beside = [r.address for r in last.responders if in_prefix(r.address, leg.address, length)]
     if beside:
-        return true(f"{beside[0]} at hop {hops[-1].probe_ttl} is in {leg.address}/{length}", fact)
-    return false(f"hop {hops[-1].probe_ttl} is not in {leg.address}/{length}", fact)
+        return true(f"{beside[0]} at hop {last.probe_ttl} is in {leg.address}/{length}", fact)
+    distance = _distance_by_way_back(scene, leg)
+    if distance is None:
+        return false(f"hop {last.probe_ttl} is not in {leg.address}/{length}", fact)
+    words = f"hop {last.probe_ttl} answered last, and the edge's own trace back puts it at hop {distance}"
+    return either(last.probe_ttl == distance - 1, words, fact)
+
+
+def _distance_by_way_back(scene: Scene, forward: Leg) -> int | None:
+    """Return how many hops away the edge is by its own trace back, taken to be as long as the way there."""
+    back, own = _reverse(scene), _egress_from_client(scene, forward)
+    ttl = _reached_ttl(back[1]) if back is not None and back[1].reached else None
+    return None if ttl is None or own is None else ttl + own
 
 
 @proposition(
