@@ -33,6 +33,7 @@ _OF_NAMES: Final = frozenset(
         Failure.NO_RESOLVER,
     }
 )
+_DENIED_NAMES: Final = frozenset({Failure.NAME_SYNTAX, Failure.NXDOMAIN, Failure.NO_DATA})
 # The proxy hung up or fell silent once it had been asked: it may itself wait for the target.
 _WITHOUT_ANSWER: Final = frozenset({Failure.TIMED_OUT, Failure.CONNECTION_RESET})
 # What a proxy may say of a name that it does not find: RFC 9209 section 2.3.2, and squid's own word.
@@ -140,6 +141,15 @@ def _name_unknown(scene: Scene) -> Finding:
     fact, failure, _ = found
     facts = (fact, *(pointer for pointer, _ in scene.checks(Role.PROXY)))
     return true(f"{scene.words_for('proxy')} has no address: {failure_words(failure)}", *facts)
+
+
+@proposition("proxy.name_denied", "Resolvers say that the name of the proxy does not exist, or has no address.")
+def _name_denied(scene: Scene) -> Finding:
+    found = _ends_in(scene, WebPhase.RESOLVE)
+    if isinstance(found, Finding):
+        return found
+    fact, failure, _ = found
+    return either(failure in _DENIED_NAMES, f"the resolvers: {failure_words(failure)}", fact)
 
 
 def _connection(scene: Scene, *, silent: bool) -> Finding:
