@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from edge.messages import Peer
 
 # Longer heads than this, and longer bodies, are nobody's of ours.
-_LONGEST_HEAD: Final = 8_192
+LONGEST_HEAD: Final = 8_192
 LONGEST_BODY: Final = 4_096
 _READ: Final = 16_384
 # For a request's head, from the start of the connection or the last answer; for its body; for taking the answer.
-_HEAD_S: Final = 5.0
-_BODY_S: Final = 5.0
+HEAD_S: Final = 5.0
+BODY_S: Final = 5.0
 _WRITE_S: Final = 10.0
 # For what comes behind an answer that ends the connection.
 _LINGER_S: Final = 0.5
@@ -55,7 +55,7 @@ class Connection:
         self._writer = writer
         self._peer = peer
         self._app = app
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LONGEST_HEAD)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
 
     async def serve(self) -> None:
         """Answer requests until one of both ends closes."""
@@ -101,11 +101,11 @@ class Connection:
     async def _head(self) -> Head | None:
         """Return the next request without its body, None where none comes."""
         try:
-            async with asyncio.timeout(_HEAD_S):
+            async with asyncio.timeout(HEAD_S):
                 event = await self._event()
         except TimeoutError:
             if self._http.trailing_data[0] or self._http.their_state is not h11.IDLE:
-                raise _RefusedError(problem(408, f"no whole request within {_HEAD_S:.0f} s")) from None
+                raise _RefusedError(problem(408, f"no whole request within {HEAD_S:.0f} s")) from None
             return None
         return _head_of(self._peer, event) if isinstance(event, h11.Request) else None
 
@@ -115,7 +115,7 @@ class Connection:
             self._writer.write(self._sent(h11.InformationalResponse(status_code=100, headers=[])))
         body = bytearray()
         try:
-            async with asyncio.timeout(_BODY_S):
+            async with asyncio.timeout(BODY_S):
                 while not isinstance(event := await self._event(), h11.EndOfMessage):
                     if not isinstance(event, h11.Data):
                         raise _RefusedError(problem(400, "the request ends before its body does"))
@@ -123,7 +123,7 @@ class Connection:
                     if len(body) > LONGEST_BODY:
                         raise _RefusedError(problem(413, f"a request's body has at most {LONGEST_BODY} octets"))
         except TimeoutError:
-            raise _RefusedError(problem(408, f"no whole body within {_BODY_S:.0f} s")) from None
+            raise _RefusedError(problem(408, f"no whole body within {BODY_S:.0f} s")) from None
         return bytes(body)
 
     async def _event(self) -> object:
@@ -171,8 +171,8 @@ class Connection:
 def _head_of(peer: "Peer", request: h11.Request) -> Head:
     headers = dict(request.headers)
     # h11 bounds what it has to wait for, not what came at once.
-    if len(request.target) + sum(len(name) + len(value) for name, value in request.headers) > _LONGEST_HEAD:
-        raise _RefusedError(problem(431, f"a request's head has at most {_LONGEST_HEAD} octets"))
+    if len(request.target) + sum(len(name) + len(value) for name, value in request.headers) > LONGEST_HEAD:
+        raise _RefusedError(problem(431, f"a request's head has at most {LONGEST_HEAD} octets"))
     length = headers.get(b"content-length")
     if length is not None and int(length) > LONGEST_BODY:
         raise _RefusedError(problem(413, f"a request's body has at most {LONGEST_BODY} octets"))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 # An answer is a quarter longer than its question on the wire, so forged sources gain next to nothing, and no more than
 # this a second.
-_PER_SOURCE_PER_S: Final = 20.0
-_PER_SOURCE_BURST: Final = 60
-_TOTAL_PER_S: Final = 5_000.0
+PER_SOURCE_PER_S: Final = 20.0
+PER_SOURCE_BURST: Final = 60
+TOTAL_PER_S: Final = 5_000.0
 _DATAGRAMS_AT_ONCE: Final = 128
 # linux/in.h and linux/in6.h: which of the host's addresses a datagram was sent to, so that the answer comes from there.
 _IP_PKTINFO: Final = 8
@@ -45,7 +45,7 @@ class UdpStun:
         """Take a bound socket, and ask the kernel where datagrams were sent to."""
         self._socket = opened
         self._clock = clock
-        self._sprinkler = Sprinkler(per_s=_PER_SOURCE_PER_S, burst=_PER_SOURCE_BURST, total_per_s=_TOTAL_PER_S)
+        self._sprinkler = Sprinkler(per_s=PER_SOURCE_PER_S, burst=PER_SOURCE_BURST, total_per_s=TOTAL_PER_S)
         if opened.family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         else:
