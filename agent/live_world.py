@@ -46,6 +46,7 @@ PROXY_TIMEOUT_S = 2.0
 PAC_TIMEOUT_S = 2.0
 LONGEST_NAP_S = 0.05
 HTTPS_PORT = 443
+USER_AGENT = f"cloudpath-agent/{VERSION}"
 
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 
@@ -245,6 +246,7 @@ class LiveWorld:
         """Return what a web address answers, step by step."""
         from probes.drivers import web  # noqa: PLC0415 - for those who name a URL
 
+        asked = replace(asked, user_agent=USER_AGENT)
         return web.check_web(asked, clock=self.clock, resolve=self._resolve(Role.DESTINATION), stop=stop)
 
     def check_captive(self, url: str, sending: Sending) -> CaptivePortal:
@@ -257,6 +259,7 @@ class LiveWorld:
             resolve=self._resolve(Role.CONTROL),
             source=sending.source,
             interface=sending.interface,
+            user_agent=USER_AGENT,
         )
 
     def service_data(

@@ -51,9 +51,10 @@ class WebAsked:
         family: The family to connect by, None for either.
         resolved: What is known of the URL's host already; None: it is looked up.
         proxy: The proxy that applies; it is used for the whole chain of redirects.
+        proxy_resolved: What is known of the proxy's own name already; None: it is looked up.
         source: The address to send from, where it is of the family used.
         interface: The interface to send by.
-        timeout_s: How long everything may take, redirects included.
+        timeout_s: How long everything may take, redirects included; look-ups that nobody made before come on top.
         ca_file: PEM certificates that are trusted besides those of the host.
         user_agent: What the request says of who asks.
     """
@@ -62,6 +63,7 @@ class WebAsked:
     family: Family | None = None
     resolved: DnsCheck | None = None
     proxy: ProxyChoice | None = field(default_factory=lambda: NO_PROXY)
+    proxy_resolved: DnsCheck | None = None
     source: str | None = None
     interface: str | None = None
     timeout_s: float = TIMEOUT_S

@@ -130,6 +130,7 @@ class Exchange:
         self._addresses: tuple[str, ...] = ()
         self._address: str | None = None
         self._passed_over: str | None = None
+        self._known_us: int | None = None
         self._proxy_tls: TlsSession | None = None
         self._tls: TlsSession | None = None
         self._connect_status: int | None = None
@@ -152,9 +153,7 @@ class Exchange:
         if self._place.tls:
             self._means.trust.prepare()
         try:
-            known = self._step(WebPhase.RESOLVE, self._resolve)
-            if known is not None:
-                self._steps[-1] = replace(self._steps[-1], duration_us=known.duration_us)
+            self._step(WebPhase.RESOLVE, self._resolve)
             with closing(self._step(WebPhase.CONNECT, self._connect)) as connected:
                 self._talk(connected)
         except EndedError as ended:
@@ -194,7 +193,8 @@ class Exchange:
             detail = self._passed_over
             return done
         finally:
-            duration_us = round((clock.monotonic() - began) * 1_000_000)
+            duration_us = self._known_us or round((clock.monotonic() - began) * 1_000_000)
+            self._known_us = None
             self._steps.append(WebStep(phase=phase, duration_us=duration_us, failure=failure, detail=detail))
 
     def _fact(self, failure: Failure | None, duration_us: int) -> WebExchange:
@@ -223,19 +223,20 @@ class Exchange:
 
     # -- the steps
 
-    def _resolve(self) -> DnsCheck | None:
-        """Find the addresses to connect to; return what was known of them before, None where they were looked up."""
+    def _resolve(self) -> None:
+        """Find the addresses to connect to; what was known of them before keeps the time that it took then."""
         host = self._place.host if self._proxy is None else self._proxy.host or ""
         if is_address(host):
             self._addresses = (host,)
-            return None
+            return
         asked = self._means.asked
-        known = asked.resolved if asked.resolved is not None and asked.resolved.name == host else None
+        before = asked.resolved if self._proxy is None else asked.proxy_resolved
+        known = before if before is not None and before.name == host else None
+        self._known_us = None if known is None else known.duration_us
         check = known or self._means.resolve(host)
         self._addresses = check.addresses if asked.family is None else _of(check.addresses, asked.family)
         if not self._addresses:
-            raise EndedError(check.failure or Failure.NO_DATA, f"{host} has no address to connect to")
-        return known
+            raise EndedError(check.failure or Failure.NO_DATA)
 
     def _connect(self) -> Stream:
         asked = self._means.asked

@@ -10,11 +10,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from agent.version import VERSION
 from tests.unit.cli.command import COMMAND, ROOT, Finished, cloudpath, environment_of
 from tests.unit.web.servers import OK, Server, authority, by_path, redirect, says, serving, tls_of, trusted
 
 SCHEMA = json.loads((ROOT / "docs/schema/cloudpath.sample-1.schema.json").read_text(encoding="utf-8"))
-NO_PROXY = {"http_proxy": "", "https_proxy": "", "all_proxy": "", "HTTP_PROXY": "", "HTTPS_PROXY": "", "ALL_PROXY": ""}
+# Whatever the environment of the tests says of proxies.
+DIRECT = ("--proxy", "none")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def site() -> Iterator[Server]:
 
 
 def web(*arguments: str) -> Finished:
-    return cloudpath("web", *arguments, **NO_PROXY)
+    return cloudpath("web", *arguments, *(() if "--proxy" in arguments else DIRECT))
 
 
 def test_every_step_and_the_bottom_line(site: Server) -> None:
@@ -71,7 +73,7 @@ def test_the_record_is_that_of_a_sample_without_legs(site: Server) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(record)
     assert (ended.code, record["legs"], record["web"]["status"]) == (0, [], 200)
     assert [exchange["status"] for exchange in record["web"]["exchanges"]] == [302, 200]
-    assert site.heard[-1].split(b"User-Agent: ")[1].startswith(b"cloudpath-agent")
+    assert site.heard[-1].split(b"User-Agent: ")[1].startswith(f"cloudpath-agent/{VERSION}\r\n".encode())
 
 
 def test_a_recorded_check_is_explained_with_the_same_verdict(site: Server, tmp_path: Path) -> None:
@@ -101,10 +103,10 @@ def test_what_comes_from_outside_does_not_reach_the_terminal_as_it_is(site: Serv
 def test_nothing_is_drawn_on_a_terminal_while_it_works(site: Server) -> None:
     ours, theirs = pty.openpty()
     subprocess.run(
-        [*COMMAND, "web", f"http://127.0.0.1:{site.port}/"],
+        [*COMMAND, "web", f"http://127.0.0.1:{site.port}/", *DIRECT],
         stdout=subprocess.DEVNULL,
         stderr=theirs,
-        env=environment_of(NO_PROXY),
+        env=environment_of({}),
         timeout=30,
         check=True,
     )

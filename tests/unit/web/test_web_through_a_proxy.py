@@ -9,11 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from probes.clock import SystemClock
+from probes.drivers.web import check_web
 from probes.failure import Failure
+from probes.name_facts import DnsCheck
 from probes.proxy import ProxyChoice, Secret
 from probes.web_check import WebAsked
 from probes.web_facts import ProxyMode, ProxyStatus, Speaker, WebCheck, WebPhase
-from tests.unit.web.servers import OK, Behaviour, Server, authority, check, redirect, says, serving, tls_of, trusted
+from tests.unit.web.servers import (
+    OK,
+    Behaviour,
+    Server,
+    authority,
+    check,
+    found,
+    redirect,
+    says,
+    serving,
+    tls_of,
+    trusted,
+)
 
 HOST = "crm.example.com"
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -184,6 +199,17 @@ def test_plain_http_inside_of_the_tunnel_is_known(ca_file: Path) -> None:
     ):
         made = check(WebAsked(url=f"https://{HOST}/", proxy=by(proxy), ca_file=ca_file))
     assert (made.failure, made.exchanges[0].connect_status) == (Failure.PLAIN_HTTP, 200)
+
+
+def test_what_is_known_of_the_proxy_s_name_is_not_asked_again() -> None:
+    def unasked(name: str) -> DnsCheck:
+        raise AssertionError(f"nobody had to look up {name}")
+
+    with serving(says(b"HTTP/1.1 404 No\r\nVia: 1.1 proxy\r\n\r\n")) as proxy:
+        known = found("proxy.example.com")
+        asked = WebAsked(url=f"http://{HOST}/", proxy=by(proxy), proxy_resolved=known)
+        made = check_web(asked, clock=SystemClock(), resolve=unasked)
+    assert (made.status, made.exchanges[0].steps[0].duration_us) == (404, known.duration_us)
 
 
 def test_a_proxy_that_is_not_there_fails_at_the_connection() -> None:
