@@ -18,12 +18,13 @@ def explain(
 ) -> tuple[str, ...]:
     """Return the whole chain as lines of text: every error fired, rejected, ruled out or not evaluated, and why.
 
-    Each proposition stands with its value, its statement and JSON pointers to the facts in the record.
+    What fired comes first, then what lost to it, what could not be evaluated, and what is ruled out; each in the order
+    of the catalogue. A proposition stands with its value, its statement and JSON pointers to the facts in the record.
     """
     finding_of = Evidence(sample).__getitem__
     diagnosis = decide(sample, rules, finding_of, severity_overrides=severity_overrides or {})
     lines = [f"status: {diagnosis.status}"]
-    for code in rules.catalogue:
+    for code in sorted(rules.catalogue, key=lambda code: _rank(code, diagnosis)):
         if code in rules.rules:
             lines += ["", *_about(code, diagnosis, rules, finding_of)]
     without = [code for code in rules.catalogue if code not in rules.rules]
@@ -54,6 +55,16 @@ def _meaning(name: str) -> str:
 
 
 # --- one sample -------------------------------------------------------------------------------------------------------
+
+
+def _rank(code: str, diagnosis: Diagnosis) -> int:
+    """Return where in the explanation an error stands: the more there is to say of it, the earlier."""
+    groups = (
+        {error.code for error in diagnosis.errors},
+        {rejected.code for rejected in diagnosis.rejected},
+        {missing.code for missing in diagnosis.not_evaluated},
+    )
+    return next((rank for rank, codes in enumerate(groups) if code in codes), len(groups))
 
 
 def _about(code: str, diagnosis: Diagnosis, rules: RuleSet, finding_of: FindingOf) -> Iterator[str]:

@@ -68,6 +68,16 @@ def test_what_could_not_be_judged_says_what_was_missing() -> None:
     assert "unknown name.resolved: the name was not checked" in text
 
 
+def test_what_there_is_most_to_say_of_comes_first() -> None:
+    lines = dead_provider()
+    fates = [line.split(":")[0].split(",")[0].strip() for line in lines if line.startswith("  ") and line[2] != " "]
+    ranks = [("fired", "rejected", "not evaluated", "ruled out").index(fate) for fate in fates]
+    assert ranks == sorted(ranks)
+    assert set(ranks) == {0, 1, 2, 3}
+    headings = [line.split(" ")[0] for line in lines if line.startswith(("CP-", "ZPA-"))]
+    assert sorted(headings) == sorted(rules().catalogue)
+
+
 def test_errors_without_a_rule_are_named() -> None:
     assert explain(sample_of({}), without("CP-06", "CP-20"))[-1].startswith("not evaluated, missing rule: CP-06, ")
 
