@@ -10,6 +10,7 @@ from agent.views.summary import last_answering, main_legs, outcome, own_failure,
 from agent.views.way import node_words
 from agent.views.words import FAILURES, PROTOCOLS, milliseconds, target_words
 from probes.facts import Leg, Node, Role
+from probes.failure import Failure
 from probes.frozen import frozen_positional
 from probes.sample import Sample
 from probes.web_facts import WebCheck
@@ -112,7 +113,7 @@ def application_words(sample: Sample, web: WebCheck) -> str:
     invalid = certificate_problem(last) if last else None
     status = answered(last) if last else web.status
     if invalid:
-        return f"The certificate of {escape(sample.target.host)} is not valid: {invalid}. Browsers refuse it."
+        return f"This machine does not accept the certificate of {escape(sample.target.host)}: {invalid}."
     if web.redirect_problem:
         return f"The application leads nowhere: {REDIRECT_PROBLEMS[web.redirect_problem]}."
     if last and status is not None and by_proxy(last):
@@ -122,7 +123,8 @@ def application_words(sample: Sample, web: WebCheck) -> str:
         within = f" in {milliseconds(took)} ms" if took and not is_problem(status) else ""
         return f"The application {answer_words(status)}{within}."
     why = exchange_failure(last) if last else FAILURES[web.failure] if web.failure else "nobody asked"
-    return f"The {'proxy' if last and at_proxy(last) else 'application'} does not answer: {why}."
+    what = "does not answer" if web.failure is Failure.TIMED_OUT else "cannot be used"
+    return f"The {'proxy' if last and at_proxy(last) else 'application'} {what}: {why}."
 
 
 # --- the errors -------------------------------------------------------------------------------------------------------
@@ -221,8 +223,18 @@ def _proxy(sample: Sample, _: FiredError) -> str:
 def _address(sample: Sample, error: FiredError) -> str:
     if sample.web is None:
         return f"It is the web address: {escape_text(error.explanation)}"
-    said = application_words(sample, sample.web).removeprefix("The application leads nowhere: ")
-    return f"The network is fine. The web address is wrong: {_lower(said)}"
+    return f"The network is fine. The web address is wrong: {_wrong_address(sample, sample.web)}"
+
+
+def _wrong_address(sample: Sample, web: WebCheck) -> str:
+    """Return what the address led to: an answer, a circle, or somebody who speaks something else."""
+    from agent.views.web_words import REDIRECT_PROBLEMS, failed_words  # noqa: PLC0415 - only where the web was asked
+
+    steps = web.exchanges[-1].steps if web.exchanges else ()
+    failed = next((failed_words(step) for step in steps if step.failure), None)
+    if web.redirect_problem:
+        return f"{REDIRECT_PROBLEMS[web.redirect_problem]}."
+    return f"{failed}." if failed and web.status is None else _lower(application_words(sample, web))
 
 
 def _lower(text: str) -> str:

@@ -65,8 +65,8 @@ def error(code: str, severity: Severity = Severity.CRITICAL, reason: str = "x", 
             far_samples.EXPIRED,
             False,
             (
-                f"The network is fine: {REACHED} The certificate of crm.example.com is not valid: certificate has "
-                "expired. Browsers refuse it."
+                f"The network is fine: {REACHED} This machine does not accept the certificate of crm.example.com: "
+                "certificate has expired."
             ),
         ),
         (
@@ -319,7 +319,7 @@ def test_a_proxy_that_cannot_be_connected_to_is_not_the_application() -> None:
     exchange = replace(far_samples.EXCHANGE, through_proxy=True, status=None, steps=steps)
     web = replace(far_samples.WEB, exchanges=(exchange,), status=None, failure=Failure.CONNECTION_REFUSED)
     line = bottom_line(replace(far_samples.THROUGH_EDGE, web=web), error("CP-13", Severity.WARNING))
-    assert line.text.startswith("The proxy does not answer: connect failed (the connection was refused). ")
+    assert line.text.startswith("The proxy cannot be used: connect failed (the connection was refused). ")
 
 
 @pytest.mark.parametrize(
@@ -341,3 +341,13 @@ def test_a_script_without_a_proxy_is_told_from_one_that_cannot_be_used(pac: Pac,
     proxy = Proxy(mode=ProxyMode.PAC, pac=pac, failure=pac.failure)
     line = bottom_line(replace(samples.HEALTHY, proxy=proxy), samples.FINE)
     assert (line.good, line.text) == (good, said)
+
+
+def test_a_web_address_of_the_wrong_scheme_says_what_the_other_side_speaks() -> None:
+    failed = replace(far_samples.STEPS[2], failure=Failure.TLS_FAILED, detail="the other side speaks plain HTTP")
+    exchange = replace(far_samples.EXCHANGE, status=None, steps=(*far_samples.STEPS[:2], failed))
+    web = replace(far_samples.WEB, exchanges=(exchange,), status=None, failure=Failure.TLS_FAILED)
+    line = bottom_line(replace(samples.HEALTHY, web=web), error("CP-05"))
+    assert line.text == "The network is fine. The web address is wrong: the other side speaks plain HTTP."
+    unblamed = bottom_line(replace(samples.HEALTHY, web=web), samples.FINE)
+    assert unblamed.text.endswith("The application cannot be used: TLS failed (the other side speaks plain HTTP).")
