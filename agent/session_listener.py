@@ -35,6 +35,8 @@ MOST_CONNECTIONS: Final = 64
 LONGEST_LINE_S: Final = 30.0
 # What is kept for the samples to come: more than a window of a busy organisation.
 MOST_KEPT: Final = 10_000
+# How long a single sample listens for a log stream; who has one connected sends what is new at once.
+LISTEN_S: Final = 0.5
 # How long a wish to end may wait, and how much one connection may say before the next has its turn.
 _TURN_S: Final = 0.2
 _CHUNK_BYTES: Final = 1 << 16
@@ -56,6 +58,7 @@ class SessionListener:
     """Accepts connections and reads session lines from all of them; used within `with`.
 
     Attributes:
+        accepted: How many connections came.
         lines: How many lines came.
         undated: How many of the events in them say no time that is understood.
 
@@ -78,6 +81,7 @@ class SessionListener:
         self._on_found = on_found
         self._form = form
         self._numbers: Iterator[int] = itertools.count(1)
+        self.accepted = 0
         self.lines = 0
         self.undated = 0
         self._connections: dict[socket.socket, _Connection] = {}
@@ -139,6 +143,7 @@ class SessionListener:
             if failure_of(error, Operation.OPEN) in {Failure.TOO_MANY_FILES, Failure.OUT_OF_MEMORY}:
                 self._end_the_quietest()
             return
+        self.accepted += 1
         accepted.setblocking(False)
         if len(self._connections) >= MOST_CONNECTIONS:
             self._end_the_quietest()
@@ -193,6 +198,28 @@ class SessionListener:
     def _end_the_quietest(self) -> None:
         if self._connections:
             self._end(min(self._connections.values(), key=lambda connection: connection.heard_at))
+
+
+def hear(address: str, clock: Clock) -> tuple[list[SessionEvent], list[BadLine]]:
+    """Return what arrives within half a second, or until whoever sent something has hung up.
+
+    Raises:
+        InputError: The address cannot be listened on.
+    """
+    events: list[SessionEvent] = []
+    bad: list[BadLine] = []
+
+    def take(found: SessionEvent | BadLine) -> None:
+        if isinstance(found, BadLine):
+            bad.append(found)
+        else:
+            events.append(found)
+
+    with SessionListener(address, clock, take, SessionFormat.AUTO) as listener:
+        until = clock.monotonic() + LISTEN_S
+        while (now := clock.monotonic()) < until and (listener.connections or not listener.accepted):
+            listener.turn(until - now)
+    return events, bad
 
 
 def _listen(address: str) -> socket.socket:

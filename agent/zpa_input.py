@@ -77,19 +77,29 @@ def recent_sessions(
     """Return the events of a target's sessions that are recent enough, oldest first, and what could not be read.
 
     Args:
-        section: Where the lines are: of `file` the last 4 MiB are read. A listener has heard nothing yet when a single
-            sample begins, so `lss_listen` gives nothing here; a daemon asks its `SessionListener`.
+        section: Where the lines are. Of `file` the last 4 MiB are read; `lss_listen` is listened on for half a second,
+            for a single sample has no history: who takes one after the other asks a `SessionListener` of its own.
         target: What the sample looks at.
         now_s: The wall clock, as POSIX time.
     """
-    if section.file is None:
-        return (), ()
     try:
-        read, bad = _read_tail(section.file)
+        read, bad = _read(section)
     except InputError as error:
-        return (), (AgentFailure(operation=_OPERATION, failure=error.failure, detail=str(error)),)
+        # Never the classifier's name for it: a missing right to a log or a port is none to the network.
+        return (), (AgentFailure(operation=_OPERATION, failure=Failure.UNREADABLE_INPUT, detail=str(error)),)
     events = recent_events_of(target, read, now_s=now_s, window_s=section.window_s, username=section.username)
-    return events, (_unread(section.file, bad),) if bad else ()
+    return events, (_unread(section.lss_listen or str(section.file), bad),) if bad else ()
+
+
+def _read(section: ZpaSection) -> tuple[list[SessionEvent], list[BadLine]]:
+    if section.file is not None:
+        return _read_tail(section.file)
+    if section.lss_listen is not None:
+        from agent.session_listener import hear  # noqa: PLC0415 - sockets, for those who listen
+        from probes.clock import SystemClock  # noqa: PLC0415
+
+        return hear(section.lss_listen, SystemClock())
+    return [], []
 
 
 _OPERATION: Final = "session_log"
@@ -129,13 +139,12 @@ def _tail_lines(path: Path) -> list[Line]:
     return assembly.feed(b"\n".join([before, *rest] if whole else rest)) + assembly.finish()
 
 
-def _unread(path: Path, bad: list[BadLine]) -> AgentFailure:
+def _unread(source: str, bad: list[BadLine]) -> AgentFailure:
     first, count = bad[0], len(bad)
     lines = "a line" if count == 1 else f"{count} lines"
-    detail = f"{lines} of {path} could not be read: line {first.line}: {first.detail}"
+    detail = f"{lines} of {source} could not be read: line {first.line}: {first.detail}"
     return AgentFailure(operation=_OPERATION, failure=Failure.UNREADABLE_INPUT, detail=detail)
 
 
 def _unreadable(error: OSError, what: str) -> InputError:
-    # Never the classifier's name for it: a missing right to a log is no missing right to the network.
     return InputError(Failure.UNREADABLE_INPUT, f"{what}: {(error.strerror or str(error)).lower()}")

@@ -1,13 +1,16 @@
 """Session lines from a file's end, and from streams: bounded, whole, and never in a sample's way."""
 
 import os
+import socket
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from agent.config_model import ZpaSection
+from agent.session_listener import LISTEN_S
 from agent.zpa_input import TAIL_BYTES, TAIL_LINES, InputError, lines_of, open_file, recent_sessions
 from probes.failure import Failure
 from probes.line_assembly import Line
@@ -128,8 +131,50 @@ def test_an_unreadable_log_is_no_failure_of_the_agent_s_own() -> None:
     assert diagnose(sample, load_rules()).errors == ()
 
 
-def test_a_listener_has_no_history_for_a_single_sample() -> None:
-    assert recent_sessions(ZpaSection(lss_listen="127.0.0.1:9601"), CRM, now_s=NOW_S) == ((), ())
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_single_sample_hears_what_is_sent_just_then() -> None:
+    port = free_port()
+
+    def send() -> None:
+        while True:
+            try:
+                sender = socket.create_connection(("127.0.0.1", port), timeout=10)
+            except ConnectionRefusedError:
+                continue
+            with sender:
+                sender.sendall(blocked("APP_NOT_REACHABLE", LogTimestamp=JUST_NOW) + b"\nbroken\n")
+            return
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    found, (failure,) = recent_sessions(ZpaSection(lss_listen=f"127.0.0.1:{port}"), CRM, now_s=NOW_S)
+    sending.join()
+    assert [event.internal_reason for event in found] == ["APP_NOT_REACHABLE"]
+    assert failure.detail == f"a line of 127.0.0.1:{port} could not be read: line 2: no JSON: {EXPECTING}"
+
+
+EXPECTING = "Expecting value at character 1"
+
+
+def test_where_nobody_sends_it_listens_for_half_a_second() -> None:
+    before = time.monotonic()
+    assert recent_sessions(ZpaSection(lss_listen=f"127.0.0.1:{free_port()}"), CRM, now_s=NOW_S) == ((), ())
+    assert time.monotonic() - before >= LISTEN_S
+
+
+def test_a_port_that_somebody_else_has_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        found, (failure,) = recent_sessions(ZpaSection(lss_listen=address), CRM, now_s=NOW_S)
+    assert found == ()
+    assert (failure.failure, failure.detail) == (
+        Failure.UNREADABLE_INPUT,
+        f"cannot listen on {address}: address already in use",
+    )
 
 
 def test_lines_of_a_stream_come_as_they_are_written(tmp_path: Path) -> None:
