@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # No proxy needs more for a status line and its headers; one that sends more is not read to the end.
 _LARGEST_HEAD: Final = 16_384
 _SUCCESS: Final = range(200, 300)
-# The proxy reached no origin: RFC 9110 sections 15.6.3 to 15.6.5.
-_GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+# The proxy reached no origin: RFC 9110 sections 15.6.3 to 15.6.5; squid 5.7 and tinyproxy 1.11 say 500 [measured].
+_GATEWAY_STATUSES: Final = frozenset({500, 502, 503, 504})
 _MOST_ADDRESSES: Final = 4
 _LONGEST_DETAIL: Final = 200
 _MOST_CHALLENGES: Final = 8

@@ -14,8 +14,8 @@ from rules.proposition import Finding, either, false, proposition, true, unknown
 _NO_PROXY: Final = "no proxy applies"
 _UNTRIED: Final = "the proxy was not tried"
 
-# The proxy reached no origin: RFC 9110 sections 15.6.3 to 15.6.5.
-GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+# The proxy reached no origin: RFC 9110 sections 15.6.3 to 15.6.5; squid 5.7 and tinyproxy 1.11 say 500 [measured].
+GATEWAY_STATUSES: Final = frozenset({500, 502, 503, 504})
 _DENIALS: Final = frozenset({401, 403})
 # What web servers make of a CONNECT, which they need not know (RFC 9110 section 9.3.6).
 _NO_PROXY_STATUSES: Final = frozenset({400, 404, 405, 501})
@@ -246,7 +246,8 @@ def _denies(scene: Scene) -> Finding:
 
 
 @proposition(
-    "proxy.misses_target", "The proxy says that it does not reach the target (status 502, 503, 504), or never answers."
+    "proxy.misses_target",
+    "The proxy says that it does not reach the target (status 500, 502, 503, 504), or never answers.",
 )
 def _misses_target(scene: Scene) -> Finding:
     proxy = applying(scene)
