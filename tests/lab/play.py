@@ -24,6 +24,7 @@ def _played(row: Row, user: User) -> judge.Outcome:
     with Stage(row, user) as stage:
         if row.before is not None:
             complaints += judge.unhealthy(stage.ask(row.before))
+            time.sleep(row.rest_s)
         stage.break_(row.faults)
         run = stage.ask(row.asked, row.during, row.send)
         complaints += judge.complaints_of(stage, run)

@@ -24,7 +24,7 @@ FAULTY_WITHIN_S: Final = 4.0
 
 _ROW_KEYS: Final = {
     "title", "network", "with", "nodes", "links", "client", "before", "break", "command", "configuration", "files",
-    "environment", "stdin", "during", "send", "user", "through", "expect", "record", "within_s",
+    "environment", "stdin", "during", "send", "user", "through", "rest_s", "expect", "record", "within_s",
 }  # fmt: skip
 _USERS: Final = {"root": (User.ROOT,), "nobody": (User.NOBODY,), "both": (User.ROOT, User.NOBODY)}
 
@@ -84,7 +84,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the matrix. `before` is asked until something is broken, and must find nothing; None: it is not."""
+    """One row of the matrix. `before` is asked until something is broken, and must find nothing; None: it is not.
+
+    After that, routers rest for `rest_s`: they may have used up the ICMP errors that they have for the client.
+    """
 
     group: str
     title: str
@@ -94,6 +97,7 @@ class Row:
     links: dict[str, Any]
     client: str
     before: Asked | None
+    rest_s: float
     faults: tuple[Step, ...]
     asked: Asked
     files: dict[str, str]
@@ -206,6 +210,7 @@ def _made(group: str, value: dict[str, Any]) -> Row:
         links=value.get("links", {}),
         client=value.get("client", "client"),
         before=_before(value, asked, changed=bool(faults or value.get("during"))),
+        rest_s=value.get("rest_s", 0.0),
         faults=faults,
         asked=asked,
         files=value.get("files", {}),
