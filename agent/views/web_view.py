@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from agent.views.bottom_line import BottomLine, application_words, application_works, bottom_line_lines, gravest
+from agent.views.application import application_words, application_works
+from agent.views.bottom_line import BottomLine, bottom_line_lines, gravest
 from agent.views.bottom_line import bottom_line as verdict_of
 from agent.views.diagnosis_view import error_lines, explanation_lines
 from agent.views.escape import escape, escape_text

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from agent.views.bottom_line import _NAMES, _NETWORKS, bottom_line, bottom_line_lines
+from agent.views.blame import _NAMES, _NETWORKS
+from agent.views.bottom_line import bottom_line, bottom_line_lines
 from agent.views.style import Style
 from probes.facts import Node, Role
 from probes.failure import Failure
 from probes.host_facts import Route
 from probes.sample import AgentFailure, Sample
-from probes.web_facts import CaptivePortal, Pac, Proxy, ProxyMode, RedirectProblem
+from probes.web_facts import CaptivePortal, Pac, Proxy, ProxyMode, RedirectProblem, Speaker, WebPhase, WebStep
 from rules.diagnosis import Anchor, Confidence, Diagnosis, FiredError, Severity, Status
 from rules.load import load_rules
 from tests.unit.views import far_samples, samples
@@ -127,8 +128,7 @@ def test_a_network_that_changed_tells_nothing() -> None:
 
 def test_the_gravest_of_several_is_blamed() -> None:
     assert bottom_line(far_samples.DATA_CENTER, far_samples.DATA_CENTER_DIAGNOSIS).text == (
-        "It is the proxy: the proxy proxy.example.com:3128 (192.0.2.40) asks for a sign-in "
-        "(407 Proxy Authentication Required)."
+        "It is the proxy: proxy.example.com:3128 (192.0.2.40) asks for a sign-in (407 Proxy Authentication Required)."
     )
 
 
@@ -197,7 +197,7 @@ def test_a_gateway_without_an_address_is_the_gateway_all_the_same() -> None:
         (
             samples.DEAD_PROXY,
             error("CP-04"),
-            "It is the proxy: the proxy proxy.example.com:3128 cannot be used: the connection was refused.",
+            "It is the proxy: proxy.example.com:3128 cannot be used: the connection was refused.",
         ),
         (
             replace(
@@ -217,7 +217,7 @@ def test_a_gateway_without_an_address_is_the_gateway_all_the_same() -> None:
         (
             far_samples.THROUGH_EDGE,
             error("CP-11"),
-            "It is the way to the service edge: the service edge edge-1 (203.0.113.9) cannot be reached.",
+            "It is the way to the service edge: edge-1 (203.0.113.9) cannot be reached.",
         ),
         (samples.HEALTHY, error("ZPA-07"), "It is private access: message."),
         (samples.HEALTHY, error("X-1"), "It is this machine: message."),
@@ -248,7 +248,7 @@ def test_what_only_hurts_the_measurement_is_not_blamed_for_the_application(code:
     alone = bottom_line(replace(far_samples.THROUGH_EDGE, web=None), warned)
     assert alone.text == f"The measurement is incomplete: {said}"
     # An operator may call it critical: then it is what is wrong.
-    assert bottom_line(far_samples.THROUGH_EDGE, error(code)).text == said
+    assert bottom_line(far_samples.THROUGH_EDGE, error(code)).text == said[0].upper() + said[1:]
 
 
 def test_a_name_that_resolved_is_not_given_a_reason_of_another_check() -> None:
@@ -351,3 +351,22 @@ def test_a_web_address_of_the_wrong_scheme_says_what_the_other_side_speaks() -> 
     assert line.text == "The network is fine. The web address is wrong: the other side speaks plain HTTP."
     unblamed = bottom_line(replace(samples.HEALTHY, web=web), samples.FINE)
     assert unblamed.text.endswith("The application cannot be used: TLS failed (the other side speaks plain HTTP).")
+
+
+def test_a_proxy_says_more_by_the_step_that_failed_or_by_its_answer_in_plain_http() -> None:
+    failed = WebStep(phase=WebPhase.PROXY_TLS, failure=Failure.TLS_FAILED, detail="certificate has expired")
+    expired = replace(far_samples.PROXY, works=False, connect_status=None, failure=Failure.TLS_FAILED, steps=(failed,))
+    line = bottom_line(replace(far_samples.ON_PREMISES, proxy=expired), error("CP-04"))
+    said = "It is the proxy: proxy.example.com:3128 (192.0.2.40) cannot be used: certificate has expired."
+    assert line.text == said
+    untried = replace(far_samples.PROXY, works=None, connect_status=None)
+    exchange = replace(far_samples.EXCHANGE, through_proxy=True, status=407, answered_by=Speaker.PROXY)
+    plain = replace(far_samples.ON_PREMISES, proxy=untried, web=replace(far_samples.WEB, exchanges=(exchange,)))
+    assert bottom_line(plain, error("CP-04")).text == (
+        "It is the proxy: proxy.example.com:3128 (192.0.2.40) asks for a sign-in (407 Proxy Authentication Required)."
+    )
+
+
+def test_what_is_no_proxy_is_not_called_one() -> None:
+    line = bottom_line(far_samples.DATA_CENTER, error("CP-04", reason="no_proxy"))
+    assert line.text == "It is the proxy: what answers at proxy.example.com:3128 (192.0.2.40) is no proxy."
