@@ -24,7 +24,8 @@ def main() -> None:
     """Send, and end the connection in order."""
     host, _, port = sys.argv[1].rpartition(":")
     with connected(host.strip("[]"), int(port)) as connection:
-        connection.sendall(sys.argv[2].encode())
+        # As logs write the time: asctime of ISO C, in UTC.
+        connection.sendall(sys.argv[2].replace("@now", time.asctime(time.gmtime())).encode())
 
 
 if __name__ == "__main__":
