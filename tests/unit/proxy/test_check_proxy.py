@@ -12,9 +12,9 @@ from probes.clock import SystemClock
 from probes.drivers.http import check_proxy
 from probes.facts import Role
 from probes.failure import Failure
-from probes.name_facts import DnsCheck
+from probes.name_facts import DnsCheck, NameSource
 from probes.proxy import NO_PROXY, ProxyChoice, Secret
-from probes.web_facts import Proxy, ProxyMode
+from probes.web_facts import Proxy, ProxyControl, ProxyMode, ProxyStatus, WebPhase
 
 Behaviour = Callable[[socket.socket, list[bytes]], None]
 
@@ -54,6 +54,8 @@ def check(
     timeout_s: float = 2.0,
     username: str | None = None,
     scheme: str = "http",
+    controls: tuple[str, ...] = (),
+    tunnel: bool = True,
 ) -> Proxy:
     choice = ProxyChoice(
         mode=ProxyMode.EXPLICIT,
@@ -64,8 +66,17 @@ def check(
         username=None if username is None else Secret(username),
         password=None if username is None else Secret("secret"),
     )
-    resolved = DnsCheck(role=Role.PROXY, name="127.0.0.1", addresses=("127.0.0.1",))
-    return check_proxy(choice, host, 443, timeout_s=timeout_s, clock=SystemClock(), resolved=resolved)
+    resolved = DnsCheck(role=Role.PROXY, name="127.0.0.1", addresses=("127.0.0.1",), source=NameSource.LITERAL)
+    return check_proxy(
+        choice,
+        host,
+        443,
+        timeout_s=timeout_s,
+        clock=SystemClock(),
+        resolved=resolved,
+        controls=controls,
+        tunnel=tunnel,
+    )
 
 
 def test_a_connect_that_gets_through() -> None:
@@ -151,3 +162,127 @@ def test_without_a_proxy_nothing_is_tried() -> None:
     resolved = DnsCheck(role=Role.PROXY, name="")
     found = check_proxy(NO_PROXY, "crm", 443, timeout_s=1.0, clock=SystemClock(), resolved=resolved)
     assert (found.mode, found.works) == (ProxyMode.NONE, None)
+
+
+# --- step by step -----------------------------------------------------------------------------------------------------
+
+
+def test_each_step_has_its_time_and_the_last_one_its_failure() -> None:
+    with proxy(says(b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm=x\r\n\r\n")) as (port, _):
+        found = check(port)
+    assert [step.phase for step in found.steps] == [WebPhase.CONNECT, WebPhase.PROXY_CONNECT]
+    assert [step.failure for step in found.steps] == [None, Failure.UNEXPECTED_STATUS]
+    assert found.steps[1].detail == "HTTP 407 Who are you"
+    assert all(step.duration_us is not None for step in found.steps)
+
+
+def test_a_name_is_a_step_too() -> None:
+    choice = ProxyChoice(mode=ProxyMode.EXPLICIT, host="proxy.example", port=3128)
+    resolved = DnsCheck(role=Role.PROXY, name="proxy.example", failure=Failure.NXDOMAIN, duration_us=7)
+    found = check_proxy(choice, "crm", 443, timeout_s=1.0, clock=SystemClock(), resolved=resolved)
+    assert (found.steps[0].phase, found.steps[0].failure) == (WebPhase.RESOLVE, Failure.NXDOMAIN)
+    assert found.steps[0].duration_us == 7
+
+
+def test_what_a_proxy_says_of_its_failure() -> None:
+    head = (
+        b"HTTP/1.1 502 Bad Gateway\r\nProxy-Status: forward; error=dns_error\r\nX-Squid-Error: ERR_DNS_FAIL 0\r\n"
+        b"Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: Basic realm=x\r\n\r\n"
+    )
+    with proxy(says(head)) as (port, _):
+        found = check(port)
+    assert found.proxy_status == (ProxyStatus(proxy="forward", error="dns_error"),)
+    assert (found.error_token, found.authenticate) == ("ERR_DNS_FAIL 0", ("Negotiate", "Basic"))
+
+
+def test_words_before_the_answer_are_only_for_information() -> None:
+    with proxy(says(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")) as (port, _):
+        assert check(port).connect_status == 200
+
+
+def test_without_a_tunnel_only_the_way_to_the_proxy_is_tried() -> None:
+    with proxy(lambda client, heard: heard.append(client.recv(1))) as (port, heard):
+        found = check(port, tunnel=False)
+    assert heard == [b""]
+    assert (found.works, found.failure, found.connect_status) == (None, None, None)
+    assert [step.phase for step in found.steps] == [WebPhase.CONNECT]
+
+
+def test_a_second_address_is_tried_where_the_first_refuses() -> None:
+    with proxy(says(b"HTTP/1.1 200 OK\r\n\r\n")) as (port, _):
+        choice = ProxyChoice(mode=ProxyMode.EXPLICIT, host="proxy.example", port=port)
+        resolved = DnsCheck(role=Role.PROXY, name="proxy.example", addresses=("127.0.0.9", "127.0.0.1"))
+        found = check_proxy(choice, "crm", 443, timeout_s=2.0, clock=SystemClock(), resolved=resolved)
+    assert (found.works, found.address) == (True, "127.0.0.1")
+
+
+# --- controls ---------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def several(answers: dict[bytes, bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the port of a proxy that answers each host in its own way, and says nothing where there is no answer."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve(client: socket.socket) -> None:
+            with client:
+                host = client.recv(65536).split()[1]
+                heard.append(host)
+                if host in answers:
+                    client.sendall(b"HTTP/1.1 " + answers[host] + b"\r\n\r\n")
+                else:
+                    client.recv(1)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1], heard
+        server.shutdown(socket.SHUT_RDWR)
+
+
+CRM, CONTROL = b"crm.example.com:443", b"control.example.com:443"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "works"),
+    [(b"200 OK", 200, True), (b"503 No", 503, False), (b"500 No", 500, False), (b"403 No", 403, None)],
+)
+def test_a_proxy_that_misses_the_target_is_asked_for_the_control(
+    answer: bytes, status: int, *, works: bool | None
+) -> None:
+    with several({CRM: b"503 No", CONTROL: answer}) as (port, _):
+        found = check(port, controls=("https://control.example.com/x",))
+    assert (found.works, found.connect_status) == (False, 503)
+    (control,) = found.controls
+    assert (control.url, control.connect_status, control.works) == ("https://control.example.com/x", status, works)
+
+
+def test_a_silent_proxy_is_asked_for_the_control_meanwhile() -> None:
+    with several({CONTROL: b"200 OK"}) as (port, _):
+        began = time.monotonic()
+        found = check(port, controls=("control.example.com",), timeout_s=1.2)
+        assert time.monotonic() - began < 2.0
+    assert (found.failure, found.controls[0].works) == (Failure.TIMED_OUT, True)
+
+
+def test_a_proxy_that_is_silent_for_the_control_too() -> None:
+    with several({}) as (port, _):
+        found = check(port, controls=("control.example.com",), timeout_s=1.0)
+    assert found.controls == (ProxyControl(url="control.example.com", works=False, failure=Failure.TIMED_OUT),)
+
+
+@pytest.mark.parametrize("answer", [b"200 OK", b"407 No", b"403 No"])
+def test_a_proxy_that_says_what_it_thinks_of_the_target_is_asked_for_nothing_else(answer: bytes) -> None:
+    with several({CRM: answer, CONTROL: b"200 OK"}) as (port, heard):
+        found = check(port, controls=("control.example.com",))
+    assert (found.controls, heard) == ((), [CRM])
+
+
+def test_no_more_than_three_controls_are_asked_for() -> None:
+    with several({CRM: b"504 No"}) as (port, heard):
+        check(port, controls=tuple(f"c{n}.example.com" for n in range(9)), timeout_s=0.5)
+    assert len(heard) == 4
