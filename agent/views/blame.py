@@ -36,7 +36,7 @@ _PORTAL: Final = "captive_portal"
 
 # Of the reasons of CP-02, by the rule's own word: whose network it is.
 _NETWORKS: Final = {
-    "interface_down": "It is this machine: it is not connected to any network.",
+    "interface_down": "It is this machine: its network connection is down.",
     "no_route": "It is this machine's network settings: they know no way to {target}.",
     "local_firewall": "It is this machine's own firewall: it lets nothing out to {target}.",
     "gateway_down": "It is the local network: {gateway} does not answer.",

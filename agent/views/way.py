@@ -45,6 +45,8 @@ def _chain(sample: Sample, icons: Mapping[Node, Severity]) -> list[Node]:
         between = [*CHAINS[sample.topology.kind]]
     else:
         between = [*dict.fromkeys(node for leg in sample.legs for node in (leg.from_, leg.to))]
+    if any((leg.from_, leg.to) == (Node.SERVICE_EDGE, Node.DESTINATION) for leg in sample.legs):
+        between = [*dict.fromkeys((*between, Node.SERVICE_EDGE))]
     chain = [Node.CLIENT, *(node for node in between if node not in {Node.CLIENT, Node.DESTINATION})]
     missing = [node for node in Node if node in icons and node not in {*chain, Node.DESTINATION}]
     for node in missing:

@@ -15,6 +15,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs/examples.md"
 _COLUMNS: Final = 100
 _EXAMPLE: Final = re.compile(r"^(`python -m tests\.lab watch (\S+)`\n\n```\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 _TIME: Final = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])|\b\d+(?= ms\b| →)")
+_LINE: Final = re.compile("[\u2500\u2504]+")
 
 
 def examples() -> dict[str, str]:
@@ -23,9 +24,14 @@ def examples() -> dict[str, str]:
 
 
 def draw_all() -> None:
-    """Draw every example of the page anew, and write it."""
+    """Draw every example of the page anew, and write it; one in which nothing but times differs stays as it is."""
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_EXAMPLE.sub(lambda found: found[1] + drawn(find_row(found[2])) + found[4], text), encoding="utf-8")
+    PAGE.write_text(_EXAMPLE.sub(_redrawn, text), encoding="utf-8")
+
+
+def _redrawn(found: re.Match[str]) -> str:
+    before, now = found[3], drawn(find_row(found[2]))
+    return found[1] + (before if without_times(before) == without_times(now) else now) + found[4]
 
 
 def drawn(row: Row) -> str:
@@ -40,5 +46,5 @@ def drawn(row: Row) -> str:
 
 
 def without_times(drawing: str) -> list[str]:
-    """Return the words of a drawing without its times; where a sentence wraps depends on those."""
-    return _TIME.sub("#", drawing).split()
+    """Return the words of a drawing without its times; where a sentence wraps or a line ends depends on those."""
+    return _TIME.sub("#", _LINE.sub("", drawing)).split()

@@ -135,7 +135,7 @@ def test_the_gravest_of_several_is_blamed() -> None:
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
-        ("interface_down", "It is this machine: it is not connected to any network."),
+        ("interface_down", "It is this machine: its network connection is down."),
         ("no_route", "It is this machine's network settings: they know no way to crm.example.com."),
         ("local_firewall", "It is this machine's own firewall: it lets nothing out to crm.example.com."),
         ("gateway_down", "It is the local network: the gateway 10.0.0.1 does not answer."),

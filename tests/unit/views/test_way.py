@@ -46,6 +46,12 @@ def test_the_way_is_one_line_of_words(kind: TopologyKind, said: str) -> None:
     assert way_words(unsure, samples.FINE, STYLE) == f"{said} (probably)"
 
 
+def test_an_edge_that_leads_on_to_the_destination_is_on_the_way_behind_any_proxy() -> None:
+    behind = replace(far_samples.DATA_CENTER, legs=(*far_samples.DATA_CENTER.legs[:2], far_samples.ON_TO_DESTINATION))
+    said = "this machine → proxy → data center egress → service edge → crm.example.com"
+    assert way_words(behind, samples.FINE, STYLE) == said
+
+
 def test_a_direct_way_of_one_leg_needs_no_words() -> None:
     direct = Topology(kind=TopologyKind.DIRECT, certain=True, evidence="")
     assert way_words(replace(samples.HEALTHY, topology=direct), samples.FINE, STYLE) == ""
