@@ -27,6 +27,8 @@ FindingOf = Callable[[str], Finding]
 NO_RULE: Final = "rule"
 _DISCARDS: Final = "CP-06"
 _FAILS: Final = "CP-01"
+# Places that every leg from the client begins with.
+_NEAR: Final = frozenset({Node.CLIENT, Node.GATEWAY})
 
 
 class Candidate(NamedTuple):
@@ -199,12 +201,15 @@ def _leg_of(node: Node, choice: LegChoice | None, sample: Sample) -> int | None:
     """Return the leg that a node's errors belong to: what leads there, else what starts there, else what leads back.
 
     Of several that lead there the one from the client: what the service edge traced is its own, and a rule names it.
+    The client's own errors, and its gateway's, belong to the leg that the sample is about.
     """
     legs = list(enumerate(sample.legs))
     if choice is not None:
         named = [index for index, leg in legs if (leg.from_, leg.to) == choice]
         if named:
             return named[0]
+    if node in _NEAR and (main := Scene(sample).leg_index) is not None:
+        return main
     forward = [(index, leg) for index, leg in legs if leg.direction is Direction.FORWARD]
     found = (
         [index for index, leg in forward if leg.to is node and leg.from_ is Node.CLIENT],

@@ -139,7 +139,7 @@ def _only_near_routers_answer(scene: Scene) -> Finding:
     if others:
         return false(f"{others[0].address} answers", others[0].fact)
     last = max(heard, key=lambda entry: entry.probe_ttl or 0)
-    return true(f"the last router that answers is {last.address} at TTL {last.probe_ttl}", last.fact)
+    return true(f"the last router that answers is {last.address} at hop {last.probe_ttl}", last.fact)
 
 
 @proposition("path.two_silent", "Two or more addresses besides the gateway were asked, and none of them answered.")
