@@ -13,7 +13,7 @@ from probes.session_choice import recent_events_of
 from probes.session_lines import BadLine, SessionLines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TAIL_BYTES: Final = 4 << 20
 TAIL_LINES: Final = 40_000
 _CHUNK_BYTES: Final = 1 << 16
+# How often a file that is followed is looked at.
+_LOOK_EVERY_S: Final = 0.2
 
 
 class InputError(Exception):
@@ -49,6 +51,43 @@ def lines_of(stream: BinaryIO) -> Iterator[Line]:
     while data := _next_bytes(stream):
         yield from assembly.feed(data)
     yield from assembly.finish()
+
+
+def followed_lines(path: Path, stop: Callable[[], bool], wait: Callable[[float], None]) -> Iterator[Line]:
+    """Yield a file's lines, and then those that are written to it, until `stop` says so.
+
+    Where another file takes its place, or it is cut, it is read from its start, as logs are turned over.
+
+    Raises:
+        InputError: It cannot be opened at first, or read further.
+    """
+    stream, assembly = open_file(path), LineAssembly()
+    try:
+        while not stop():
+            if data := _next_bytes(stream):
+                yield from assembly.feed(data)
+            elif _replaced(path, stream):
+                yield from assembly.finish()
+                stream.close()
+                stream, assembly = open_file(path), LineAssembly()
+            else:
+                wait(_LOOK_EVERY_S)
+        yield from assembly.finish()
+    finally:
+        stream.close()
+
+
+def _replaced(path: Path, stream: BinaryIO) -> bool:
+    """Return whether there is another file of this name now, or the one that is read was cut."""
+    mine = os.fstat(stream.fileno())
+    if not stat.S_ISREG(mine.st_mode):
+        return False
+    try:
+        there = path.stat()
+    except OSError:
+        # Between the old file and the new one there may be none.
+        return False
+    return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino) or there.st_size < stream.tell()
 
 
 def _next_bytes(stream: BinaryIO) -> bytes:

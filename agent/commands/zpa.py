@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from agent.exit_codes import ExitCode
 from agent.output import complain, deliver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agent.session_report import SessionReport
     from agent.views.style import Style
@@ -27,6 +28,7 @@ _STANDARD_INPUT: Final = "standard input"
 
 @click.command("zpa", cls=Subcommand)
 @click.argument("file", type=FILE, required=False)
+@click.option("-f", "--follow", is_flag=True, help="Show each event of FILE as it is written, until interrupted.")
 @click.option("--listen", metavar="ADDRESS:PORT", help="Listen for the log stream here, until interrupted.")
 @click.option("--insecure", is_flag=True, help="Let --listen take an address that is not loopback.")
 @click.option(
@@ -39,16 +41,18 @@ _STANDARD_INPUT: Final = "standard input"
     help="How lines are read: auto, lss (JSON of the Log Streaming Service), client-log (the client's tunnel log).",
 )
 @JSON_OPTION
-def command(file: Path | None, listen: str | None, form: str, *, insecure: bool, as_json: bool) -> int:
+def command(file: Path | None, listen: str | None, form: str, *, follow: bool, insecure: bool, as_json: bool) -> int:
     """Show what private access (ZPA) says of its sessions, from lines in FILE (- for standard input) or a log stream.
 
-    With --listen each event is shown as it arrives; with --json too it is one JSON object on a line.
+    With --follow and --listen each event is shown as it arrives; with --json it is one JSON object on a line then.
     The exit code is 1 if the newest event of an application has one of the documented statuses.
     """
     if (file is None) == (listen is None):
         raise click.UsageError("give either FILE (- for standard input) or --listen ADDRESS:PORT")
     if insecure and listen is None:
         raise click.UsageError("--insecure is for --listen; leave it out")
+    if follow and listen is not None:
+        raise click.UsageError("--follow is for FILE; leave it out, --listen goes on until it is interrupted")
     from agent.session_report import SessionReport  # noqa: PLC0415 - the vocabulary takes 40 ms that --help need not pay
     from probes.session_lines import SessionFormat  # noqa: PLC0415
 
@@ -56,7 +60,7 @@ def command(file: Path | None, listen: str | None, form: str, *, insecure: bool,
     if listen is not None:
         _listen(_address(listen, insecure=insecure), SessionFormat(form), report, as_json=as_json)
     elif file is not None:
-        _read(file, SessionFormat(form), report, as_json=as_json)
+        (_follow if follow else _read)(file, SessionFormat(form), report, as_json=as_json)
     return ExitCode.FOUND if any(one.status for one in report.applications()) else ExitCode.CLEAN
 
 
@@ -114,37 +118,71 @@ def _show(report: "SessionReport", style: "Style", *, lines: int, undated: int) 
     deliver(session_view(report, style, lines=lines, undated=undated))
 
 
+def _follow(file: Path, form: "SessionFormat", report: "SessionReport", *, as_json: bool) -> None:
+    """Show each event of a file or of standard input as it is written, until SIGINT or SIGTERM, then the sum.
+
+    Raises:
+        MistakenFileError: The file cannot be read.
+    """
+    import time  # noqa: PLC0415
+
+    from agent.zpa_input import InputError, followed_lines, lines_of  # noqa: PLC0415
+    from probes.session_lines import SessionLines  # noqa: PLC0415
+
+    reader, take = SessionLines(form), _shown_at_once(report, as_json=as_json)
+    try:
+        with _asked_to_end() as asked:
+            lines = lines_of(sys.stdin.buffer) if str(file) == "-" else followed_lines(file, asked, time.sleep)
+            for line in lines:
+                if (found := reader.read(line)) is not None:
+                    take(found)
+    except InputError as error:
+        raise MistakenFileError((f"cloudpath zpa: {error}",)) from None
+    if not as_json:
+        deliver("\n")
+        _show(report, style_of_output(), lines=reader.lines, undated=reader.undated)
+
+
 def _listen(address: str, form: "SessionFormat", report: "SessionReport", *, as_json: bool) -> None:
     """Show each event as it arrives, until SIGINT or SIGTERM, and then what all of them add up to.
 
     Raises:
         MistakenFileError: The address cannot be listened on.
     """
-    from agent.interrupt import Interrupt  # noqa: PLC0415
     from agent.session_listener import SessionListener  # noqa: PLC0415
     from agent.zpa_input import InputError  # noqa: PLC0415
     from probes.clock import SystemClock  # noqa: PLC0415
 
-    style = style_of_output()
-    show = _as_json(report) if as_json else _as_text(report, style)
+    take = _shown_at_once(report, as_json=as_json)
+    try:
+        with _asked_to_end() as asked, SessionListener(address, SystemClock(), take, form) as listener:
+            complain(f"listening on {address.rpartition(':')[0]}:{listener.port}; Ctrl-C ends it")
+            listener.serve(asked)
+    except InputError as error:
+        raise MistakenFileError((f"cloudpath zpa: {error}",)) from None
+    if not as_json:
+        deliver("\n")
+        _show(report, style_of_output(), lines=listener.lines, undated=listener.undated)
+
+
+@contextmanager
+def _asked_to_end() -> "Iterator[Callable[[], bool]]":
+    """Yield what says whether SIGINT or SIGTERM came."""
+    from agent.interrupt import Interrupt  # noqa: PLC0415
+
+    with Interrupt() as interrupted, Interrupt(signal.SIGTERM) as terminated:
+        yield lambda: interrupted() or terminated()
+
+
+def _shown_at_once(report: "SessionReport", *, as_json: bool) -> "Callable[[SessionEvent | BadLine], None]":
+    """Return what takes an event or a bad line into the report, and shows it."""
+    show = _as_json(report) if as_json else _as_text(report, style_of_output())
 
     def take(found: "SessionEvent | BadLine") -> None:
         report.add(found)
         show(found)
 
-    try:
-        with (
-            Interrupt() as interrupted,
-            Interrupt(signal.SIGTERM) as terminated,
-            SessionListener(address, SystemClock(), take, form) as listener,
-        ):
-            complain(f"listening on {address.rpartition(':')[0]}:{listener.port}; Ctrl-C ends it")
-            listener.serve(lambda: interrupted() or terminated())
-    except InputError as error:
-        raise MistakenFileError((f"cloudpath zpa: {error}",)) from None
-    if not as_json:
-        deliver("\n")
-        _show(report, style, lines=listener.lines, undated=listener.undated)
+    return take
 
 
 def _as_text(report: "SessionReport", style: "Style") -> "Callable[[SessionEvent | BadLine], None]":

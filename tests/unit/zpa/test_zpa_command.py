@@ -137,6 +137,9 @@ def test_a_reader_that_has_gone_is_no_news(log: Path) -> None:
         (("a.log", "--listen", "127.0.0.1:0"), "give either FILE (- for standard input) or --listen ADDRESS:PORT"),
         (("nowhere.log",), "cannot read nowhere.log: no such file or directory"),
         (("/",), "cannot read /: is a directory"),
+        (("--follow",), "give either FILE (- for standard input) or --listen ADDRESS:PORT"),
+        (("--follow", "--listen", "127.0.0.1:0"), "--follow is for FILE; leave it out"),
+        (("--follow", "nowhere.log"), "cannot read nowhere.log: no such file or directory"),
         (("a.log", "--insecure"), "--insecure is for --listen; leave it out"),
         (("--listen", "0.0.0.0:9601"), "0.0.0.0 can be reached by other machines"),
         (("--listen", "[::]:9601"), "[::] can be reached by other machines"),
@@ -233,3 +236,23 @@ def test_when_nobody_reads_any_more_it_ends() -> None:
         assert running.stderr is not None
         assert running.stderr.read() == b""
         running.stdout = None
+
+
+def test_a_file_is_followed_until_it_is_ended(tmp_path: Path) -> None:
+    file = tmp_path / "lss.log"
+    file.write_bytes(activity() + b"\n")
+    running = subprocess.Popen(
+        [*COMMAND, "zpa", "-f", "--json", str(file)], stdout=subprocess.PIPE, cwd=ROOT, env=environment_of({})
+    )
+    try:
+        first = json.loads(next_line(running))
+        with file.open("ab") as opened:
+            opened.write(blocked("APP_NOT_REACHABLE") + b"\n")
+        second = json.loads(next_line(running))
+        running.send_signal(signal.SIGINT)
+        rest, _ = running.communicate(timeout=WAIT_S)
+    finally:
+        running.kill()
+    assert [one["event"]["line"] for one in (first, second)] == [1, 2]
+    assert second["event"]["session_status"]["code"] == "ZPA-02"
+    assert (rest, running.returncode) == (b"", 1)

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from agent.config_model import ZpaSection
 from agent.session_listener import LISTEN_S
-from agent.zpa_input import TAIL_BYTES, TAIL_LINES, InputError, lines_of, open_file, recent_sessions
+from agent.zpa_input import TAIL_BYTES, TAIL_LINES, InputError, followed_lines, lines_of, open_file, recent_sessions
 from probes.failure import Failure
 from probes.line_assembly import Line
 from probes.sample import AgentFailure, Target
@@ -211,3 +212,54 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the lines cannot be read further: is a directory"):
         list(lines_of(Directory()))  # type: ignore[arg-type]
     os.close(descriptor)
+
+
+# --- following --------------------------------------------------------------------------------------------------------
+
+
+def followed(file: Path, turns: list[Callable[[], object]]) -> list[Line]:
+    """Return the lines of a file that is followed; at each pause the next of the turns is taken, and then it ends."""
+    left = list(turns)
+
+    def pause(_seconds: float) -> None:
+        left.pop(0)()
+
+    return list(followed_lines(file, lambda: not left, pause))
+
+
+def test_what_is_written_later_is_read_once_its_line_ends(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"one\ntw")
+
+    def append(data: bytes) -> Callable[[], object]:
+        def write() -> None:
+            with file.open("ab") as opened:
+                opened.write(data)
+
+        return write
+
+    lines = followed(file, [append(b"o\n"), append(b"three"), lambda: None])
+    assert lines == [Line(b"one"), Line(b"two"), Line(b"three", ended=False)]
+
+
+def test_a_file_that_is_turned_over_is_followed_into_the_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"old\n")
+
+    def turn_over() -> None:
+        file.rename(tmp_path / "log.1")
+
+    lines = followed(file, [turn_over, lambda: file.write_bytes(b"new\n"), lambda: None])
+    assert lines == [Line(b"old"), Line(b"new")]
+
+
+def test_a_file_that_is_cut_is_read_from_its_start(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"a long line\nand anoth")
+    lines = followed(file, [lambda: file.write_bytes(b"short\n"), lambda: None])
+    assert lines == [Line(b"a long line"), Line(b"and anoth", ended=False), Line(b"short")]
+
+
+def test_a_file_that_is_not_there_cannot_be_followed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or directory"):
+        followed(tmp_path / "nowhere", [lambda: None])
