@@ -228,6 +228,24 @@ def who_answered(
     return Speaker.PROXY if product and product in via else Speaker.ORIGIN
 
 
+# --- who speaks plain HTTP where TLS was asked for --------------------------------------------------------------------
+
+# What HTTP servers make of bytes that are none of HTTP. A filter that answers in a server's place redirects or forbids.
+_CONFUSED: Final = frozenset({400, 405, 408, 414, 431, 500, 501, 505})
+_BAD_REQUEST: Final = 400
+
+
+def is_confused_http(first: bytes) -> bool:
+    """Return whether the first bytes that came where TLS was expected are an HTTP server's complaint."""
+    version, _, rest = first.partition(b" ")
+    return version.startswith(b"HTTP/") and rest[:3].isdigit() and int(rest[:3]) in _CONFUSED
+
+
+def shows_plain_http(status: int) -> bool:
+    """Return whether this answer to plain HTTP shows that nobody there wants TLS: who does answers 400 as well."""
+    return status != _BAD_REQUEST
+
+
 # --- who ends TLS -----------------------------------------------------------------------------------------------------
 
 # RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3, RFC 4193, RFC 4291: an organisation's own addresses.

@@ -21,9 +21,11 @@ from probes.web_check import (
     connect_request,
     hello_request,
     interception,
+    is_confused_http,
     may_be_intercepted,
     request_for,
     schemes,
+    shows_plain_http,
     who_answered,
 )
 from probes.web_facts import Speaker, WebExchange, WebPhase, WebStep
@@ -305,7 +307,7 @@ class Exchange:
         """Return the failure, or that the other side speaks HTTP without TLS, or TLS, where a second look shows it."""
         failed = self._steps[-1]
         if failed.phase is WebPhase.TLS and ended.failure in _STRANGE and self._foreign is not None:
-            found = Failure.PLAIN_HTTP if self._foreign.startswith(b"HTTP/") or self._speaks(self._http) else None
+            found = Failure.PLAIN_HTTP if is_confused_http(self._foreign) or self._speaks(self._http) else None
         elif failed.phase is WebPhase.REQUEST and not self._place.tls and self._proxy is None:
             found = Failure.TLS_EXPECTED if ended.failure in _STRANGE and self._speaks(self._any_tls) else None
         else:
@@ -327,8 +329,7 @@ class Exchange:
 
     def _http(self, stream: Stream) -> bool:
         """Return whether plain HTTP is answered; path and query are not sent in the clear."""
-        ask(stream, hello_request(self._place, user_agent=self._means.asked.user_agent))
-        return True
+        return shows_plain_http(ask(stream, hello_request(self._place, user_agent=self._means.asked.user_agent)).status)
 
     def _any_tls(self, stream: Stream) -> bool:
         """Return whether the other side answers TLS with TLS, whatever its certificate; nothing is sent through it."""

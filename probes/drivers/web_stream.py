@@ -41,6 +41,8 @@ _READ: Final = 16_384
 _TLS_RECORDS: Final = frozenset({20, 21, 22, 23})
 _TLS_MAJOR: Final = 3
 _LONGEST_DETAIL: Final = 300
+# Enough to know the status line of HTTP.
+_FIRST: Final = 16
 
 
 class EndedError(Exception):
@@ -220,7 +222,7 @@ class TlsStream:
 
     def _fill(self) -> None:
         data = self._under.receive()
-        self._first = self._first or data[:8]
+        self._first = self._first or data[:_FIRST]
         if data:
             self._incoming.write(data)
         else:

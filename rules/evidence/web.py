@@ -1,5 +1,6 @@
 """What the target's web address answered, and who it was that answered (CP-05)."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -104,6 +105,30 @@ def _others_may_answer(scene: "Scene") -> Finding:
     if last.tls is not None and last.tls.verified:
         return false("the server showed a certificate that holds", fact)
     return true(f"{box.address} answers TCP for {box.target}", "/middlebox", fact)
+
+
+def _of_one_owner(one: str, other: str) -> bool:
+    """Return whether one name is the other or below it, as `www.example.com` is below `example.com`."""
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
+
+
+@proposition(
+    "web.led_away_in_the_clear",
+    "A redirect in plain HTTP led to another host, as sign-in pages of networks do, and no check rules these out.",
+)
+def _led_away_in_the_clear(scene: "Scene") -> Finding:
+    asked = _asked(scene)
+    if isinstance(asked, Finding):
+        return asked
+    exchanges = asked[0].exchanges
+    for index, (one, following) in enumerate(pairwise(exchanges)):
+        here, there = urlsplit(one.url), urlsplit(following.url)
+        if here.scheme == "http" and not _of_one_owner(here.hostname or "", there.hostname or ""):
+            fact = f"/web/exchanges/{index}"
+            if scene.sample.captive_portal is not None and scene.sample.captive_portal.detected is False:
+                return false("a check found that the network wants no sign-in", fact, "/captive_portal")
+            return true(f"{_quoted(one.url)} leads to {there.hostname}, and nothing shows who said so", fact)
+    return false("no redirect in plain HTTP led to another host", "/web")
 
 
 # --- redirects --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import socket
 import ssl
+import struct
 import threading
 import time
 from pathlib import Path
@@ -129,6 +130,34 @@ def test_plain_http_where_tls_was_asked_for() -> None:
     assert (made.failure, made.status) == (Failure.PLAIN_HTTP, None)
     assert made.exchanges[0].steps[-1].detail == "the other side speaks plain HTTP"
     assert not [heard for heard in server.heard if b"secret" in heard]
+
+
+def test_near_miss_a_filter_ends_the_handshake_and_the_server_behind_it_wants_tls() -> None:
+    """It resets what names a host; to plain HTTP, which names none, a server of TLS answers 400 all the same."""
+
+    def behave(client: socket.socket, heard: bytes) -> None:
+        if heard.startswith(b"HEAD "):
+            client.sendall(b"HTTP/1.1 400 The plain HTTP request was sent to HTTPS port\r\nContent-Length: 0\r\n\r\n")
+        else:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with serving(behave) as server:
+        made = check(WebAsked(url=f"https://{HOST}:{server.port}/"))
+    assert made.failure in {Failure.TLS_FAILED, Failure.CONNECTION_RESET}
+    assert len(server.heard) == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 302 Found\r\nLocation: http://block.example.net/\r\n\r\n", b"HTTP/1.1 403 No"]
+)
+def test_near_miss_a_filter_answers_the_handshake_with_its_block_page(answer: bytes) -> None:
+    def behave(client: socket.socket, heard: bytes) -> None:
+        if not heard.startswith(b"HEAD "):
+            client.sendall(answer)
+
+    with serving(behave) as server:
+        made = check(WebAsked(url=f"https://{HOST}:{server.port}/"))
+    assert made.failure is Failure.TLS_FAILED
 
 
 def test_plain_http_that_only_answers_plain_http() -> None:
