@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import secrets
 import ssl
 import subprocess
@@ -45,7 +46,7 @@ _UNLIMITED: Final = (
 _MINUTE_S: Final = 60.0
 _READY_WITHIN_S: Final = 20.0
 _PATIENCE_S: Final = 15.0
-_PERCENTILES: Final = 100
+_TRACED: Final = re.compile(r"/v1/traces 200 (\d+) ms: \w+ \w+ to [0-9.]+(, \d+ s old)?$", re.MULTILINE)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -80,8 +81,9 @@ def report(result: dict[str, Any]) -> str:
         f"{result['samples']} samples in {result['took_s']:.1f} s, {result['failed']} failed",
         *(f"  {count} x {what}" for what, count in result["failures"].items()),
         f"edge: {result['cpu_share']:.0%} of one core, {result['cpu_ms']:.1f} ms a sample, {result['rss_mb']:.0f} MB",
-        f"a sample waited {result['p50_ms']:.0f} ms (median), {result['p95_ms']:.0f} ms (95th percentile)",
         f"traces made anew: {result['anew']}, shared or remembered: {result['cached']}",
+        f"a new trace: {result['traced_p50_ms']:.0f} ms (median), {result['traced_p95_ms']:.0f} ms (95th percentile)",
+        f"a sample, for its agent: {result['p50_ms']:.0f} ms (median), {result['p95_ms']:.0f} ms (95th percentile)",
     ]
     return "\n".join(lines) + "\n"
 
@@ -167,7 +169,20 @@ def _await(edge: subprocess.Popen[bytes], log: Path) -> None:
 def _measured(lab: Lab, pid: int, files: Path, options: argparse.Namespace) -> dict[str, Any]:
     numbers = ("agents", "seconds", "destinations", "routers")
     inside = [word for name in numbers for word in (f"--{name}", str(getattr(options, name)))]
-    command = [*_core(1), sys.executable, "-m", "bench", "edge", *inside, "--protocol", options.protocol]
+    # What is measured is the edge: a fleet of many machines does not wait for a processor of its own.
+    command = [
+        "nice",
+        "-n",
+        "-10",
+        *_core(1),
+        sys.executable,
+        "-m",
+        "bench",
+        "edge",
+        *inside,
+        "--protocol",
+        options.protocol,
+    ]
     before_s = _cpu_s(pid)
     done = lab.run("agents", [*command, "--inside", str(files)], timeout_s=options.seconds + 60)
     if done.returncode:
@@ -177,7 +192,16 @@ def _measured(lab: Lab, pid: int, files: Path, options: argparse.Namespace) -> d
     result["cpu_share"] = cpu_s / result["took_s"]
     result["cpu_ms"] = 1_000 * cpu_s / result["samples"]
     result["rss_mb"] = _rss_mb(pid)
+    # What is shared or remembered says its age.
+    took_ms = [int(ms) for ms, age in _TRACED.findall((files / "log").read_text()) if not age]
+    result["traced_p50_ms"], result["traced_p95_ms"] = _percentiles(took_ms)
     return result
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """Return the median and the 95th percentile."""
+    cut = quantiles(values, n=100)
+    return cut[49], cut[94]
 
 
 def _cpu_s(pid: int) -> float:
@@ -208,35 +232,33 @@ class _Agent:
 
     async def sample(self) -> list[bool]:
         """Make one sample; return for both traces whether they were remembered or shared."""
-        reader, writer = await asyncio.open_connection(
-            self._edge, PORT, ssl=self._context, local_addr=(self._source, 0), server_hostname=self._edge
-        )
-        try:
-            data = await self._ask(reader, writer, "GET", "/v1/service-data")
-            _must(data["client"]["address"] == self._source, "another address")
-            _must(await self._stun() == self._source, "another address by STUN")
-            back = {"direction": "reverse", "protocol": self._protocol}
-            on = {"direction": "forward", "protocol": self._protocol, "host": self._destination, "port": 443}
-            traces = [await self._ask(reader, writer, "POST", "/v1/traces", body) for body in (back, on)]
-        finally:
-            writer.close()
+        data = await self._ask("GET", "/v1/service-data")
+        _must(data["client"]["address"] == self._source, "another address")
+        _must(await self._stun() == self._source, "another address by STUN")
+        back = {"direction": "reverse", "protocol": self._protocol}
+        on = {"direction": "forward", "protocol": self._protocol, "host": self._destination, "port": 443}
+        traces = await asyncio.gather(*(self._ask("POST", "/v1/traces", body) for body in (back, on)))
         for trace in traces:
             _must(trace["leg"]["reached"] is True, "not reached")
             _must(all(hop["received"] for hop in trace["leg"]["hops"]), "silent hops")
         return [trace["cached"] for trace in traces]
 
-    async def _ask(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: str, path: str, body: object = None
-    ) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         text = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer {self._token}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer {self._token}\r\nConnection: close\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-        writer.write(head.encode() + text)
-        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = next(int(line.split(":")[1]) for line in answer.splitlines() if line.startswith("Content-Length"))
-        document: dict[str, Any] = json.loads(await reader.readexactly(length))
-        _must(answer.split()[1] == "200", str(document.get("detail")))
-        return document
+        reader, writer = await asyncio.open_connection(
+            self._edge, PORT, ssl=self._context, local_addr=(self._source, 0), server_hostname=self._edge
+        )
+        try:
+            writer.write(head.encode() + text)
+            answer, _, document = (await reader.read()).partition(b"\r\n\r\n")
+        finally:
+            writer.close()
+        _must(bool(document), "no answer")
+        told: dict[str, Any] = json.loads(document)
+        _must(answer.split()[1] == b"200", str(told.get("detail")))
+        return told
 
     async def _stun(self) -> str | None:
         loop, transaction = asyncio.get_running_loop(), secrets.token_bytes(12)
@@ -292,14 +314,14 @@ async def _fleet(options: argparse.Namespace) -> dict[str, Any]:
         await asyncio.sleep(max(0.0, begun + number * _MINUTE_S / options.agents - time.monotonic()))
         tasks.append(asyncio.create_task(one(agents[number % len(agents)])))
     await asyncio.gather(*tasks)
-    percentiles = quantiles(waits_ms, n=_PERCENTILES)
+    p50_ms, p95_ms = _percentiles(waits_ms)
     return {
         "samples": count,
         "took_s": time.monotonic() - begun,
         "failed": sum(failures.values()),
         "failures": failures,
-        "p50_ms": percentiles[49],
-        "p95_ms": percentiles[94],
+        "p50_ms": p50_ms,
+        "p95_ms": p95_ms,
         "anew": cached.count(False),
         "cached": cached.count(True),
     }

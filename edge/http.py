@@ -31,10 +31,10 @@ ReadBody = Callable[[], Awaitable[bytes]]
 
 @frozen
 class App:
-    """Who answers requests; `told` gets every request with its answer, for the log."""
+    """Who answers requests; `told` gets every request, its answer and how many seconds that took, for the log."""
 
     answer: Callable[[Head, ReadBody], Awaitable[Response]]
-    told: Callable[["Peer", Head | None, Response], None]
+    told: Callable[["Peer", Head | None, Response, float], None]
 
 
 class _RefusedError(Exception):
@@ -69,7 +69,7 @@ class Connection:
 
         Source: RFC 9112 section 9.6.
         """
-        if self._http.their_state is h11.CLOSED:
+        if self._http.their_state not in {h11.SEND_BODY, h11.ERROR}:
             return
         self.idle = True
         left = _LINGER_OCTETS
@@ -80,12 +80,13 @@ class Connection:
     async def _exchange(self) -> bool:
         """Answer one request; return whether another may follow."""
         self.idle = True
-        head = None
+        head, now = None, asyncio.get_running_loop().time
+        begun_s = now()
         try:
             head = await self._head()
             if head is None:
                 return False
-            self.idle = False
+            self.idle, begun_s = False, now()
             response = await self._app.answer(head, self._body)
         except _RefusedError as refused:
             self.idle = False
@@ -94,7 +95,7 @@ class Connection:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of the edge's own mistakes: a caller learns of one
             response = replace(problem(500, "the edge itself failed"), note=f"{type(error).__name__}: {error}")
-        self._app.told(self._peer, head, response)
+        self._app.told(self._peer, head, response, now() - begun_s)
         await self._write(response, bodiless=head is not None and head.method == "HEAD")
         return self._http.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
 

@@ -192,10 +192,10 @@ class Service:
             log(f"{self._refused} connections found no room so far, the last from {peer.address}")
             self._refused_told_at = now
 
-    def _told(self, peer: Peer, head: Head | None, response: Response) -> None:
+    def _told(self, peer: Peer, head: Head | None, response: Response, took_s: float) -> None:
         asked = f"{head.method} {escape(head.path)}" if head else "-"
         note = f": {escape(response.note, TEXT_LIMIT)}" if response.note else ""
-        log(f"{peer.address} {asked} {response.status}{note}")
+        log(f"{peer.address} {asked} {response.status} {1_000 * took_s:.0f} ms{note}")
 
     # --- settings -----------------------------------------------------------------------------------------------------
 
