@@ -5,7 +5,7 @@ from typing import Final
 
 from agent.views.application import application_words
 from agent.views.escape import escape, escape_text
-from agent.views.summary import last_answering, main_legs, own_failure
+from agent.views.summary import last_answering, main_legs, own_failure, path_outcome
 from agent.views.way import node_words
 from agent.views.words import FAILURES, PROTOCOLS, target_words
 from probes.facts import Leg, Node, Role
@@ -24,9 +24,15 @@ def blame_words(sample: Sample, error: FiredError) -> str:
     if error.severity is Severity.CRITICAL or error.code not in _INCOMPLETE:
         return said[:1].upper() + said[1:]
     # A warning of the documented page: what works may still be measured better.
-    if sample.web is None:
-        return f"The measurement is incomplete: {said}"
-    return f"{application_words(sample, sample.web)} The measurement is incomplete: {said}"
+    return f"{_what_works(sample)} The measurement is incomplete: {said}".lstrip()
+
+
+def _what_works(sample: Sample) -> str:
+    """Return what the application did; where nobody asked it, whether the path leads there; nothing where neither."""
+    if sample.web is not None:
+        return application_words(sample, sample.web)
+    path = path_outcome(sample)
+    return f"The path works: {path.text}" if path.good else ""
 
 
 _Blame = Callable[[Sample, FiredError], str]
