@@ -216,7 +216,7 @@ def _is_no_proxy(scene: Scene) -> Finding:
 
 @proposition("proxy.wants_credentials", "The proxy wants to know who asks, and was not content (status 407).")
 def _wants_credentials(scene: Scene) -> Finding:
-    found = _status(scene, frozenset({_PROXY_AUTHENTICATION}), "wants a sign-in that it accepts")
+    found = _status(scene, frozenset({_PROXY_AUTHENTICATION}), "asks for a sign-in")
     schemes = _schemes(scene)
     offered = f"; it offers {some(schemes)}" if schemes else ""
     return found._replace(statement=found.statement + offered)
@@ -230,6 +230,8 @@ def _schemes(scene: Scene) -> tuple[str, ...]:
 
 @proposition("proxy.offers_basic", "The proxy accepts a user name and a password (Basic), or does not say what.")
 def _offers_basic(scene: Scene) -> Finding:
+    if applying(scene) is None:
+        return false("no proxy applies")
     schemes = _schemes(scene)
     offered = not schemes or "basic" in {scheme.lower() for scheme in schemes}
     return either(offered, f"it offers {some(schemes) or 'no scheme by name'}", "/proxy/authenticate")

@@ -324,7 +324,8 @@ def leg_of(leg: Mapping[str, Any]) -> Leg:
     """A leg in short; `by: edge` and `direction: reverse` where it is not the agent's own way forward.
 
     `sent` holds for every hop. `reached_by` names another answer than an open end gives (`rst`, `echo_reply`, …), and
-    `reply_ttl` is what was left of that answer's TTL, `rtt_us` how long it took. `tried`: `icmp no_answer`, one a protocol.
+    `reply_ttl` is what was left of that answer's TTL, `rtt_us` how long it took. `tried`: `icmp no_answer`, one for
+    each protocol.
     """
     end = EndReason(leg["end"])
     address = leg.get("address")
