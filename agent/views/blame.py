@@ -31,8 +31,7 @@ def _what_works(sample: Sample) -> str:
     """Return what the application did; where nobody asked it, whether the path leads there; nothing where neither."""
     if sample.web is not None:
         return application_words(sample, sample.web)
-    path = path_outcome(sample)
-    return f"The path works: {path.text}" if path.good else ""
+    return "The path works." if path_outcome(sample).good else ""
 
 
 _Blame = Callable[[Sample, FiredError], str]
