@@ -1,18 +1,18 @@
-"""What keeps the proxy that applies from carrying traffic, and whose fault that is (CP-03, CP-04, CP-16)."""
+"""What keeps the proxy that applies from carrying traffic, and whose fault that is (CP-03, CP-04)."""
 
 from typing import Final
 
-from probes.facts import Leg, Node, Protocol, Reachability, Role
+from probes.facts import Node, Protocol, Reachability, Role
 from probes.failure import Failure
 from probes.web_facts import Pac, Proxy, ProxyMode, Speaker, WebExchange, WebPhase
 from rules.evidence.addresses import same
 from rules.evidence.places import UNSENT_ENDS
 from rules.evidence.scene import Scene
-from rules.evidence.words import PROTOCOL_NAMES, counted, failure_words, some
+from rules.evidence.words import counted, failure_words, some
 from rules.proposition import Finding, either, false, proposition, true, unknown
 
-_NO_PROXY: Final = "no proxy applies"
-_UNTRIED: Final = "the proxy was not tried"
+NO_PROXY: Final = "no proxy applies"
+UNTRIED: Final = "the proxy was not tried"
 
 # The proxy reached no origin: RFC 9110 sections 15.6.3 to 15.6.5; squid 5.7 and tinyproxy 1.11 say 500 [measured].
 GATEWAY_STATUSES: Final = frozenset({500, 502, 503, 504})
@@ -48,7 +48,7 @@ def applying(scene: Scene) -> Proxy | None:
     return None if proxy is None or proxy.mode is ProxyMode.NONE or proxy.host is None else proxy
 
 
-def _failed_step(proxy: Proxy) -> tuple[str, WebPhase, Failure, str | None] | None:
+def failed_step(proxy: Proxy) -> tuple[str, WebPhase, Failure, str | None] | None:
     """Return the step at which the attempt ended: its pointer, phase, failure and words; None where it did not fail."""
     for index, step in enumerate(proxy.steps):
         if step.failure is not None:
@@ -74,7 +74,7 @@ def _through(scene: Scene) -> list[tuple[str, WebExchange]]:
     return [(f"/web/exchanges/{index}", one) for index, one in numbered if one.through_proxy]
 
 
-def _proxys_answers(scene: Scene) -> list[tuple[str, int]]:
+def proxys_answers(scene: Scene) -> list[tuple[str, int]]:
     """Return every status that the proxy itself gave for the target, each with its pointer."""
     proxy = applying(scene)
     found = []
@@ -91,15 +91,15 @@ def _proxys_answers(scene: Scene) -> list[tuple[str, int]]:
 def _status(scene: Scene, wanted: frozenset[int], words: str) -> Finding:
     proxy = applying(scene)
     if proxy is None:
-        return false(_NO_PROXY)
-    answers = _proxys_answers(scene)
+        return false(NO_PROXY)
+    answers = proxys_answers(scene)
     matching = [(fact, status) for fact, status in answers if status in wanted]
     if matching:
         fact, status = matching[0]
         return true(f"{proxy.host} {words} (status {status})", fact)
-    if answers or _failed_step(proxy) is not None:
+    if answers or failed_step(proxy) is not None:
         return false(f"{proxy.host} did not say so", "/proxy")
-    return unknown(_UNTRIED, "/proxy")
+    return unknown(UNTRIED, "/proxy")
 
 
 # --- the way to it ----------------------------------------------------------------------------------------------------
@@ -109,12 +109,12 @@ def _ends_in(scene: Scene, phase: WebPhase) -> Finding | tuple[str, Failure, str
     """Return the failure of one step with its pointer and the words of whoever noticed; or why there is none."""
     proxy = applying(scene)
     if proxy is None:
-        return false(_NO_PROXY)
+        return false(NO_PROXY)
     if carries(scene):
         return false(f"{proxy.host} carries traffic all the same", "/proxy")
-    failed = _failed_step(proxy)
+    failed = failed_step(proxy)
     if failed is None:
-        return unknown(_UNTRIED, "/proxy") if proxy.works is None and not proxy.steps else false("this step succeeded")
+        return unknown(UNTRIED, "/proxy") if proxy.works is None and not proxy.steps else false("this step succeeded")
     fact, at, failure, detail = failed
     if at is not phase:
         return false(f"it was not this step that failed, but {at}", fact)
@@ -159,14 +159,14 @@ def _connection(scene: Scene, *, silent: bool) -> Finding:
     fact, failure, _ = found
     proxy = applying(scene)
     where = f"{proxy.address or proxy.host} port {proxy.port}" if proxy is not None else "the proxy"
-    another = [pointer for pointer, check in _checks(scene) if check.answered]
+    another = [pointer for pointer, check in checks_of(scene) if check.answered]
     if another:
         return false(f"{where} accepted another connection", *another)
     words = "was not answered" if failure is Failure.TIMED_OUT else f"failed: {failure_words(failure)}"
     return either((failure is Failure.TIMED_OUT) is silent, f"a connection to {where} {words}", fact)
 
 
-def _checks(scene: Scene) -> list[tuple[str, Reachability]]:
+def checks_of(scene: Scene) -> list[tuple[str, Reachability]]:
     """Return the plain TCP connections to the proxy's port, apart from its own test."""
     proxy = applying(scene)
     numbered = enumerate(scene.sample.reachability)
@@ -254,7 +254,7 @@ def _denies(scene: Scene) -> Finding:
 def _misses_target(scene: Scene) -> Finding:
     proxy = applying(scene)
     if proxy is not None and not carries(scene):
-        failed = _failed_step(proxy)
+        failed = failed_step(proxy)
         if failed is not None and failed[1] is WebPhase.PROXY_CONNECT and failed[2] in _WITHOUT_ANSWER:
             return true(f"{proxy.host} was asked for the target and gave no answer", failed[0])
     return _status(scene, GATEWAY_STATUSES, "says that it does not reach the target")
@@ -281,7 +281,7 @@ def _said_of_names(scene: Scene) -> list[tuple[str, str, bool]]:
 def _finds_no_name(scene: Scene) -> Finding:
     proxy = applying(scene)
     if proxy is None:
-        return false(_NO_PROXY)
+        return false(NO_PROXY)
     said = _said_of_names(scene)
     if said:
         return true(f"the proxy says so ({said[0][1]})", *(fact for fact, _, _ in said[:2]))
@@ -309,7 +309,7 @@ def _controls(scene: Scene) -> dict[bool, list[tuple[str, str]]]:
 @proposition("proxy.control_fails", "No control that was asked for through the same proxy was reached either.")
 def _control_fails(scene: Scene) -> Finding:
     if applying(scene) is None:
-        return false(_NO_PROXY)
+        return false(NO_PROXY)
     if carries(scene):
         return false("others are reached through it")
     found = _controls(scene)
@@ -332,7 +332,7 @@ def _control_seen_failing(scene: Scene) -> Finding:
 @proposition("proxy.control_works", "A control, or a service edge, was reached through the same proxy.")
 def _control_works(scene: Scene) -> Finding:
     if applying(scene) is None:
-        return false(_NO_PROXY)
+        return false(NO_PROXY)
     found = _controls(scene)
     if found[True]:
         return true(f"{found[True][0][1]} is reached through it", found[True][0][0])
@@ -378,69 +378,3 @@ def _direct_way_works(scene: Scene) -> Finding:
     if any(leg.protocol is Protocol.TCP or not leg.reached for _, leg in tried):
         return false("the trace did not reach the target", tried[0][0])
     return unknown("only ICMP or UDP reached the target", tried[0][0])
-
-
-# --- the trace to it --------------------------------------------------------------------------------------------------
-
-
-def _leg(scene: Scene) -> tuple[str, Leg] | None:
-    found = scene.own_leg_to(Node.EXTERNAL_PROXY)
-    return None if found is None or found[1].end_reason in UNSENT_ENDS or found[1].end_reason == "aborted" else found
-
-
-@proposition("proxy.accepts_connections", "The proxy accepts TCP connections: it can be used.")
-def _accepts_connections(scene: Scene) -> Finding:
-    proxy = applying(scene)
-    if proxy is None:
-        return false(_NO_PROXY)
-    if scene.intercepted(Protocol.TCP):
-        return unknown("somebody on the way answers TCP for others", "/middlebox")
-    if _proxys_answers(scene) or any(s.phase is WebPhase.CONNECT and s.failure is None for s in proxy.steps):
-        return true(f"{proxy.host} port {proxy.port} accepts connections", "/proxy")
-    another = [fact for fact, check in _checks(scene) if check.answered]
-    if another:
-        return true(f"{proxy.host} port {proxy.port} accepts connections", *another)
-    if _failed_step(proxy) is not None:
-        return false(f"{proxy.host} accepts no connection", "/proxy")
-    return unknown(_UNTRIED, "/proxy")
-
-
-@proposition("proxy.trace_in_vain", "Probes of the path's protocol went towards the proxy, and it answered none.")
-def _trace_in_vain(scene: Scene) -> Finding:
-    found = _leg(scene)
-    if found is None:
-        traced = scene.own_leg_to(Node.EXTERNAL_PROXY)
-        return false("no proxy was to be traced") if traced is None else unknown("it was not traced", traced[0])
-    fact, leg = found
-    reached = scene.reached(leg)
-    if reached is None:
-        return unknown("somebody on the way answers this protocol for others", fact)
-    name = PROTOCOL_NAMES[leg.protocol] if leg.protocol is not None else "no"
-    words = f"{name} probes {'reached' if reached else 'did not reach'} {leg.address}"
-    return either(not reached, words, fact)
-
-
-@proposition("proxy.asked_again", "Each hop of the trace to the proxy that stayed silent was probed twice or more.")
-def _asked_again(scene: Scene) -> Finding:
-    found = _leg(scene)
-    if found is None:
-        return unknown("the proxy was not traced")
-    fact, leg = found
-    silent = [hop.sent for hop in leg.hops if not hop.received]
-    if not silent:
-        return unknown("no silent hop is known", fact)
-    return either(min(silent) > 1, f"silent hops were probed {counted(min(silent), 'time')} or more", fact)
-
-
-@proposition("proxy.refused_on_the_way", "A router on the way reports that probes to the proxy may not or cannot pass.")
-def _refused_on_the_way(scene: Scene) -> Finding:
-    found = _leg(scene)
-    if found is None:
-        return unknown("the proxy was not traced")
-    fact, leg = found
-    for number, hop in enumerate(leg.hops):
-        for who in hop.responders:
-            if who.answer == "destination_unreachable" and not same(who.address, leg.address):
-                numbers = f" (ICMP {who.icmp.type}/{who.icmp.code})" if who.icmp is not None else ""
-                return true(f"{who.address} refuses to pass them on{numbers}", f"{fact}/hops/{number}")
-    return false("no router reports a refusal", fact)
