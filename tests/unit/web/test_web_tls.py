@@ -121,6 +121,23 @@ def test_the_host_s_authorities_are_read_once_and_again_when_the_file_changes(tm
     assert web_exchange.Trust(file).context() is not first
 
 
+def test_a_server_of_tls_that_closes_without_an_answer(good: ssl.SSLContext, ca_file: Path) -> None:
+    with serving(says(), tls=good) as server:
+        made = check(WebAsked(url=f"https://{HOST}:{server.port}/", ca_file=ca_file))
+    assert (made.failure, made.exchanges[0].steps[-1].phase) == (Failure.CONNECTION_RESET, WebPhase.REQUEST)
+
+
+def test_a_server_that_wants_a_certificate_of_the_client_says_so_after_the_handshake(ca_file: Path) -> None:
+    """RFC 8446 section 4.4.2.4: certificate_required comes when the client has finished already."""
+    mutual = tls_of(authority().issue_cert(HOST))
+    mutual.verify_mode = ssl.CERT_REQUIRED
+    with serving(says(OK), tls=mutual) as server:
+        made = check(WebAsked(url=f"https://{HOST}:{server.port}/", ca_file=ca_file))
+    step = made.exchanges[0].steps[-1]
+    assert (made.failure, step.phase) == (Failure.TLS_FAILED, WebPhase.REQUEST)
+    assert step.detail == "tlsv13 alert certificate required"
+
+
 # --- the wrong language -----------------------------------------------------------------------------------------------
 
 
