@@ -135,10 +135,11 @@ def _proxies(node: str, services: Services, place: Place) -> Iterator[Program]:
 def _edge(node: str, wanted: Mapping[str, Any], place: Place) -> Program:
     """Return our own edge, with the keys of `edge:` in its file; what every edge of the lab shares is filled in.
 
-    `names` are those of its certificate.
+    `names` are those of its certificate. `without_raw_sockets` takes that right from it.
     """
     section = {"name": node, "listen": f"0.0.0.0:{EDGE_API_PORT}", "tokens_file": "tokens", **wanted}
     names = section.pop("names", [f"{node}.example.test"])
+    lesser = ("setpriv", "--bounding-set=-net_raw") if section.pop("without_raw_sockets", False) else ()
     if "insecure" not in section:
         made = place.authority.issue(names)
         section.setdefault("tls", {"cert_file": str(made.certificate), "key_file": str(made.key)})
@@ -147,7 +148,7 @@ def _edge(node: str, wanted: Mapping[str, Any], place: Place) -> Program:
     configuration = place.directory / "edge.yaml"
     configuration.write_text(yaml.safe_dump({"edge": section}))
     environment = ("env", f"PYTHONPATH={REPOSITORY}", f"SSL_CERT_FILE={place.authority.own.certificate}")
-    command = (*environment, sys.executable, "-m", "agent", "edge", "-c", str(configuration))
+    command = (*lesser, *environment, sys.executable, "-m", "agent", "edge", "-c", str(configuration))
     port = int(str(section["listen"]).rpartition(":")[2])
     return Program(kind="edge", command=command, transport="tcp", port=port)
 
