@@ -36,7 +36,7 @@ _CONFIG: Final = "Configuration; TARGET may be a target's name in it."
 _PROTOCOL: Final = "adaptive, icmp, udp or tcp.  [default: adaptive]"
 _ROUTE: Final = "direct, service_edge, private_access."
 _PROBES: Final = "Probes to each hop, 1 to 20.  [default: 3]"
-_WAIT: Final = "Longest wait for one answer, 0.1 to 10.  [default: 1]"
+_WAIT: Final = "Longest wait for an answer, 0.1 to 10.  [default: 1]"
 _TOS: Final = "Type of service byte, 0 to 255.  [default: 0]"
 _ENGINE: Final = "Who carries probes: linux, scapy.  [default: linux]"
 _ASN_DB: Final = "Look in this MMDB file; implies -z; may be repeated."
@@ -81,7 +81,7 @@ _SECTIONS: Final = (
             click.option("-q", "--queries", type=_QUERIES, metavar="N", help=_PROBES),
             click.option("-w", "--timeout", type=_TIMEOUT, metavar="SECONDS", help=_WAIT),
             click.option("--fast", is_flag=True, help="Ask all hops at once: quicker far, more probes near."),
-            click.option("--fresh", is_flag=True, help="Ignore what is remembered of the path; learn it anew."),
+            click.option("--fresh", is_flag=True, help="Ignore what is remembered of a path; learn it anew."),
             click.option("--interface", metavar="NAME", help="Send by this interface."),
             click.option("--source", metavar="ADDR", help="Send from this address of this host."),
             click.option("--tos", type=click.IntRange(0, 255), default=0, metavar="N", help=_TOS),

@@ -20,6 +20,7 @@ SUBCOMMANDS = (
     "edge",
     "errors",
     "explain",
+    "zpa",
     "doctor",
     "check-config",
     "show-config",
@@ -145,7 +146,10 @@ SEE = "(see cloudpath trace --help)"
         ),
         (
             ("trace", "--route", "scenic", "192.0.2.1"),
-            f"cloudpath trace: Invalid value for '--route': 'scenic' is not one of 'direct', 'service_edge'. {SEE}",
+            (
+                "cloudpath trace: Invalid value for '--route': 'scenic' is not one of "
+                f"'direct', 'service_edge', 'private_access'. {SEE}"
+            ),
         ),
         (
             ("trace", "-u", "-T", "192.0.2.1"),
