@@ -215,6 +215,7 @@ class _Collection:
                 family=request.target.family,
                 resolved=checks[Role.DESTINATION],
                 proxy=proxy,
+                proxy_resolved=checks.get(Role.PROXY),
                 source=request.sending.source,
                 interface=request.sending.interface,
                 ca_file=request.ca_file,
