@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any as AnyValue
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,14 +46,42 @@ def rules() -> RuleSet:
     return load_rules()
 
 
+_LEG: dict[str, AnyValue] = {"protocol": "icmp", "address": "192.0.2.80", "end": "gap_limit", "hops": ["10.0.0.1", "*"]}
+_BY_EDGE = _LEG | {"by": "edge", "from": "service_edge"}
+# The legs of a record by the way that the traffic takes.
+WAYS: dict[str, list[dict[str, AnyValue]]] = {
+    "none": [],
+    "direct": [_LEG | {"to": "egress"}, _LEG],
+    "in a row": [_LEG | {"to": "egress"}, _LEG | {"from": "egress"}],
+    "by an edge": [
+        _LEG | {"to": "egress"},
+        _LEG | {"to": "service_edge"},
+        _BY_EDGE | {"to": "egress", "direction": "reverse"},
+        _BY_EDGE,
+    ],
+    "by a data centre": [
+        _LEG | {"to": "external_proxy"},
+        {"from": "external_proxy", "to": "data_center_egress", "end": "not_traced"},
+        {"from": "data_center_egress", "to": "destination", "end": "not_traced"},
+    ],
+    "by a proxy to an edge": [
+        _LEG | {"to": "external_proxy"},
+        {"from": "external_proxy", "to": "egress", "end": "not_traced"},
+        _BY_EDGE | {"to": "egress", "direction": "reverse"},
+        _BY_EDGE,
+    ],
+    "by private access": [_LEG | {"to": "private_edge"}, {"from": "private_edge", "end": "not_traced"}],
+}
+ways = st.sampled_from(sorted(WAYS))
+
+
 @cache
-def some_sample() -> Sample:
-    leg = {"protocol": "icmp", "address": "192.0.2.80", "end": "gap_limit", "hops": ["*"]}
-    return sample_of({"legs": [leg | {"to": "egress"}, leg | {"from": "egress"}]})
+def some_sample(way: str = "in a row") -> Sample:
+    return sample_of({"legs": WAYS[way]})
 
 
-def diagnosis_of(chosen: Values) -> Diagnosis:
-    return decide(some_sample(), rules(), lambda name: Finding(chosen[name], name), severity_overrides={})
+def diagnosis_of(chosen: Values, way: str = "in a row") -> Diagnosis:
+    return decide(some_sample(way), rules(), lambda name: Finding(chosen[name], name), severity_overrides={})
 
 
 @dataclass(frozen=True)
@@ -115,10 +144,26 @@ def test_no_error_rests_on_the_unknown(chosen: Values) -> None:
         assert all(item.value is not Truth.UNKNOWN for item in error.evidence)
 
 
-@given(values)
-def test_a_leg_has_at_most_one_error_above_info(chosen: Values) -> None:
-    legs = [error.anchor.leg for error in diagnosis_of(chosen).errors if error.severity is not Severity.INFO]
-    assert len(legs) == len(set(legs))
+@given(values, ways)
+def test_a_leg_has_at_most_one_error_above_info(chosen: Values, way: str) -> None:
+    anchors = [error.anchor for error in diagnosis_of(chosen, way).errors if error.severity is not Severity.INFO]
+    places = [anchor.node if anchor.leg is None else anchor.leg for anchor in anchors]
+    assert len(places) == len(set(places))
+
+
+@given(values, ways)
+def test_what_stands_hides_what_it_has_to(chosen: Values, way: str) -> None:
+    standing = {error.code for error in diagnosis_of(chosen, way).errors}
+    for code in standing:
+        assert not standing & rules().precedence.suppresses.get(code, frozenset())
+
+
+@given(values, ways)
+def test_an_error_hangs_at_a_leg_that_is_there(chosen: Values, way: str) -> None:
+    for error in diagnosis_of(chosen, way).errors:
+        if error.anchor.leg is not None:
+            leg = some_sample(way).legs[error.anchor.leg]
+            assert error.anchor.node in (leg.from_, leg.to)
 
 
 @given(values)
