@@ -8,8 +8,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from probes.failure import Failure
+
 # A line of the Log Streaming Service is about 2 KiB long; no field of it is longer than a policy's name.
 LONGEST_LINE: Final = 65_536
+
+
+class LinesError(Exception):
+    """Lines cannot be had from where they should come; the text is one line for a person."""
+
+    def __init__(self, failure: Failure, text: str) -> None:
+        super().__init__(text)
+        self.failure = failure
 
 
 @frozen_positional

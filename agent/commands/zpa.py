@@ -93,7 +93,8 @@ def _read(file: Path, form: "SessionFormat", report: "SessionReport", *, as_json
     Raises:
         MistakenFileError: It cannot be read.
     """
-    from agent.zpa_input import InputError, lines_of, open_file  # noqa: PLC0415
+    from agent.zpa_input import lines_of, open_file  # noqa: PLC0415
+    from probes.line_assembly import LinesError  # noqa: PLC0415
     from probes.session_lines import SessionLines  # noqa: PLC0415
 
     reader = SessionLines(form)
@@ -103,7 +104,7 @@ def _read(file: Path, form: "SessionFormat", report: "SessionReport", *, as_json
             for line in lines_of(stream):
                 if (found := reader.read(line)) is not None:
                     report.add(found)
-    except InputError as error:
+    except LinesError as error:
         raise MistakenFileError((f"cloudpath zpa: {error}",)) from None
     if as_json:
         counts = {"lines": reader.lines, "others": reader.others, "undated": reader.undated}
@@ -126,7 +127,8 @@ def _follow(file: Path, form: "SessionFormat", report: "SessionReport", *, as_js
     """
     import time  # noqa: PLC0415
 
-    from agent.zpa_input import InputError, followed_lines, lines_of  # noqa: PLC0415
+    from agent.zpa_input import followed_lines, lines_of  # noqa: PLC0415
+    from probes.line_assembly import LinesError  # noqa: PLC0415
     from probes.session_lines import SessionLines  # noqa: PLC0415
 
     reader, take = SessionLines(form), _shown_at_once(report, as_json=as_json)
@@ -136,7 +138,7 @@ def _follow(file: Path, form: "SessionFormat", report: "SessionReport", *, as_js
             for line in lines:
                 if (found := reader.read(line)) is not None:
                     take(found)
-    except InputError as error:
+    except LinesError as error:
         raise MistakenFileError((f"cloudpath zpa: {error}",)) from None
     if not as_json:
         deliver("\n")
@@ -150,15 +152,15 @@ def _listen(address: str, form: "SessionFormat", report: "SessionReport", *, as_
         MistakenFileError: The address cannot be listened on.
     """
     from agent.session_listener import SessionListener  # noqa: PLC0415
-    from agent.zpa_input import InputError  # noqa: PLC0415
     from probes.clock import SystemClock  # noqa: PLC0415
+    from probes.line_assembly import LinesError  # noqa: PLC0415
 
     take = _shown_at_once(report, as_json=as_json)
     try:
         with _asked_to_end() as asked, SessionListener(address, SystemClock(), take, form) as listener:
             complain(f"listening on {address.rpartition(':')[0]}:{listener.port}; Ctrl-C ends it")
             listener.serve(asked)
-    except InputError as error:
+    except LinesError as error:
         raise MistakenFileError((f"cloudpath zpa: {error}",)) from None
     if not as_json:
         deliver("\n")

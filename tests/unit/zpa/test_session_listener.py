@@ -8,11 +8,12 @@ from datetime import datetime
 
 import pytest
 
-from agent.session_listener import LONGEST_LINE_S, MOST_CONNECTIONS, SessionListener
-from agent.zpa_input import InputError
+from agent.session_listener import SessionListener
 from probes.clock import SystemClock
+from probes.drivers.line_listener import LONGEST_LINE_S, MOST_CONNECTIONS
 from probes.failure import Failure
 from probes.json_line import LineProblem
+from probes.line_assembly import LinesError
 from probes.sample import Target
 from probes.session_facts import SessionEvent
 from probes.session_lines import BadLine, SessionFormat
@@ -38,11 +39,15 @@ def listening(clock: SystemClock | None = None) -> Iterator[tuple[SessionListene
         yield listener, found
 
 
+def connections(listener: SessionListener) -> int:
+    return len(listener._listener.open_connections)
+
+
 def connected(listener: SessionListener) -> socket.socket:
     """Return a connection that the listener has accepted."""
-    before = listener.connections
+    before = connections(listener)
     made = socket.create_connection(("127.0.0.1", listener.port), timeout=10)
-    turn_until(listener, lambda: listener.connections != before or before == MOST_CONNECTIONS)
+    turn_until(listener, lambda: connections(listener) != before or before == MOST_CONNECTIONS)
     return made
 
 
@@ -75,7 +80,7 @@ def test_several_connections_are_heard_each_with_lines_of_its_own() -> None:
         turn_until(listener, lambda: len(found) == 10)
         for sender in senders:
             sender.close()
-        turn_until(listener, lambda: listener.connections == 0)
+        turn_until(listener, lambda: connections(listener) == 0)
     assert {one.host for one in found if isinstance(one, SessionEvent)} == {f"host{n}.example.com" for n in range(10)}
     # No two lines have one number, whoever sent them.
     assert sorted(one.line for one in found) == list(range(1, 11))
@@ -105,7 +110,7 @@ def test_a_reset_connection_costs_nobody_anything() -> None:
         # Linger for no time: the kernel sends RST (socket(7)).
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         sender.close()
-        turn_until(listener, lambda: listener.connections == 1)
+        turn_until(listener, lambda: connections(listener) == 1)
         other.sendall(activity() + b"\n")
         turn_until(listener, lambda: len(found) == 2)
 
@@ -125,14 +130,14 @@ def test_who_takes_too_long_over_a_line_has_to_go_however_busy() -> None:
     clock = SetClock()
     with listening(clock) as (listener, found), connected(listener) as slow, connected(listener) as idle:
         slow.sendall(activity()[:10])
-        turn_until(listener, lambda: any(one.assembly.waits for one in listener._connections.values()))
+        turn_until(listener, lambda: listener._listener.in_a_line == 1)
         clock.now += LONGEST_LINE_S - 1
         slow.sendall(activity()[10:20])
         listener.turn(1)
-        assert listener.connections == 2
+        assert connections(listener) == 2
         clock.now += 1
         listener.turn(0)
-        assert listener.connections == 1
+        assert connections(listener) == 1
         # Who has nothing to say may stay for ever.
         clock.now += 1_000_000
         idle.sendall(activity() + b"\n")
@@ -154,7 +159,7 @@ def test_when_there_are_too_many_the_one_that_was_silent_longest_goes() -> None:
         late = connected(listener)
         late.sendall(activity(Host="late.example.com") + b"\n")
         turn_until(listener, lambda: len(found) == 2)
-        assert listener.connections == MOST_CONNECTIONS
+        assert connections(listener) == MOST_CONNECTIONS
         assert senders[1].recv(1) == b""
         for sender in (*senders, late):
             sender.close()
@@ -192,7 +197,7 @@ def test_it_keeps_what_a_sample_will_ask_for() -> None:
 def test_an_address_that_cannot_be_had_is_told(address: str) -> None:
     with (
         listening() as (listener, _),
-        pytest.raises(InputError, match="cannot listen on") as caught,
+        pytest.raises(LinesError, match="cannot listen on") as caught,
         SessionListener(address.format(port=listener.port), SetClock(), print, SessionFormat.AUTO),
     ):
         pass

@@ -12,9 +12,10 @@ import pytest
 
 from agent.config_model import ZpaSection
 from agent.session_listener import LISTEN_S
-from agent.zpa_input import TAIL_BYTES, TAIL_LINES, InputError, followed_lines, lines_of, open_file, recent_sessions
+from agent.zpa_input import followed_lines, lines_of, open_file, recent_sessions
+from probes.drivers.line_source import TAIL_BYTES, TAIL_LINES
 from probes.failure import Failure
-from probes.line_assembly import Line
+from probes.line_assembly import Line, LinesError
 from probes.sample import AgentFailure, Target
 from probes.session_facts import SessionEvent
 from rules.load import load_rules
@@ -200,7 +201,7 @@ def test_lines_of_a_stream_come_as_they_are_written(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^cannot read .*/nowhere: no such file or directory$"):
+    with pytest.raises(LinesError, match=r"^cannot read .*/nowhere: no such file or directory$"):
         open_file(tmp_path / "nowhere")
     # Opening a directory's descriptor works for some calls; reading it never does.
     descriptor = os.open(tmp_path, os.O_RDONLY)
@@ -209,7 +210,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
         def fileno(self) -> int:
             return descriptor
 
-    with pytest.raises(InputError, match="the lines cannot be read further: is a directory"):
+    with pytest.raises(LinesError, match="the lines cannot be read further: is a directory"):
         list(lines_of(Directory()))  # type: ignore[arg-type]
     os.close(descriptor)
 
@@ -261,5 +262,5 @@ def test_a_file_that_is_cut_is_read_from_its_start(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_cannot_be_followed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file or directory"):
+    with pytest.raises(LinesError, match="no such file or directory"):
         followed(tmp_path / "nowhere", [lambda: None])
