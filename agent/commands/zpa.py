@@ -170,8 +170,12 @@ def _listen(address: str, form: "SessionFormat", report: "SessionReport", *, as_
 @contextmanager
 def _asked_to_end() -> "Iterator[Callable[[], bool]]":
     """Yield what says whether SIGINT or SIGTERM came."""
+    import gc  # noqa: PLC0415
+
     from agent.interrupt import Interrupt  # noqa: PLC0415
 
+    # Short commands go without (agent.cli); this one may run for weeks.
+    gc.enable()
     with Interrupt() as interrupted, Interrupt(signal.SIGTERM) as terminated:
         yield lambda: interrupted() or terminated()
 
