@@ -123,6 +123,11 @@ def test_addresses_go_to_their_interface() -> None:
     )
 
 
+def test_the_kernel_s_name_of_the_driver_is_kept() -> None:
+    links = [LinkEntry(index=2, name="eth0", flags=UP), LinkEntry(index=3, name="zcctun0", flags=UP, kind="tun")]
+    assert [(found.name, found.kind) for found in interfaces_of(links, [])] == [("eth0", None), ("zcctun0", "tun")]
+
+
 def test_only_next_hops_are_neighbours_of_interest() -> None:
     routes = [
         Route(destination="198.51.100.9", family=Family.IPV4, interface="eth0", gateway="10.0.0.1"),
