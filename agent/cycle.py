@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.comparisons import Comparisons, Results
+from agent.comparisons import Comparisons
 from agent.errands import Errand, Errands
+from agent.findings import Findings
 from agent.hop_names import addresses_of, with_names, with_origins
 from agent.mistakes import own_failure
 from agent.own_traces import OWN_MISTAKE, Aim, OwnTrace, OwnTraces
@@ -16,18 +17,16 @@ from agent.request import SampleRequest
 from agent.way_out import Outside, WayOut
 from agent.world import ProxyCheck, Watch, World, never
 from probes.clock import utc_text
-from probes.facts import Answer, Leg, Middlebox, Node, Reachability, Role, RouteKind
-from probes.frozen import field, mutable, replace
+from probes.facts import Leg, Node, Role, RouteKind
+from probes.frozen import replace
 from probes.host_facts import Network, Route
 from probes.name_facts import DnsCheck
-from probes.sample import AgentFailure, Sample, Target, Topology
-from probes.session_facts import PrivateAccess, SessionEvent
+from probes.sample import Sample, Target
 from probes.target import is_address
-from probes.trace.memory import Remembered
-from probes.web_facts import CaptivePortal, WebCheck
 
 if TYPE_CHECKING:
     from probes.proxy import ProxyChoice
+    from probes.web_facts import CaptivePortal, WebCheck
 
 # Names of hops are worth a short wait when a resolver is known to be alive, none when it is known to be dead, and next
 # to none when nobody has asked one yet.
@@ -41,26 +40,6 @@ LIMITER_S = 1.1
 AGAIN_S = 0.5
 
 HTTPS_PORT = 443
-
-
-@mutable
-class _Findings:
-    """What a sample has found so far; it becomes the frozen Sample in the end."""
-
-    network: Network = field(default_factory=lambda: Network(epoch=""))
-    dns: list[DnsCheck] = field(default_factory=list)
-    reachability: list[Reachability] = field(default_factory=list)
-    legs: list[Leg] = field(default_factory=list)
-    agent_failures: list[AgentFailure] = field(default_factory=list)
-    compared: Results = field(default_factory=Results)
-    learned: dict[str, Remembered | None] = field(default_factory=dict)
-    middlebox: Middlebox | None = None
-    web: WebCheck | None = None
-    captive_portal: CaptivePortal | None = None
-    outside: Outside = field(default_factory=Outside)
-    private_access: PrivateAccess | None = None
-    sessions: tuple[SessionEvent, ...] = ()
-    topology: Topology | None = None
 
 
 def collect(
@@ -81,34 +60,15 @@ def collect(
     An exception in here is the agent's own failure: it becomes a fact (CP-01) and what was found so far is kept.
     """
     started_at, started = utc_text(world.clock.realtime_ns()), world.clock.monotonic()
-    findings = _Findings()
+    findings = Findings()
     try:
         _Collection(request, world, findings, on_progress, interrupted).run()
     except Exception as error:  # noqa: BLE001 - the boundary of the agent's own mistakes: whatever it is becomes a fact
         findings.agent_failures.append(own_failure("sample", error))
         if not findings.legs and request.trace:
             findings.legs.append(Leg(from_=Node.CLIENT, to=_first_end(request.target), reason=OWN_MISTAKE))
-    outside, compared = findings.outside, findings.compared
-    return Sample(
-        started_at=started_at,
-        duration_us=round((world.clock.monotonic() - started) * 1e6),
-        target=request.target,
-        network=findings.network,
-        ndr=request.ndr,
-        dns=(*findings.dns, *outside.dns, *compared.dns),
-        proxy=compared.proxy,
-        web=findings.web,
-        captive_portal=findings.captive_portal,
-        egress=outside.egress,
-        edges=outside.edges,
-        private_access=findings.private_access,
-        sessions=findings.sessions,
-        topology=findings.topology,
-        middlebox=findings.middlebox,
-        reachability=(*findings.reachability, *compared.reachability),
-        legs=tuple(findings.legs),
-        agent_failures=(*findings.agent_failures, *compared.agent_failures),
-    )
+    duration_us = round((world.clock.monotonic() - started) * 1e6)
+    return findings.sample(request, started_at=started_at, duration_us=duration_us)
 
 
 class _Collection:
@@ -118,7 +78,7 @@ class _Collection:
         self,
         request: SampleRequest,
         world: World,
-        findings: _Findings,
+        findings: Findings,
         on_progress: Callable[[Leg], None] | None,
         interrupted: Callable[[], bool],
     ) -> None:
@@ -346,9 +306,9 @@ class _Collection:
         findings.compared = (
             self._comparisons.results()
             if cut_short
-            else self._comparisons.finish(needed=not self._healthy(), heard=self._heard())
+            else self._comparisons.finish(needed=not findings.healthy(), heard=findings.heard())
         )
-        self._lay_out()
+        findings.lay_out(self._request)
         self._name_hops()
         self._locate_hops()
         self._read_sessions()
@@ -367,27 +327,6 @@ class _Collection:
                 self._comparisons.compare_with(Role.EGRESS, address, None)
                 self._comparisons.compare_with(Role.EGRESS, address, HTTPS_PORT)
         findings.legs += [*main, *outside.edge_legs]
-
-    def _lay_out(self) -> None:
-        """Say which way the traffic takes, and add the legs that nobody can trace."""
-        findings = self._findings
-        from probes.topology import topology_of, untraceable_legs  # noqa: PLC0415 - once all else is known
-
-        outside = findings.outside
-        findings.topology = topology_of(
-            target=self._request.target,
-            proxy=findings.compared.proxy,
-            egress=outside.egress,
-            edges=outside.edges,
-            private_access=findings.private_access,
-            network=findings.network,
-        )
-        if not self._request.trace:
-            return
-        own = [leg for leg in findings.legs if leg not in outside.edge_legs]
-        there = {(leg.from_, leg.to) for leg in findings.legs}
-        beyond = untraceable_legs(findings.topology, edge_after=bool(outside.edge_legs))
-        findings.legs[:] = [*own, *(leg for leg in beyond if (leg.from_, leg.to) not in there), *outside.edge_legs]
 
     def _read_sessions(self) -> None:
         if self._request.zpa is None:
@@ -420,34 +359,11 @@ class _Collection:
             self._findings.agent_failures.append(failure)
         return network, whole
 
-    def _healthy(self) -> bool:
-        """Return whether every name was found, every leg that could be traced reached its end, and every check passed.
-
-        A name that a proxy looks up need not be found here.
-        """
-        findings = self._findings
-        proxied = any(leg.to is Node.EXTERNAL_PROXY for leg in findings.legs)
-        names = [check for check in findings.dns if not (proxied and check.role is Role.DESTINATION)]
-        data = [edge.service_data for edge in findings.outside.edges if edge.service_data is not None]
-        return (
-            all(leg.reached for leg in findings.legs if leg.address)
-            and all(check.failure is None for check in names)
-            and all(each.fetched and not each.stale for each in data)
-            and (findings.web is None or findings.web.failure is None)
-            and (findings.captive_portal is None or findings.captive_portal.detected is False)
-        )
-
-    def _heard(self) -> frozenset[str]:
-        """Return who has answered anything so far."""
-        findings = self._findings
-        resolvers = {query.resolver for check in findings.dns for query in check.queries if query.rcode is not None}
-        return frozenset(addresses_of(findings.legs)) | resolvers
-
     def _name_hops(self) -> None:
         """Put reverse names to the hops, without a wait where no resolver is alive."""
         findings = self._findings
         addresses = addresses_of(findings.legs)
-        wait_s = NAMES_WAIT_S[_resolver_alive(findings)]
+        wait_s = NAMES_WAIT_S[findings.resolver_alive()]
         if not self._request.names or self._interrupted() or not addresses or not wait_s:
             return
         names = self._world.names_of(addresses, self._world.clock.monotonic() + wait_s)
@@ -486,13 +402,3 @@ def _known_address(target: Target) -> tuple[str, ...]:
 def _first_end(target: Target) -> Node:
     """Return what the first leg leads to."""
     return Node.SERVICE_EDGE if target.route is RouteKind.SERVICE_EDGE else Node.DESTINATION
-
-
-def _resolver_alive(findings: _Findings) -> bool | None:
-    """Return whether a resolver answered anything during this sample; None where none was asked."""
-    if not findings.network.resolvers:
-        return False
-    checks = (*findings.dns, *findings.compared.dns)
-    asked = [query.rcode is not None for check in checks for query in check.queries]
-    asked += [fact.answer is Answer.SYN_ACK for fact in findings.compared.reachability if fact.role is Role.RESOLVER]
-    return any(asked) if asked else None

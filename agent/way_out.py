@@ -29,6 +29,7 @@ _IN_BAND: Final = {
 }
 
 _NOT_ASKED: Final = "not discoverable: only the service edge can trace from there, and none was asked"
+_NOT_ASKABLE: Final = "not discoverable: only the service edge can trace from there, and it gives no service data"
 _NO_ADDRESS: Final = "the public address of this network is not known: no edge told it"
 _LATE: Final = "no answer from the service edge in time"
 _LATE_TRACE: Final = "the trace did not end in time"
@@ -236,23 +237,28 @@ class WayOut:
         reason = _LATE_TRACE if self._asked.to_egress else _NO_ADDRESS
         return (Leg(from_=Node.CLIENT, to=Node.EGRESS, reason=reason),)
 
+    def _why_not(self, direction: Direction) -> str:
+        """Return why there is no answer from the edge about one of its legs."""
+        if direction in self._asked.traces:
+            return _LATE
+        return _NOT_ASKABLE if self._apis else _NOT_ASKED
+
     def _edge_legs(self, answers: dict[Direction, _EdgeAnswer | None]) -> tuple[Leg, ...]:
         """Return the edge's two legs, with the reason where it made none."""
         if not self._through_edge or not self._request.trace:
             return ()
         ends = {Direction.REVERSE: Node.EGRESS, Direction.FORWARD: Node.DESTINATION}
         return tuple(
-            _edge_leg(direction, end, answers.get(direction), begun=direction in self._asked.traces)
+            _edge_leg(direction, end, answers.get(direction), self._why_not(direction))
             for direction, end in ends.items()
             if self._apis or direction is Direction.FORWARD
         )
 
 
-def _edge_leg(direction: Direction, end: Node, answer: _EdgeAnswer | None, *, begun: bool) -> Leg:
+def _edge_leg(direction: Direction, end: Node, answer: _EdgeAnswer | None, why_not: str) -> Leg:
+    """Return the edge's leg, or the one that says why it made none."""
     made, leg, _ = answer or (None, None, None)
     if leg is not None:
         return leg
-    reason = (
-        (_LATE if made is None else f"the service edge made no trace: {made.detail or made.failure}") if begun else ""
-    )
-    return Leg(from_=Node.SERVICE_EDGE, to=end, direction=direction, probed_by=Prober.EDGE, reason=reason or _NOT_ASKED)
+    reason = why_not if made is None else f"the service edge made no trace: {made.detail or made.failure}"
+    return Leg(from_=Node.SERVICE_EDGE, to=end, direction=direction, probed_by=Prober.EDGE, reason=reason)

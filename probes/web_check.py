@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # All steps of all exchanges of a chain; a healthy one takes a few round trips.
-TIMEOUT_S: Final = 3.0
+TIMEOUT_S: Final = 2.6
 MOST_REDIRECTS: Final = 10
 
 _USUAL_PORTS: Final = {"http": 80, "https": 443}

@@ -127,6 +127,7 @@ def test_an_edge_that_tells_nothing_leaves_legs_with_their_reasons() -> None:
     sample = sampled(world, THROUGH_EDGE, FIRST_ACCESS)
     assert ways(sample)[0] == (Node.CLIENT, Node.EGRESS)
     assert all(leg.reached is None and leg.reason for leg in (sample.legs[0], *sample.legs[2:]))
+    assert all("gives no service data" in (leg.reason or "") for leg in sample.legs[2:])
     assert world.calls("edge_trace", "seen_by") == []
 
 
@@ -188,7 +189,11 @@ def test_private_access_has_legs_that_nobody_sees() -> None:
     assert world.opened == []
 
 
-def test_an_egress_that_seems_silent_is_asked_once_more_when_its_limiter_may_speak() -> None:
+def test_an_egress_that_seems_silent_is_asked_once_more_when_its_limiter_may_speak(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Both simulated traces move the one clock, which a real one does not.
+    monkeypatch.setattr("agent.cycle.LONGEST_S", 60.0)
     world = ToldWorld("dead_target")
     sample = sampled(world, replace(DIRECT, protocol=ProtocolChoice.UDP), egress_address=EGRESS)
     assert world.calls("pause") == [LIMITER_S]
