@@ -62,6 +62,7 @@ class LiveWorld:
         self._reading = threading.Lock()
         self._capture = capture
         self._paths = path_memory()
+        self._epoch: str | None = None
 
     def random_bytes(self, count: int) -> bytes:
         """Return unguessable bytes from the kernel."""
@@ -80,7 +81,9 @@ class LiveWorld:
     def network(self, addresses: Sequence[str], sending: Sending) -> Network:
         """Return the network as it is, with a route look-up for each address."""
         with self._reading:
-            return self._host.network(addresses, source=sending.source, interface=sending.interface)
+            network = self._host.network(addresses, source=sending.source, interface=sending.interface)
+        self._epoch = self._epoch or network.epoch
+        return network
 
     def reading_failure(self) -> AgentFailure | None:
         """Return why the last `network` had to do with half a view, None if it saw everything."""
@@ -265,18 +268,26 @@ class LiveWorld:
     def service_data(
         self, access: EdgeAccess, sending: Sending, proxy: "ProxyChoice | None", stop: Callable[[], bool]
     ) -> ServiceData:
-        """Return what an edge tells about its caller."""
-        from probes.drivers import edge_client  # noqa: PLC0415 - for those who have an edge
+        """Return what an edge tells about its caller; where it does not, what it told before and still stands by."""
+        from agent.edge_memory import EdgeMemory  # noqa: PLC0415 - for those who have an edge
+        from probes.drivers import edge_client  # noqa: PLC0415 - likewise
 
-        return edge_client.service_data(
+        # Through a proxy it sees somebody else.
+        memory = EdgeMemory(self._paths.directory if proxy is None else None)
+        epoch = self._epoch or ""
+        data = edge_client.service_data(
             access,
             clock=self.clock,
             resolve=self._resolve(Role.SERVICE_EDGE),
             source=sending.source,
             interface=sending.interface,
             proxy=proxy,
+            known=memory.recall(access.api or "", epoch, self.clock.realtime_ns()) if epoch else None,
             stop=stop,
         )
+        if epoch:
+            memory.remember(data, epoch, self.clock.realtime_ns())
+        return data
 
     def seen_by(self, source: EgressSource, access: EdgeAccess, data: ServiceData, sending: Sending) -> SeenAddress:
         """Return the source that an edge saw of a probe of one protocol."""
