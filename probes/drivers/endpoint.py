@@ -107,12 +107,19 @@ def find_endpoint(
     if _needs_zone(family, address) and not (zone_name or source_zone or interface):
         return Failure.NO_SUCH_INTERFACE, f"{address} is on every link: say which, as in {address}%eth0"
     try:
+        asking = socket.socket(numbers.address_family, socket.SOCK_DGRAM)
+    except OSError as error:
+        # A right, a resource or a family that is missing says nothing of the way.
+        return failure_of(error, Operation.OPEN), f"the host opens no socket: {(error.strerror or str(error)).lower()}"
+    try:
         zone = _zone(zone_name or source_zone or interface or "")
         interface_index = _zone(interface or "")
         local = _socket_address(family, bare_source, 0, zone) if bare_source else None
-        found = _source_to(_socket_address(family, address, port or _SOME_PORT, zone), family, local, interface)
+        found = _source_to(asking, _socket_address(family, address, port or _SOME_PORT, zone), local, interface)
     except OSError as error:
         return failure_of(error, Operation.CONNECT), _words(error, destination, source, interface)
+    finally:
+        asking.close()
     return Endpoint(
         family=family,
         protocol=protocol,
@@ -126,19 +133,15 @@ def find_endpoint(
     )
 
 
-def _source_to(remote: SocketAddress, family: Family, local: SocketAddress | None, interface: str | None) -> str:
+def _source_to(asking: socket.socket, remote: SocketAddress, local: SocketAddress | None, interface: str | None) -> str:
     """Return the address that the host's routes would send from; OSError where there is no way."""
-    asking = socket.socket(NUMBERS[family].address_family, socket.SOCK_DGRAM)
-    try:
-        if interface is not None:
-            asking.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
-        if local is not None:
-            asking.bind(local)
-        asking.connect(remote)
-        source: str = asking.getsockname()[0]
-        return source
-    finally:
-        asking.close()
+    if interface is not None:
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+    if local is not None:
+        asking.bind(local)
+    asking.connect(remote)
+    source: str = asking.getsockname()[0]
+    return source
 
 
 def _socket_address(family: Family, address: str, port: int, zone: int) -> SocketAddress:

@@ -1,6 +1,7 @@
-"""Runs a command that may not open sockets of a family, as a hardened unit does: `no_family.py inet6 COMMAND ...`.
+"""Runs a command that cannot open sockets of a family: `no_family.py inet6 COMMAND ...`, or `inet:ENOBUFS`.
 
-The kernel says EAFNOSUPPORT, as it does by `RestrictAddressFamilies=` (systemd.exec(5)): a seccomp filter on `socket`.
+A seccomp filter on `socket` has the kernel say EAFNOSUPPORT, as `RestrictAddressFamilies=` of a hardened unit does
+(systemd.exec(5)), or the errno that is named.
 """
 
 import ctypes
@@ -30,8 +31,8 @@ def instruction(code: int, value: int, if_equal: int = 0, otherwise: int = 0) ->
     return struct.pack("HBBI", code, if_equal, otherwise, value)
 
 
-def program(family: int, machine: str) -> bytes:
-    """Return the filter: `socket` of this family is refused, everything else passes."""
+def program(family: int, refusal: int, machine: str) -> bytes:
+    """Return the filter: `socket` of this family is refused with an errno, everything else passes."""
     return b"".join(
         (
             instruction(LOAD, ARCHITECTURE_AT),
@@ -41,7 +42,7 @@ def program(family: int, machine: str) -> bytes:
             instruction(LOAD, FAMILY_AT),
             instruction(EQUAL, family, 1, 0),
             instruction(RETURN, ALLOW),
-            instruction(RETURN, REFUSE | errno.EAFNOSUPPORT),
+            instruction(RETURN, REFUSE | refusal),
         )
     )
 
@@ -59,7 +60,8 @@ def install(code: bytes) -> None:
 
 def main() -> None:
     """Install the filter, and become the command."""
-    install(program(FAMILIES[sys.argv[1]], platform.machine()))
+    family, _, refusal = sys.argv[1].partition(":")
+    install(program(FAMILIES[family], getattr(errno, refusal or "EAFNOSUPPORT"), platform.machine()))
     os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - the command itself, in this very process
 
 

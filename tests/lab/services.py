@@ -36,6 +36,8 @@ LogLevel Warning
 """
 
 _UNBOUND: Final = """\
+remote-control:
+    control-enable: no
 server:
     interface: 0.0.0.0
     interface: ::0
@@ -50,8 +52,8 @@ server:
     directory: "{directory}"
     pidfile: ""
     module-config: "respip validator iterator"
-remote-control:
-    control-enable: no
+    do-not-query-localhost: no
+    local-zone: "test." nodefault
 """
 
 

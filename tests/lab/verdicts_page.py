@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from rules.diagnosis import Severity
 from rules.shipped import shipped_rules
 from tests.lab.judge import Outcome
 from tests.lab.scenario import Row
@@ -45,12 +46,14 @@ def expected_page(rows: Sequence[Row]) -> str:
 
 def _page(rows: Sequence[Row], seen: Seen) -> str:
     groups = {true: [row for row in rows if true_error(row) == true] for true in (*_codes(), NOTHING)}
-    return "\n".join((_INTRODUCTION, *_counts(groups, seen), *_rows(groups, seen))) + "\n"
+    return "\n".join((_INTRODUCTION, *_counts(rows, seen), *_rows(groups, seen))) + "\n"
 
 
 def true_error(row: Row) -> str:
-    """Return the error that a row is about: the first one it expects."""
-    return row.expected[0].code if row.expected else NOTHING
+    """Return the error that a row is about: the first one it expects above info, else the first one."""
+    catalogue = shipped_rules().catalogue
+    grave = (each.code for each in row.expected if catalogue[each.code].severity is not Severity.INFO)
+    return next(grave, row.expected[0].code if row.expected else NOTHING)
 
 
 def _codes() -> tuple[str, ...]:
@@ -60,29 +63,25 @@ def _codes() -> tuple[str, ...]:
 # --- how often --------------------------------------------------------------------------------------------------------
 
 
-def _counts(groups: Groups, seen: Seen) -> Iterator[str]:
-    """Yield the table of the errors against themselves: in how many rows each was said."""
-    everything = sum(map(len, groups.values()))
-    yield f"## {everything} rows\n"
-    yield "A number in brackets is information that belongs beside the error of the row.\n"
+def _counts(rows: Sequence[Row], seen: Seen) -> Iterator[str]:
+    """Yield the table of the errors against themselves: where one is true, in how many rows each was said."""
+    yield f"## {len(rows)} rows\n"
+    yield "Where the error on the left is true: how often each error was said. A number in brackets is of errors that"
+    yield "are true there as well. A row in which several are true counts for each of them.\n"
     yield _header("true", "rows")
-    for true, rows in groups.items():
-        said = (Counter(code for row in rows for code in seen[row.id]), _companions(rows))
-        yield _line(true, str(len(rows)), *(_count(code, true, *said) for code in _codes()))
+    for true in (*_codes(), NOTHING):
+        concerned = [row for row in rows if true in (row.codes or (NOTHING,))]
+        said = Counter(code for row in concerned for code in seen[row.id])
+        false = Counter(code for row in concerned for code in seen[row.id] - set(row.codes))
+        yield _line(true, str(len(concerned)), *(_count(code, true, said, false) for code in _codes()))
 
 
-def _companions(rows: Iterable[Row]) -> Counter[str]:
-    """Return how often each error belongs beside the one that a row is about."""
-    return Counter(each.code for row in rows for each in row.expected[1:])
-
-
-def _count(code: str, true: str, said: Mapping[str, int], companions: Mapping[str, int]) -> str:
-    number, beside = said.get(code, 0), companions.get(code, 0)
+def _count(code: str, true: str, said: Mapping[str, int], false: Mapping[str, int]) -> str:
+    if false.get(code):
+        return f"{false[code]} ✘"
     if code == true:
-        return f"**{number}**"
-    if number <= beside:
-        return f"({number})" if number else "·"
-    return f"{number - beside} ✘"
+        return f"**{said.get(code, 0)}**"
+    return f"({said[code]})" if said.get(code) else "·"
 
 
 # --- row by row -------------------------------------------------------------------------------------------------------
@@ -105,7 +104,7 @@ def _message(code: str) -> str:
 
 
 def _row(row: Row, seen: frozenset[str]) -> str:
-    reason = row.expected[0].reason if row.expected else ""
+    reason = next((each.reason for each in row.expected if each.code == true_error(row)), "")
     return _line(f"`{row.id}`", reason, *(_mark(code, row, seen) for code in _codes()))
 
 
