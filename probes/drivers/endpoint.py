@@ -106,11 +106,9 @@ def find_endpoint(
     bare_source, _, source_zone = (source or "").partition("%")
     if _needs_zone(family, address) and not (zone_name or source_zone or interface):
         return Failure.NO_SUCH_INTERFACE, f"{address} is on every link: say which, as in {address}%eth0"
-    try:
-        asking = socket.socket(numbers.address_family, socket.SOCK_DGRAM)
-    except OSError as error:
-        # A right, a resource or a family that is missing says nothing of the way.
-        return failure_of(error, Operation.OPEN), f"the host opens no socket: {(error.strerror or str(error)).lower()}"
+    asking = _opened(numbers.address_family)
+    if not isinstance(asking, socket.socket):
+        return asking
     try:
         zone = _zone(zone_name or source_zone or interface or "")
         interface_index = _zone(interface or "")
@@ -131,6 +129,14 @@ def find_endpoint(
         interface_index=interface_index,
         tos=tos,
     )
+
+
+def _opened(address_family: int) -> socket.socket | tuple[Failure, str]:
+    """Return a socket to ask with; a right, a resource or a family that is missing says nothing of the way."""
+    try:
+        return socket.socket(address_family, socket.SOCK_DGRAM)
+    except OSError as error:
+        return failure_of(error, Operation.OPEN), f"the host opens no socket: {(error.strerror or str(error)).lower()}"
 
 
 def _source_to(asking: socket.socket, remote: SocketAddress, local: SocketAddress | None, interface: str | None) -> str:

@@ -18,10 +18,16 @@ Say = Callable[[str], None]
 _INSIDE: Final = "CLOUDPATH_LAB_INSIDE"
 
 # Its own /run for the names of namespaces, and an /etc in which it may make `netns`: what it changes is its own view.
+# No overlay: where /etc has mounts of somebody else's in it, as in containers, the kernel refuses one.
 _OWN_VIEW: Final = """\
 mount -t tmpfs -o mode=755 lab /run
-mkdir -p /run/netns /run/etc/netns /run/etc-work
-mount -t overlay -o userxattr,lowerdir=/etc,upperdir=/run/etc,workdir=/run/etc-work lab /etc
+mkdir /run/netns /run/etc
+mount --rbind /etc /run/etc
+mount -t tmpfs -o mode=755 lab /etc
+for each in /run/etc/* /run/etc/.[!.]*; do
+    [ "$each" = /run/etc/netns ] || [ ! -e "$each" ] || ln -s "$each" /etc/
+done
+mkdir /etc/netns
 exec "$@"
 """
 
