@@ -26,6 +26,8 @@ from probes.target import is_address
 
 if TYPE_CHECKING:
     from probes.proxy import ProxyChoice
+    from probes.sample import AgentFailure
+    from probes.session_facts import SessionEvent
     from probes.web_facts import CaptivePortal, WebCheck
 
 # Names of hops are worth a short wait when a resolver is known to be alive, none when it is known to be dead, and next
@@ -92,6 +94,7 @@ class _Collection:
         self._comparisons = Comparisons(world, request.sending, request.controls, patience_s=request.patience_s)
         self._web: Errand[WebCheck] | None = None
         self._captive: Errand[CaptivePortal] | None = None
+        self._sessions: Errand[tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]] | None = None
         self._egress_routes: tuple[Route, ...] = ()
 
     def run(self) -> None:
@@ -165,7 +168,7 @@ class _Collection:
     def _start_errands(
         self, checks: dict[Role, DnsCheck], proxy: "ProxyChoice | None", stopped: Callable[[], bool]
     ) -> None:
-        """Begin what a web address and a captive portal are looked at by."""
+        """Begin whatever is looked at beside the paths: web address, captive portal, log of private access."""
         request = self._request
         if request.target.url is not None:
             from probes.web_check import WebAsked  # noqa: PLC0415 - for those who name a URL
@@ -184,6 +187,10 @@ class _Collection:
         if request.captive_check_url is not None:
             ask = partial(self._world.check_captive, request.captive_check_url, request.sending)
             self._captive = self._errands.start("captive portal check", ask)
+        if request.zpa is not None:
+            self._sessions = self._errands.start(
+                "session log", partial(self._world.sessions, request.zpa, request.target)
+            )
 
     def _find_private_access(self, check: DnsCheck, watch: Watch) -> None:
         request, route = self._request, self._request.target.route
@@ -302,6 +309,8 @@ class _Collection:
         deadline = self._world.clock.monotonic() if cut_short else self._deadline
         findings.web = self._errands.until(self._web, deadline)
         findings.captive_portal = self._errands.until(self._captive, deadline)
+        findings.sessions, failures = self._errands.until(self._sessions, deadline) or ((), ())
+        findings.agent_failures.extend(failures)
         self._add_outside(way_out.result(deadline))
         findings.compared = (
             self._comparisons.results()
@@ -311,7 +320,6 @@ class _Collection:
         findings.lay_out(self._request)
         self._name_hops()
         self._locate_hops()
-        self._read_sessions()
         self._compare_with_start(watch, cut_short=cut_short)
 
     def _add_outside(self, outside: Outside) -> None:
@@ -327,13 +335,6 @@ class _Collection:
                 self._comparisons.compare_with(Role.EGRESS, address, None)
                 self._comparisons.compare_with(Role.EGRESS, address, HTTPS_PORT)
         findings.legs += [*main, *outside.edge_legs]
-
-    def _read_sessions(self) -> None:
-        if self._request.zpa is None:
-            return
-        sessions, failures = self._world.sessions(self._request.zpa, self._request.target)
-        self._findings.sessions = sessions
-        self._findings.agent_failures.extend(failures)
 
     def _compare_with_start(self, watch: Watch, *, cut_short: bool) -> None:
         """Read the network again, note what changed, and remember the paths if nothing did."""
