@@ -76,7 +76,8 @@ class Engine:
                 leg = await asyncio.wrap_future(wide.trace(stretch, job.protocol))
         except TimeoutError:
             return untraced(job, f"the trace was not over after {LONGEST_TRACE_S:.0f} s")
-        if leg is None or (leg.reached is not True and job.protocol is ProtocolChoice.ADAPTIVE):
+        unreached = leg is not None and leg.reached is not True and job.protocol is ProtocolChoice.ADAPTIVE
+        if leg is None or (unreached and not self._stopping.is_set()):
             return None
         return replace(leg, direction=job.direction)
 

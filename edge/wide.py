@@ -54,6 +54,7 @@ class Wide:
         self._asked: deque[tuple[Traced, Stretch, ProtocolChoice]] = deque()
         self._lock = Lock()
         self._stopping = False
+        self._waiting: set[Traced] = set()
         self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._waiter = open_waiter((self._bell,))
         self._sweep = Sweep(carrier, settings=SETTINGS, random_bytes=os.urandom)
@@ -79,6 +80,10 @@ class Wide:
             self._stopping = True
             self._call()
         self._thread.join()
+        # Not in the thread: it may have seen that it is over before it was rung for.
+        self._waiter.close()
+        os.close(self._bell)
+        os.close(self._ring)
 
     def _call(self) -> None:
         """Wake the thread; a bell that is full rings already."""
@@ -88,19 +93,25 @@ class Wide:
             return
 
     def _run(self) -> None:
-        while not self._stopping:
-            self._take_in()
-            at = self._sweep.turn(self._clock.monotonic())
+        try:
+            while not self._stopping:
+                self._turn()
+            self._sweep.stop(self._clock.monotonic())
             self._give_back()
-            self._waiter.wait((self._carrier,), until=self._clock.monotonic() + _IDLE_S if at is None else at)
-        self._sweep.stop(self._clock.monotonic())
+        finally:
+            # Whatever ended it: nobody waits for what will not come, and nothing more is taken.
+            with self._lock:
+                self._stopping = True
+                self._waiting |= {asked[0] for asked in self._asked}
+            for traced in self._waiting:
+                traced.set_result(None)
+            self._carrier.close()
+
+    def _turn(self) -> None:
+        self._take_in()
+        at = self._sweep.turn(self._clock.monotonic())
         self._give_back()
-        while self._asked:
-            self._asked.popleft()[0].set_result(None)
-        self._waiter.close()
-        self._carrier.close()
-        os.close(self._bell)
-        os.close(self._ring)
+        self._waiter.wait((self._carrier,), until=self._clock.monotonic() + _IDLE_S if at is None else at)
 
     def _take_in(self) -> None:
         """Begin what was asked for since the last turn."""
@@ -110,14 +121,18 @@ class Wide:
             return
         while self._asked:
             asked = self._asked.popleft()
+            self._waiting.add(asked[0])
             self._sweep.add(asked, asked[1].address)
 
     def _give_back(self) -> None:
         for trace in self._sweep.take():
-            traced, stretch, choice = _asked_of(trace)
+            traced, stretch, choice = _key(trace.key)
+            self._waiting.discard(traced)
             _settle(traced, partial(self._leg, trace, stretch, choice))
         for key, _, _ in self._sweep.unreachable:
-            _key(key)[0].set_result(None)
+            traced = _key(key)[0]
+            self._waiting.discard(traced)
+            traced.set_result(None)
         self._sweep.unreachable.clear()
 
     def _leg(self, trace: "ManyTrace", stretch: "Stretch", choice: ProtocolChoice) -> Leg:
@@ -134,10 +149,6 @@ def _settle(traced: Traced, make: Callable[[], Leg]) -> None:
         traced.set_result(make())
     except Exception as error:  # noqa: BLE001 - the thread traces for others, too
         traced.set_exception(error)
-
-
-def _asked_of(trace: "ManyTrace") -> "tuple[Traced, Stretch, ProtocolChoice]":
-    return _key(trace.key)
 
 
 def _key(key: object) -> "tuple[Traced, Stretch, ProtocolChoice]":
