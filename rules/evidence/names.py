@@ -108,7 +108,7 @@ def _everywhere(scene: Scene, allowed: frozenset[Outcome], *needed: Outcome) -> 
     missing = _unasked(scene, found)
     if missing:
         return unknown(f"not asked: {some(missing)}", fact)
-    return true(f"{check.name} at every resolver: {_words(found)}", fact)
+    return true(_words(found), fact)
 
 
 @proposition("name.resolved", "The target's name has at least one address for this host, from whatever source.")

@@ -4,7 +4,7 @@ from typing import Final
 
 from probes.host_facts import ChangeKind, Interface, NetworkChange
 from rules.evidence.scene import Scene
-from rules.evidence.words import failure_words, interface_words, some
+from rules.evidence.words import FAMILY_NAMES, failure_words, interface_words, some
 from rules.proposition import Finding, either, false, proposition, true, unknown
 
 _UNREAD: Final = "the host's interfaces and routes were not read"
@@ -116,7 +116,7 @@ def _default(scene: Scene) -> Finding:
         return true(f"default route by {route.gateway or 'no gateway'} on {route.interface}", fact)
     if not scene.network_was_read:
         return unknown(_UNREAD)
-    family = f"{scene.family} " if scene.family else ""
+    family = f"{FAMILY_NAMES[scene.family]} " if scene.family else ""
     return false(f"no {family}default route in any table", "/network/default_routes")
 
 

@@ -113,7 +113,7 @@ def _grade(grade: CodeGrade, scene: Scene) -> Finding:
 for _message, _code in STATUSES.items():
     proposition(
         f"session.{_code.lower().replace('-', '_')}",
-        f"The newest event that counts of the target's sessions has a code of: {_message}",
+        f"The newest telling event of the target's sessions says: {_message}",
     )(partial(_status, _code))
 
 for _one in CodeGrade:

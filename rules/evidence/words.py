@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from probes.facts import Protocol
+from probes.facts import Family, Protocol
 from probes.failure import Failure
 from probes.host_facts import Interface
 
 _SHOWN: Final = 4
 
 PROTOCOL_NAMES: Final[dict[Protocol, str]] = {Protocol.ICMP: "ICMP", Protocol.UDP: "UDP", Protocol.TCP: "TCP"}
+FAMILY_NAMES: Final[dict[Family, str]] = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 
 # Only failures that statements mention by name; others are shown as their token.
 FAILURE_WORDS: Final[dict[Failure, str]] = {
