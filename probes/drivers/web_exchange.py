@@ -100,7 +100,7 @@ def _context(ca_file: Path | None, *_changed_at_ns: int) -> ssl.SSLContext:
 def _authorities() -> Path | None:
     """Return the file with the host's authorities, SSL_CERT_FILE where it is set; None where there is only a folder."""
     file = ssl.get_default_verify_paths().cafile
-    return None if file is None else Path(file)
+    return Path(file) if file else None
 
 
 def _changed_at(file: Path | None) -> int:

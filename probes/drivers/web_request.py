@@ -80,7 +80,7 @@ class _Conversation:
 
     def _send(self, request: Request) -> None:
         # Servers put any octet into a cookie, and want it back as it was.
-        headers = [(name, value.encode("latin-1")) for name, value in request.headers]
+        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers]
         event = h11.Request(method=request.method, target=request.target, headers=headers)
         data = (self._protocol.send(event) or b"") + (self._protocol.send(h11.EndOfMessage()) or b"")
         self._stream.send(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import ssl
 from contextlib import contextmanager
+from functools import partial
 
 from probes.drivers import tls_chain
 from probes.failure import Failure, Operation, failure_of
@@ -114,7 +115,7 @@ class TcpStream:
         """Send all of `data`."""
         view = memoryview(data)
         while view:
-            view = view[self._tried(lambda left=view: self._opened.send(left), select.POLLOUT) :]
+            view = view[self._tried(partial(self._opened.send, view), select.POLLOUT) :]
 
     def receive(self) -> bytes:
         """Return what comes next, empty at the end."""
