@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Self
 
+from probes.address_ranges import INSIDE
 from probes.frozen import frozen
 from probes.target import is_address
 
@@ -13,22 +14,8 @@ Network = IPv4Network | IPv6Network
 # listed by a prefix that lies in one of these, or not allowed. `0.0.0.0/0` means the Internet, not the edge's own
 # network.
 _INSIDE: Final = tuple(
-    ip_network(prefix)
-    for prefix in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "224.0.0.0/3",
-        "::/127",
-        "2001::/32",
-        "2002::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "ff00::/8",
+    map(
+        ip_network, (*INSIDE, "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "2001::/32", "2002::/16", "ff00::/8")
     )
 )
 # RFC 6052 section 2.1: behind a translator with the well-known prefix, the last 32 bits are the IPv4 address.

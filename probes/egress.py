@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+from probes.address_ranges import INSIDE, LOOPBACK
 from probes.egress_facts import Egress, EgressSource, SeenAddress
 from probes.frozen import replace
 
@@ -27,17 +28,7 @@ _ORDER: Final = (
     EgressSource.ICMP,
 )
 
-_INNER: Final = (
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "100.64.0.0/10",
-    "169.254.0.0/16",
-    "127.0.0.0/8",
-    "fc00::/7",
-    "fe80::/10",
-    "::1/128",
-)
+_INNER: Final = (*INSIDE, *LOOPBACK)
 
 NOT_PUBLIC: Final = "an address that packets cannot come from"
 THE_EDGES_OWN: Final = "the edge's own address: the question itself went through the edge"
@@ -118,10 +109,7 @@ def _problem(seen: SeenAddress) -> str | None:
 
 
 def _is_inner(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether an address is of a network of one's own: RFC 1918, RFC 6598, RFC 4193, a link, this host.
-
-    `is_private` would take documentation prefixes for private, too.
-    """
+    """Return whether an address is of a network of one's own, of a link, or of this host."""
     return any(address in network for network in map(ip_network, _INNER) if network.version == address.version)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+from probes.address_ranges import INSIDE, LOOPBACK
 from probes.facts import Place
 from probes.frozen import frozen
 
@@ -40,22 +41,8 @@ _COUNTRY_CODE_LENGTH: Final = 2
 _LONGEST_NAME: Final = 500
 
 # Addresses that are in many networks at once, so that a database of the Internet knows nothing of them:
-# RFC 1918, RFC 6598, RFC 1122 section 3.2.1.3, RFC 3927; RFC 4193, RFC 4291 sections 2.5.3 and 2.5.6.
-_LOCAL: Final = tuple(
-    ip_network(prefix)
-    for prefix in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "::/127",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
+# an organisation's and a link's, this host's, and none at all (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2).
+_LOCAL: Final = tuple(map(ip_network, (*INSIDE, *LOOPBACK, "0.0.0.0/8", "::/128")))
 
 
 class DatabaseError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from probes.address_ranges import INSIDE, LOOPBACK
 from probes.egress_facts import EgressSource
 from probes.facts import Leg, Node, RouteKind
 from probes.sample import Topology, TopologyKind
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
     from probes.session_facts import PrivateAccess
     from probes.web_facts import Proxy
 
-
-# What an organisation's own network uses: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 section 2.5.6. Documentation
-# prefixes count as public.
-_INSIDE: Final = (
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "100.64.0.0/10",
-    "169.254.0.0/16",
-    "fc00::/7",
-    "fe80::/10",
-)
-_LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 
 _BEHIND_PROXY: Final = "not discoverable: a proxy ends every connection, so no probe of this host gets past it"
 _BEHIND_PRIVATE: Final = "not discoverable: private access shows no hop behind its edge"
@@ -114,7 +102,7 @@ def _with_proxy(
     said = _seen_words(proxy, through, comparable)
     if not _is_on_site(proxy, network):
         return _public(proxy, target, through, comparable, said)
-    if through is not None and _within(through, _INSIDE):
+    if through is not None and _within(through, INSIDE):
         edge_words = f"a service edge saw {through}, an inner address, through the proxy {proxy.host}: by a tunnel"
         return _certain(TopologyKind.PROXY_TO_EDGE, edge_words)
     if comparable and through not in comparable:
@@ -141,7 +129,7 @@ def _seen_words(proxy: Proxy, through: str | None, comparable: set[str]) -> str:
     """Return what the addresses say, in one sentence without a full stop."""
     if proxy.address is None:
         return f"no address of the proxy {proxy.host} is known"
-    kind = "an inner" if _within(proxy.address, _INSIDE) else "a public"
+    kind = "an inner" if _within(proxy.address, INSIDE) else "a public"
     named = f"the proxy {proxy.host} has {kind} address ({proxy.address})"
     if through is None:
         return f"{named}; nobody told which public address is seen through it"
@@ -163,7 +151,7 @@ def _is_local(proxy: Proxy, network: Network) -> bool:
     if proxy.address is None:
         return proxy.host == "localhost"
     own = {entry.address for interface in network.interfaces for entry in interface.addresses}
-    return proxy.address in own or _within(proxy.address, _LOOPBACK)
+    return proxy.address in own or _within(proxy.address, LOOPBACK)
 
 
 def _is_edge(proxy: Proxy, target: Target, edges: tuple[Edge, ...]) -> bool:
@@ -181,7 +169,7 @@ def _is_on_site(proxy: Proxy, network: Network) -> bool:
         for entry in interface.addresses
         if not interface.loopback
     )
-    return _within(proxy.address, (*_INSIDE, *links))
+    return _within(proxy.address, (*INSIDE, *links))
 
 
 def _within(address: str, prefixes: tuple[str, ...]) -> bool:

@@ -6,6 +6,7 @@ import base64
 from ipaddress import ip_address, ip_network
 from urllib.parse import quote, urljoin, urlsplit
 
+from probes.address_ranges import INSIDE, LOOPBACK
 from probes.frozen import field, frozen
 from probes.proxy import NO_PROXY
 from probes.target import TargetError, is_address, parse_target
@@ -248,18 +249,6 @@ def shows_plain_http(status: int) -> bool:
 
 # --- who ends TLS -----------------------------------------------------------------------------------------------------
 
-# RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3, RFC 4193, RFC 4291: an organisation's own addresses.
-_INSIDE: Final = (
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "100.64.0.0/10",
-    "169.254.0.0/16",
-    "127.0.0.0/8",
-    "fc00::/7",
-    "fe80::/10",
-    "::1/128",
-)
 # RFC 6761, RFC 6762, RFC 8375, ICANN's resolution 2024.07.29.06; and what local networks are called without any rule.
 _LOCAL_DOMAINS: Final = frozenset({"local", "localhost", "arpa", "internal", "test", "lan", "home", "corp", "intranet"})
 
@@ -278,7 +267,7 @@ def may_be_intercepted(host: str, addresses: Sequence[str]) -> bool:
         return False
     if host.removesuffix(".").rpartition(".")[2] in _LOCAL_DOMAINS:
         return False
-    networks = tuple(map(ip_network, _INSIDE))
+    networks = tuple(map(ip_network, (*INSIDE, *LOOPBACK)))
     return not any(ip_address(address.partition("%")[0]) in network for address in addresses for network in networks)
 
 

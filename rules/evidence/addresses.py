@@ -4,23 +4,11 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
-# RFC 1918, RFC 6598 (carrier NAT), RFC 3927, RFC 4193, RFC 4291 section 2.5.6. Documentation prefixes count as public.
-_INSIDE: Final = tuple(
-    map(
-        ip_network,
-        (
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "100.64.0.0/10",
-            "169.254.0.0/16",
-            "fc00::/7",
-            "fe80::/10",
-        ),
-    )
-)
-_RFC1918: Final = _INSIDE[:3]
-_SELF: Final = tuple(ip_network(prefix) for prefix in ("127.0.0.0/8", "::1/128"))
+from probes.address_ranges import INSIDE, LOOPBACK, RFC1918
+
+_INSIDE: Final = tuple(map(ip_network, INSIDE))
+_RFC1918: Final = tuple(map(ip_network, RFC1918))
+_SELF: Final = tuple(map(ip_network, LOOPBACK))
 _NOWHERE: Final = tuple(ip_network(prefix) for prefix in ("0.0.0.0/32", "::/128"))
 
 Network = IPv4Network | IPv6Network
