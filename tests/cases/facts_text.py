@@ -7,6 +7,7 @@ its own is written as in a record: mappings with the record's keys, what is left
 import json
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -76,6 +77,11 @@ RCODES = {"NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP"}
 
 def healthy_facts() -> dict[str, Any]:
     """Return the facts of the healthy base sample as text."""
+    return deepcopy(_healthy())
+
+
+@cache
+def _healthy() -> dict[str, Any]:
     facts: dict[str, Any] = yaml.safe_load((HERE / "healthy.yaml").read_text())
     return facts
 

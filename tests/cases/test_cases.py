@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from probes.sample import Sample
 from rules.condition import All
 from rules.diagnosis import Diagnosis, NotEvaluated
-from rules.engine import decide, diagnose
+from rules.engine import FindingOf, decide, diagnose
 from rules.evidence.vocabulary import Evidence
 from rules.load import load_rules
 from rules.ruleset import Rule, RuleSet
@@ -102,14 +103,17 @@ def in_short(diagnosis: Diagnosis) -> object:
     return errors, [entry.code for entry in diagnosis.rejected], unjudged(diagnosis)
 
 
+@cache
+def findings() -> tuple[tuple[Sample, FindingOf], ...]:
+    """Return the sample of every case with what its propositions come to, worked out once for all rules."""
+    samples = [sample_of(case.values[0]["facts"]) for case in cases()]
+    return tuple((sample, Evidence(sample).__getitem__) for sample in samples)
+
+
 @pytest.mark.parametrize("code", sorted(load_rules().rules))
 def test_every_part_that_a_rule_demands_is_missed_by_some_case(code: str) -> None:
-    samples = [sample_of(case.values[0]["facts"]) for case in cases()]
-    evidence = [Evidence(sample).__getitem__ for sample in samples]
-
     def verdicts(known: RuleSet) -> list[object]:
-        pairs = zip(samples, evidence, strict=True)
-        return [in_short(decide(sample, known, finding, severity_overrides={})) for sample, finding in pairs]
+        return [in_short(decide(sample, known, known_of, severity_overrides={})) for sample, known_of in findings()]
 
     usual = verdicts(rules())
     (rule,) = rules().rules[code]
