@@ -152,7 +152,7 @@ class Answers:
         """Service data is an edge's own word over TLS: nobody on the way can give it."""
         for index, edge in enumerate(self._scene.sample.edges):
             data = edge.service_data
-            if data is not None and data.fetched and data.server_address:
+            if data is not None and data.fetched and not data.stale and data.server_address:
                 fact = f"/edges/{index}/service_data"
                 yield Asked(data.server_address, Role.SERVICE_EDGE, answered=True, attempts=1, fact=fact)
 

@@ -191,7 +191,8 @@ def _signs_of_life(scene: Scene) -> list[tuple[str, str]]:
     found = []
     for index, edge in enumerate(scene.sample.edges):
         data = edge.service_data
-        told = edge.used and data is not None and data.fetched
+        # What it told a while ago says nothing of now.
+        told = edge.used and data is not None and data.fetched and not data.stale
         if (
             told
             and data is not None
@@ -229,7 +230,11 @@ def _another_answers(scene: Scene) -> Finding:
         if check.role is Role.SERVICE_EDGE and check.answered is not None and not scene.is_edge(check.address)
     ]
     others += [
-        (f"/edges/{index}/service_data", edge.name or edge.host, edge.service_data.fetched)
+        (
+            f"/edges/{index}/service_data",
+            edge.name or edge.host,
+            edge.service_data.fetched and not edge.service_data.stale,
+        )
         for index, edge in enumerate(scene.sample.edges)
         if not edge.used and edge.service_data is not None
     ]

@@ -286,6 +286,8 @@ def _shown(scene: Scene, sources: tuple[EgressSource, ...]) -> list[tuple[str, E
 def _unseen_by_protocol(scene: Scene) -> Finding:
     if not _is_wanted(scene):
         return false(_NOT_WANTED)
+    if all(data.stale for _, _, data in edges_asked(scene) if data.fetched):
+        return unknown("no service edge answers now that could have seen anything")
     shown = _shown(scene, _IN_BAND[scene.sample.target.protocol])
     if not shown:
         return unknown("no service edge offers to tell the source of packets of this protocol")
