@@ -279,10 +279,14 @@ class _Collection:
         self._egress_routes = network.routes
         aim = Aim(role=Role.EGRESS, node=Node.EGRESS, address=address)
         first = traces.trace(aim, network)
+        if not first.leg.reached:
+            self._comparisons.compare_with(Role.EGRESS, address, None)
+            self._comparisons.compare_with(Role.EGRESS, address, HTTPS_PORT)
         if first.leg.reached is not False or self._deadline - self._world.clock.monotonic() < LIMITER_S + AGAIN_S:
             return first
         self._world.pause(LIMITER_S, self._stopped(watch))
-        again = traces.trace(aim, network, settings=replace(self._request.settings, queries=1))
+        once = replace(self._request.settings, queries=1, timeout_s=min(AGAIN_S, self._request.settings.timeout_s))
+        again = traces.trace(aim, network, settings=once)
         return again if again.leg.reached else first
 
     def _keep(self, traced: OwnTrace) -> None:
@@ -330,10 +334,6 @@ class _Collection:
         if outside.to_egress is not None:
             findings.legs = []
             self._keep(outside.to_egress)
-            address = outside.to_egress.leg.address
-            if not outside.to_egress.leg.reached and address is not None:
-                self._comparisons.compare_with(Role.EGRESS, address, None)
-                self._comparisons.compare_with(Role.EGRESS, address, HTTPS_PORT)
         findings.legs += [*main, *outside.edge_legs]
 
     def _compare_with_start(self, watch: Watch, *, cut_short: bool) -> None:
