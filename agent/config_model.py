@@ -208,7 +208,7 @@ class ServiceEdgeSection(_Section):
     api: Url | None = None
     insecure: bool = False
     token_file: ReadableFile | None = None
-    ca_file: ReadableFile | None = None
+    ca_file: AuthoritiesFile | None = None
 
 
 class NoProxySection(_Section):

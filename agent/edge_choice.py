@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agent.authorities import why_no_authorities
 from agent.usage import UsageProblem
 from probes.edge_access import EdgeAccess
 from probes.frozen import replace
@@ -45,8 +46,7 @@ def chosen_edges(
     elif first.api is None:
         _check_belonging(token_file, ca_file)
     first = replace(first, token_file=token_file or first.token_file, ca_file=ca_file or first.ca_file)
-    for option, file in (("--edge-token-file", first.token_file), ("--edge-ca-file", first.ca_file)):
-        _check_readable(option, file)
+    _check_files(first.token_file, first.ca_file)
     return (first, *(other for other in configured if (other.host, other.port) != (first.host, first.port)))
 
 
@@ -58,8 +58,7 @@ def edges_by_api(apis: Sequence[str], token_file: Path | None, ca_file: Path | N
     """
     if not apis:
         _check_belonging(token_file, ca_file)
-    for option, file in (("--edge-token-file", token_file), ("--edge-ca-file", ca_file)):
-        _check_readable(option, file)
+    _check_files(token_file, ca_file)
     return tuple(replace(_first(None, api, ()), api=api, token_file=token_file, ca_file=ca_file) for api in apis)
 
 
@@ -128,9 +127,15 @@ def _check_belonging(token_file: Path | None, ca_file: Path | None) -> None:
             raise UsageProblem(f"{option} is for an edge that is asked; name it with --edge-api URL")
 
 
-def _check_readable(option: str, file: Path | None) -> None:
-    if file is None:
-        return
+def _check_files(token_file: Path | None, ca_file: Path | None) -> None:
+    for option, file in (("--edge-token-file", token_file), ("--edge-ca-file", ca_file)):
+        if file is not None:
+            _check_readable(option, file)
+    if ca_file is not None and (problem := why_no_authorities(ca_file)):
+        raise UsageProblem(f"--edge-ca-file {ca_file}: {problem}")
+
+
+def _check_readable(option: str, file: Path) -> None:
     try:
         with file.open("rb") as opened:
             opened.read(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import trustme
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -96,21 +97,48 @@ def choices_in(annotation: Any) -> list[str]:
     return found
 
 
+def example() -> str:
+    """Return the whole file that the document begins with."""
+    found = re.search(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert found
+    return found.group(1)
+
+
 def test_the_example_is_a_good_configuration(tmp_path: Path) -> None:
-    example = re.search(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
-    assert example
+    for name in ("edge-ca.pem", "company-ca.pem"):
+        trustme.CA().cert_pem.write_to_path(tmp_path / name)
     for name in (
         "edge.token",
-        "edge-ca.pem",
         "own-rules.yaml",
+        "sessions.ndjson",
         "token",
         "GeoLite2-ASN.mmdb",
         "GeoLite2-City.mmdb",
     ):
         (tmp_path / name).write_text("x\n", encoding="utf-8")
-    settings = parse_configuration(example.group(1), "agent.yaml", tmp_path, {}).settings
+    settings = parse_configuration(example(), "agent.yaml", tmp_path, {}).settings
     # It shows every section.
     assert settings.model_fields_set == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("key", sorted({key.rpartition(".")[2].removesuffix("[]") for key, _ in FIELDS}))
+def test_the_example_shows_every_key(key: str) -> None:
+    assert re.search(rf"(?<![\w-]){key}:", example())
+
+
+# Everything that a note offers in place of what stands there.
+ALTERNATIVES = re.findall(r"\{(?:mode|lss_listen): .*?\}(?=,|$)", re.sub(r"(?m)^.*?#", "", example()), re.MULTILINE)
+
+
+def test_the_alternatives_were_found() -> None:
+    assert len(ALTERNATIVES) == 4
+
+
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+def test_an_alternative_is_a_good_configuration_too(alternative: str, tmp_path: Path) -> None:
+    (tmp_path / "proxy.pac").write_text("x\n", encoding="utf-8")
+    section = "proxy" if "mode" in alternative else "zpa"
+    parse_configuration(f"{section}: {alternative}", "agent.yaml", tmp_path, {"PASSWORD": "x"})
 
 
 def test_the_known_codes_are_those_of_the_catalogue() -> None:

@@ -50,6 +50,7 @@ def test_an_edge_that_tells_nothing_says_why_and_ends_with_1() -> None:
         (("--edge-api", "http://edge.example.com"), "loopback only"),
         (("--edge-token-file", "/dev/null"), "name it with --edge-api"),
         (("--edge-api", "https://edge.example.com", "--edge-ca-file", "/nonexistent"), "cannot read /nonexistent"),
+        (("--edge-api", "https://edge.example.com", "--edge-ca-file", "/dev/null"), "no certificate in it"),
         (("--edge-api", "https://127.0.0.1:1", "--source", "192.0.2.77"), "192.0.2.77"),
     ],
 )

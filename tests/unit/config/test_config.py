@@ -54,8 +54,9 @@ def load(text: str, **environment: str) -> Loaded:
 
 @pytest.fixture
 def everything(tmp_path: Path) -> Path:
-    for name in ("edge.token", "edge-ca.pem", "own-rules.yaml"):
+    for name in ("edge.token", "own-rules.yaml"):
         (tmp_path / name).touch()
+    (tmp_path / "edge-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
     (tmp_path / "token").write_text("Bearer t0ps3cret\n", encoding="utf-8")
     file = tmp_path / "agent.yaml"
     file.write_text(EVERYTHING, encoding="utf-8")
