@@ -8,13 +8,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from agent.record import SCHEMA, Record
 from probes.sample import Sample
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+_Read = TypeVar("_Read")
 
 # More mistakes than these in one document have one cause.
 _MOST_MISTAKES: Final = 10
@@ -53,6 +55,11 @@ def read_samples(data: bytes, name: str) -> list[Sample]:
         RecordError: It is no JSON, not of schema `cloudpath.sample/1`, or a value does not fit.
     """
     return [_sample(document, f"{name}:{line}") for document, line in _documents(data, name)]
+
+
+def read_records(data: bytes, name: str) -> list[Record]:
+    """Return each record in `data` with its own diagnosis, in order; else as `read_samples`."""
+    return [_record(document, f"{name}:{line}") for document, line in _documents(data, name)]
 
 
 def _documents(data: bytes, name: str) -> Iterator[tuple[object, int]]:
@@ -105,6 +112,17 @@ def _reason(error: Exception) -> str:
 
 
 def _sample(document: object, place: str) -> Sample:
+    whole = _checked(document, place)
+    facts = {key: value for key, value in whole.items() if key in _FACTS}
+    return _validated(facts, place, _sample_reader())
+
+
+def _record(document: object, place: str) -> Record:
+    return _validated(_checked(document, place), place, _record_reader())
+
+
+def _checked(document: object, place: str) -> dict[str, object]:
+    """Return a document that is of our schema and has no key that this has not."""
     if not isinstance(document, dict):
         raise RecordError(f"{place}: $: must be an object, a record of {SCHEMA}")
     schema = document.get("schema")
@@ -113,29 +131,41 @@ def _sample(document: object, place: str) -> Sample:
     unknown = sorted(key for key in document if key not in _KNOWN)
     if unknown:
         raise RecordError("\n".join(f"{place}: {_path((key,))}: is not a key of this schema" for key in unknown))
-    facts = {key: value for key, value in document.items() if key in _FACTS}
-    return _validated(facts, place)
+    return document
 
 
-def _validated(facts: dict[str, object], place: str) -> Sample:
+def _validated(values: dict[str, object], place: str, reader: "TypeAdapter[list[_Read]]") -> _Read:
     # 75 ms, needed only where a record is read.
     from pydantic import ValidationError  # noqa: PLC0415
 
     try:
         # As JSON text, because only there a list may stand for a tuple and a string for an enum's value.
-        return _adapter().validate_json(json.dumps([facts]))[0]
+        return reader.validate_json(json.dumps([values]))[0]
     except ValidationError as error:
         raise RecordError(_mistakes(error, place)) from error
 
 
 @cache
-def _adapter() -> "TypeAdapter[list[Sample]]":
+def _sample_reader() -> "TypeAdapter[list[Sample]]":
     """Return the reader of samples: built once, from the dataclasses as they are."""
-    from pydantic import ConfigDict, TypeAdapter  # noqa: PLC0415
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return TypeAdapter(list[Sample], config=_strict())
+
+
+@cache
+def _record_reader() -> "TypeAdapter[list[Record]]":
+    """Return the same of whole records."""
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return TypeAdapter(list[Record], config=_strict())
+
+
+def _strict() -> "ConfigDict":
+    from pydantic import ConfigDict  # noqa: PLC0415
 
     # A configuration around standard dataclasses holds for all of them; around one alone pydantic refuses it.
-    strict = ConfigDict(strict=True, extra="forbid", alias_generator=lambda name: name.removesuffix("_"))
-    return TypeAdapter(list[Sample], config=strict)
+    return ConfigDict(strict=True, extra="forbid", alias_generator=lambda name: name.removesuffix("_"))
 
 
 def _mistakes(error: "ValidationError", place: str) -> str:

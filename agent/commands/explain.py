@@ -1,13 +1,12 @@
 """`cloudpath explain`: recorded samples diagnosed again, offline, with the reasons for and against each error."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from agent.commands.group import Subcommand
-from agent.commands.reading import FILE, MistakenFileError, read_configuration, read_rules
+from agent.commands.reading import FILE, read_configuration, read_recorded, read_rules
 from agent.commands.showing import JSON_OPTION, deliver_json, style_of_output
 from agent.exit_codes import ExitCode, exit_code_of
 from agent.output import deliver
@@ -31,9 +30,11 @@ def command(file: Path, config: Path | None, rules: tuple[Path, ...], *, as_json
     settings = read_configuration(config).settings if config else None
     known = read_rules((*(settings.rules if settings else ()), *rules))
     overrides = settings.severity_overrides if settings else {}
-    from rules.engine import diagnose  # noqa: PLC0415 - the evidence is not needed for --help
+    # Neither pydantic nor the evidence is needed for --help.
+    from agent.record_reader import read_samples  # noqa: PLC0415
+    from rules.engine import diagnose  # noqa: PLC0415
 
-    samples = _samples(file)
+    samples = read_recorded(file, read_samples)
     diagnoses = [diagnose(sample, known, severity_overrides=overrides) for sample in samples]
     if as_json:
         deliver_json([_document(*pair) for pair in zip(samples, diagnoses, strict=True)])
@@ -45,24 +46,6 @@ def command(file: Path, config: Path | None, rules: tuple[Path, ...], *, as_json
         chains = [(sample, explain(sample, known, severity_overrides=overrides)) for sample in samples]
         deliver("\n".join(explain_view(sample, lines, style) for sample, lines in chains))
     return max((exit_code_of(diagnosis.status) for diagnosis in diagnoses), default=ExitCode.CLEAN)
-
-
-def _samples(file: Path) -> "list[Sample]":
-    """Return the samples in a file.
-
-    Raises:
-        MistakenFileError: It cannot be read, or holds something else.
-    """
-    from agent.record_reader import RecordError, read_samples  # noqa: PLC0415 - pydantic, 100 ms
-
-    name = "standard input" if str(file) == "-" else str(file)
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return read_samples(data, name)
-    except OSError as error:
-        raise MistakenFileError((f"{name}: cannot read it: {(error.strerror or str(error)).lower()}",)) from None
-    except RecordError as error:
-        raise MistakenFileError(tuple(str(error).splitlines())) from None
 
 
 def _document(sample: "Sample", diagnosis: "Diagnosis") -> dict[str, object]:

@@ -1,8 +1,9 @@
 """What several commands do with a person's files: read them, or say every mistake and stop."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -11,6 +12,8 @@ from agent.exit_codes import ExitCode
 if TYPE_CHECKING:
     from agent.config import Loaded
     from rules.ruleset import RuleSet
+
+_Read = TypeVar("_Read")
 
 FILE: Final = click.Path(path_type=Path)
 DEFAULT_FILE: Final = Path("/etc/cloudpath-agent/agent.yaml")
@@ -57,3 +60,20 @@ def read_rules(extra: Sequence[Path] = ()) -> "RuleSet":
         return load_rules(extra)
     except RuleFileError as error:
         raise MistakenFileError(tuple(problem.text for problem in error.problems)) from None
+
+
+def read_recorded(file: Path, reader: Callable[[bytes, str], list[_Read]]) -> list[_Read]:
+    """Return what one of `agent.record_reader`'s functions makes of a file, or of standard input where that is `-`.
+
+    Raises:
+        MistakenFileError: It cannot be read, or holds something else.
+    """
+    from agent.record_reader import RecordError  # noqa: PLC0415 - pydantic, 100 ms
+
+    name = "standard input" if str(file) == "-" else str(file)
+    try:
+        return reader(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes(), name)
+    except OSError as error:
+        raise MistakenFileError((f"{name}: cannot read it: {(error.strerror or str(error)).lower()}",)) from None
+    except RecordError as error:
+        raise MistakenFileError(tuple(str(error).splitlines())) from None

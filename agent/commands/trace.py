@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from agent.commands.group import Sectioned
+from agent.commands.page import check_page, save_page
 from agent.commands.pcap import Pcap, open_pcap
 from agent.commands.reading import FILE, read_configuration, read_rules
 from agent.commands.sending import check_sending
@@ -104,6 +105,7 @@ _SECTIONS: Final = (
             click.option("--format", "form", type=click.Choice(_FORMATS), metavar="NAME", help=_FORMAT),
             click.option("-j", "--json", "as_json", is_flag=True, help="The same as --format json."),
             click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to this file, not standard output."),
+            click.option("--html", type=FILE, metavar="FILE", help="Write a page with the Hop View to this file, too."),
             click.option("--explain", is_flag=True, help="Say also what was considered, and what marks mean."),
             click.option("--pcap", type=FILE, metavar="FILE", help="Write the packets to this file, for Wireshark."),
         ),
@@ -123,6 +125,7 @@ def command(
     config: Path | None,
     output: Path | None,
     pcap: Path | None,
+    html: Path | None,
     form: str | None,
     *,
     as_json: bool,
@@ -137,8 +140,11 @@ def command(
     output = None if output == Path("-") else output
     if output is not None and (problem := why_not_writable(output)):
         raise click.UsageError(f"cannot write {output}: {problem}; give another file with -o")
+    if html is not None:
+        check_page(html, {"-o": output, "--pcap": pcap})
     request = _request(config, {"target": target, **given})
-    return _trace(request, form, output, explain=explain, pcap=open_pcap(pcap, output) if pcap else None)
+    pcap_file = open_pcap(pcap, output) if pcap else None
+    return _trace(request, form, output, explain=explain, pcap=pcap_file, html=html)
 
 
 def _form(form: str | None, *, as_json: bool, explain: bool) -> str:
@@ -193,7 +199,15 @@ def _check_engine(request: "SampleRequest") -> None:
         raise click.UsageError(problem)
 
 
-def _trace(request: "SampleRequest", form: str, output: Path | None, *, explain: bool, pcap: Pcap | None = None) -> int:
+def _trace(
+    request: "SampleRequest",
+    form: str,
+    output: Path | None,
+    *,
+    explain: bool,
+    pcap: Pcap | None = None,
+    html: Path | None = None,
+) -> int:
     """Measure, show, and return the exit code; Ctrl-C shows what there is."""
     from agent.composition import run_sample  # noqa: PLC0415
     from agent.interrupt import Interrupt  # noqa: PLC0415
@@ -221,6 +235,8 @@ def _trace(request: "SampleRequest", form: str, output: Path | None, *, explain:
         deliver(text)
     else:
         deliver_to_file(output, text)
+    if html is not None:
+        save_page(html, result.record)
     if unsaved is not None:
         raise unsaved
     return ExitCode.INTERRUPTED if interrupted() else exit_code_of(result.diagnosis.status)

@@ -39,19 +39,19 @@ def _apart(blocks: list[list[str]]) -> list[str]:
 
 def _error(sample: Sample, error: FiredError, style: Style, *, full: bool) -> list[str]:
     lines = _headline(error, style)
-    facts = [("Where", where_words(sample, error)), ("Why", _why(error))]
+    facts = [("Where", where_words(sample, error)), ("Why", why_words(error))]
     for label, text in facts:
         lines += labelled(label, text, style, indent=_INDENT, label_width=_LABEL)
     for evidence in error.evidence if full else ():
         statement = f"- {escape_text(evidence.statement)}"
         lines += wrapped(statement, style, indent=_INDENT + _LABEL, hanging=_INDENT + _LABEL + 2)
     lines += labelled("What to do", escape_text(error.solution), style, indent=_INDENT, label_width=_LABEL)
-    return lines + labelled("Severity", _severity(error), style, indent=_INDENT, label_width=_LABEL)
+    return lines + labelled("Severity", severity_words(error), style, indent=_INDENT, label_width=_LABEL)
 
 
 def _information(error: FiredError, style: Style) -> list[str]:
     """Return message and reason alone: nothing has to be done, and what is grave must not drown in it."""
-    return _headline(error, style) + wrapped(_why(error), style, indent=_INDENT)
+    return _headline(error, style) + wrapped(why_words(error), style, indent=_INDENT)
 
 
 def _headline(error: FiredError, style: Style) -> list[str]:
@@ -60,11 +60,12 @@ def _headline(error: FiredError, style: Style) -> list[str]:
     return [style.paint(line, PAINT_OF[error.severity]) for line in lines]
 
 
-def _why(error: FiredError) -> str:
+def why_words(error: FiredError) -> str:
+    """Return why an error is said, with this sample's figures; safe to show."""
     return escape_text(error.explanation or error.description)
 
 
-def _severity(error: FiredError) -> str:
+def severity_words(error: FiredError) -> str:
     """Return how grave and how sure, and the rule's own word for the reason."""
     parts = [error.severity.value, error.confidence.value]
     if error.documented_severity:

@@ -193,12 +193,18 @@ def _responder_cells(responder: Responder) -> dict[str, str]:
         "reply_ttl": "" if responder.reply_ttl is None else str(responder.reply_ttl),
         "asn": "" if responder.asn is None else f"AS{responder.asn}",
         "as_name": _in_ascii(responder.as_name or "", _LONGEST_NETWORK),
-        "place": _place(responder),
+        "place": place_words(responder),
         "answer": responder_answer(responder),
     }
 
 
-def _place(responder: Responder) -> str:
+def network_words(responder: Responder) -> str:
+    """Return `AS64500 Example Networks`, or as much of it as is known."""
+    number = "" if responder.asn is None else f"AS{responder.asn}"
+    return " ".join(part for part in (number, _in_ascii(responder.as_name or "", _LONGEST_NETWORK)) if part)
+
+
+def place_words(responder: Responder) -> str:
     """Return `DE Frankfurt am Main`, or as much of it as is known."""
     if responder.place is None:
         return ""

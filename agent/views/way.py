@@ -1,6 +1,6 @@
 """The way as a whole: the places that traffic passes, what each is called, and where the icon of an error hangs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Final
 
 from agent.views.escape import escape
@@ -30,7 +30,7 @@ def way_words(sample: Sample, diagnosis: Diagnosis, style: Style) -> str:
     plain = len(sample.legs) < 2 and _kind(sample.topology) in _PLAIN  # noqa: PLR2004 - one leg is no chain
     if plain and not lost:
         return ""
-    names = [_with_icon(_short(sample, node), icons.get(node), style) for node in _chain(sample, icons)]
+    names = [_with_icon(_short(sample, node), icons.get(node), style) for node in chain_of(sample, icons)]
     unsure = " (probably)" if sample.topology and not sample.topology.certain else ""
     return f" {style.symbols.then} ".join(names) + unsure
 
@@ -39,8 +39,8 @@ def _kind(topology: Topology | None) -> TopologyKind | None:
     return topology.kind if topology else None
 
 
-def _chain(sample: Sample, icons: Mapping[Node, Severity]) -> list[Node]:
-    """Return the nodes of the way in order: what the topology says, else the ends of legs; and who has an icon."""
+def chain_of(sample: Sample, also: Collection[Node]) -> list[Node]:
+    """Return the nodes of the way in order: what the topology says, else the ends of legs, and who is `also` on it."""
     if sample.topology:
         between = [*CHAINS[sample.topology.kind]]
     else:
@@ -48,7 +48,7 @@ def _chain(sample: Sample, icons: Mapping[Node, Severity]) -> list[Node]:
     if any((leg.from_, leg.to) == (Node.SERVICE_EDGE, Node.DESTINATION) for leg in sample.legs):
         between = [*dict.fromkeys((*between, Node.SERVICE_EDGE))]
     chain = [Node.CLIENT, *(node for node in between if node not in {Node.CLIENT, Node.DESTINATION})]
-    missing = [node for node in Node if node in icons and node not in {*chain, Node.DESTINATION}]
+    missing = [node for node in Node if node in also and node not in {*chain, Node.DESTINATION}]
     for node in missing:
         # The vocabulary lists the places in the order of the way.
         later = next((at for at, other in enumerate(chain) if _rank(other) > _rank(node)), len(chain))
@@ -144,7 +144,7 @@ def node_words(sample: Sample, node: Node) -> str:
         case Node.DESTINATION:
             return target_words(sample.target, address)
         case Node.SERVICE_EDGE:
-            return _named(NODES[node], _edge_name(sample), address)
+            return _named(NODES[node], name_of(sample, node), address)
         case Node.EXTERNAL_PROXY:
             literal = sample.proxy is not None and sample.proxy.host == address
             return _named("the proxy", proxy_name(sample), None if literal else address)
@@ -160,7 +160,14 @@ def _named(what: str, name: str | None, address: str | None) -> str:
     return f"{what} {host_words(name, address)}"
 
 
-def _edge_name(sample: Sample) -> str | None:
+def name_of(sample: Sample, node: Node) -> str | None:
+    """Return what a place is called, as it came from outside; None where only its address tells it from others."""
+    if node is Node.DESTINATION:
+        return sample.target.host
+    if node is Node.EXTERNAL_PROXY:
+        return proxy_name(sample)
+    if node is not Node.SERVICE_EDGE:
+        return None
     used = next((edge for edge in sample.edges if edge.used), None)
     return (used.name or used.host) if used else sample.target.edge_host
 

@@ -17,9 +17,11 @@ SUBCOMMANDS = (
     "dns",
     "web",
     "ping",
+    "egress",
     "edge",
     "errors",
     "explain",
+    "report",
     "zpa",
     "doctor",
     "check-config",
@@ -27,7 +29,20 @@ SUBCOMMANDS = (
     "completion",
 )
 # What no command may load before it needs it; the start-up of --version and --help depends on it.
-HEAVY = ("pydantic", "yaml", "psutil", "dns", "icmplib", "rich", "scapy", "httpx2", "probes.facts", "asyncio", "socket")
+HEAVY = (
+    "pydantic",
+    "yaml",
+    "psutil",
+    "dns",
+    "icmplib",
+    "rich",
+    "scapy",
+    "httpx2",
+    "jinja2",
+    "probes.facts",
+    "asyncio",
+    "socket",
+)
 
 
 def test_the_version_is_one_line() -> None:

@@ -1,0 +1,1 @@
+"""The Hop View: records as one self-contained HTML file."""
