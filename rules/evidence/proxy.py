@@ -23,6 +23,14 @@ def _applies(proxy: Proxy | None) -> Proxy | None:
     return None if proxy is None or proxy.mode is ProxyMode.NONE else proxy
 
 
+@proposition("proxy.applies", "An explicit proxy applies to the target, whether it works or not.")
+def _an_explicit_one_applies(scene: Scene) -> Finding:
+    proxy = _applies(scene.sample.proxy)
+    if proxy is None:
+        return false("no explicit proxy applies")
+    return true(f"the traffic has to go through {proxy.host}", "/proxy")
+
+
 @proposition("proxy.works", "An explicit proxy applies to the target, and a connection through it reached the target.")
 def _works(scene: Scene) -> Finding:
     proxy = _applies(scene.sample.proxy)
