@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cycle import collect
 from agent.live_world import LiveWorld, opener_of
-from agent.record import Document, Record, RecordHeader, document_of, record_of, uuid7
+from agent.record import Document, Record, RecordHeader, document_of, record_of, uuid7, verdict_of_record
 from agent.request import SampleRequest
 from agent.world import Engine, never
 from probes.clock import SystemClock
@@ -68,7 +69,8 @@ def run_sample(
     from rules.shipped import shipped_rules  # noqa: PLC0415
 
     overrides = {code: Severity(severity) for code, severity in request.severity_overrides.items()}
-    diagnosis = diagnose(sample, rules or shipped_rules(), severity_overrides=overrides)
+    judge = partial(diagnose, rules=rules or shipped_rules(), severity_overrides=overrides)
+    diagnosis = verdict_of_record(sample, judge)
     identity = uuid7(world.clock.realtime_ns(), world.random_bytes(10))
     header = RecordHeader(id=identity, seq=1, agent=world.identity())
     return SampleResult(sample=sample, diagnosis=diagnosis, record=record_of(sample, diagnosis, header))

@@ -4,6 +4,7 @@ Nothing is computed here. The document is a walk over the fields of the dataclas
 (`agent.record_reader`) gives the same facts. `docs/output.md` explains every key.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from probes.egress_facts import Edge, Egress
@@ -121,6 +122,16 @@ def record_of(sample: Sample, diagnosis: Diagnosis, header: RecordHeader) -> Rec
         legs=kept.legs,
         agent_failures=kept.agent_failures,
     )
+
+
+def verdict_of_record(sample: Sample, diagnose: Callable[[Sample], Diagnosis]) -> Diagnosis:
+    """Return the diagnosis of what the record of a sample holds: `explain` comes to the same from the record alone.
+
+    A discarded sample leaves out what its path would be scored by, and then nothing may rest on that either, be it only
+    what is said of errors that were not evaluated.
+    """
+    diagnosis = diagnose(sample)
+    return diagnose(without_scores(sample)) if diagnosis.status is Status.DISCARDED else diagnosis
 
 
 def without_scores(sample: Sample) -> Sample:
