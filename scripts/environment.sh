@@ -35,10 +35,16 @@ make_venv() { # make_venv PYTHON DIRECTORY
     "$1" -m venv --clear "$2"
 }
 
-# ensure_environment DIRECTORY LOCK: nothing to do when the environment was made from this very lock.
+# ensure_environment DIRECTORY LOCK: nothing to do when the environment was made from this very lock, and its Python
+# is still there.
 ensure_environment() {
     stamp=$(cksum <"$2")
-    [ "$(cat "$1/.made-from" 2>/dev/null)" = "$stamp" ] && return
+    [ "$(cat "$1/.made-from" 2>/dev/null)" = "$stamp" ] && [ -x "$1/bin/python" ] && return
+    checkout=${1%/.venv/*}
+    if ! [ -w "$checkout" ] || { [ -e "$1" ] && ! [ -w "$1" ]; }; then
+        say "The environment in $1 cannot be used by $(id -un), nor made anew: it is somebody else's. Use a clone of your own."
+        exit 2
+    fi
     python=$(find_python)
     say "Making the environment in $1 (once; about a minute) ..."
     make_venv "$python" "$1"
