@@ -1,33 +1,45 @@
 """`cloudpath doctor`: what this host allows, what would stop a trace, and what to do about it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from agent.commands.group import Subcommand
+from agent.commands.reading import FILE, read_configuration
 from agent.commands.showing import JSON_OPTION, deliver_json, style_of_output
 from agent.exit_codes import ExitCode
 from agent.output import deliver
 
 if TYPE_CHECKING:
+    from agent.config_model import Settings
     from agent.doctor import Observations
+    from agent.doctor_setup import Setup
+    from probes.egress_facts import Edge
 
 # Every resolver knows that nothing is called this (RFC 6761 section 6.4), so any answer shows that it is alive.
 _NOBODY: Final = "cloudpath-doctor.invalid"
 
 
 @click.command("doctor", cls=Subcommand)
+@click.option("-c", "--config", type=FILE, help="Configuration; its edges, proxy script and session log are tried.")
 @JSON_OPTION
-def command(*, as_json: bool) -> int:
+def command(config: Path | None, *, as_json: bool) -> int:
     """Check the rights of this process and the network of this host; say what to do where something is amiss.
 
-    Asks the configured resolvers for one name and the gateways for an echo, and sends nothing to anybody else. The
-    exit code is 0 if all is well, 1 if a trace would see less than it could, 3 if no trace is possible.
+    Asks the configured resolvers for one name, the gateways for an echo and the edges of a configuration for their
+    service data, and sends nothing to anybody else. The exit code is 0 if all is well, 1 if a trace would see less than
+    it could, 3 if no trace is possible.
     """
+    settings = None if config is None else read_configuration(config).settings
     from agent.doctor import Level, examine, worst  # noqa: PLC0415 - the vocabulary of facts, not needed for --help
     from agent.views.doctor_view import doctor_view  # noqa: PLC0415
 
     findings = examine(_observations())
+    if settings is not None:
+        from agent.doctor_setup import examine_setup  # noqa: PLC0415 - as above
+
+        findings += examine_setup(_setup(settings))
     if as_json:
         from agent.record import plain  # noqa: PLC0415
 
@@ -64,3 +76,43 @@ def _observations() -> "Observations":
         memory_directory=None if paths.directory is None else str(paths.directory),
         memory_problem=paths.problem(),
     )
+
+
+def _setup(settings: "Settings") -> "Setup":
+    """Return how what a configuration names was found; asks all its edges at once, and takes up to 2 s."""
+    from agent.doctor_setup import Setup  # noqa: PLC0415 - as above
+    from agent.proxy_url import pac_problem  # noqa: PLC0415
+
+    log, stream = (settings.zpa.file, settings.zpa.lss_listen) if settings.zpa else (None, None)
+    return Setup(
+        edges=_edges(settings),
+        by_script=settings.proxy.mode == "pac",
+        script_problem=pac_problem(),
+        captive_check_url=settings.captive_check_url,
+        sessions=stream if log is None else str(log),
+        sessions_problem=None if log is None else _why_unreadable(log),
+    )
+
+
+def _edges(settings: "Settings") -> "tuple[Edge, ...]":
+    from agent.edge_choice import configured_edges  # noqa: PLC0415 - as above
+    from agent.egress_check import told_by_edges  # noqa: PLC0415
+    from agent.live_world import LiveWorld  # noqa: PLC0415
+    from agent.world import Sending  # noqa: PLC0415
+
+    accesses = [access for access in configured_edges(settings) if access.api is not None]
+    return told_by_edges(LiveWorld(), accesses, Sending())
+
+
+def _why_unreadable(log: Path) -> str | None:
+    from agent.zpa_input import open_file  # noqa: PLC0415 - as above
+    from probes.line_assembly import LinesError  # noqa: PLC0415
+
+    # A pipe opens only once somebody writes into it.
+    if log.is_fifo():
+        return None
+    try:
+        open_file(log).close()
+    except LinesError as error:
+        return str(error)
+    return None
