@@ -5,7 +5,7 @@ import and more to prepare [measured]; that pays for files (`agent/record_reader
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Final, NoReturn, TypeVar, get_args, get_origin, get_type_hints
@@ -57,7 +57,7 @@ def fact_of(kind: Any, value: object, place: str) -> Any:
 
     Args:
         kind: A frozen record's class, a `Word`, `str`, `int`, `float`, `bool`, `tuple[X, ...]`, `dict[str, X]`, or a
-            union of one of these with None.
+            union of such with None.
         value: From `parsed`.
         place: What the mistake calls it.
 
@@ -66,8 +66,9 @@ def fact_of(kind: Any, value: object, place: str) -> Any:
     """
     origin = get_origin(kind)
     if origin is UnionType:
-        (member,) = (part for part in get_args(kind) if part is not NoneType)
-        return None if value is None else fact_of(member, value, place)
+        return (
+            None if value is None else _one_of([part for part in get_args(kind) if part is not NoneType], value, place)
+        )
     if origin is tuple:
         return _tuple(get_args(kind)[0], value, place)
     if origin is dict:
@@ -76,6 +77,16 @@ def fact_of(kind: Any, value: object, place: str) -> Any:
     if kind in _PLAIN:
         return _PLAIN[kind](value, place)
     return _word(kind, value, place) if issubclass(kind, Word) else _record(kind, value, place)
+
+
+def _one_of(kinds: Sequence[Any], value: object, place: str) -> Any:
+    """Return the value as the first of these types that it fits; what it lacks for the last one is the mistake."""
+    for kind in kinds[:-1]:
+        try:
+            return fact_of(kind, value, place)
+        except UnfitError:
+            continue
+    return fact_of(kinds[-1], value, place)
 
 
 def _record(kind: type[_Fact], value: object, place: str) -> _Fact:

@@ -19,11 +19,13 @@ from probes.facts import (
     Leg,
     LossClass,
     Node,
+    PathSign,
     Prober,
     Protocol,
     ProtocolChoice,
     ReachedBy,
     Responder,
+    SignKind,
 )
 from probes.facts_reader import UnfitError
 from probes.failure import Failure
@@ -55,6 +57,9 @@ LEG = Leg(
 )
 
 
+SIGN = {"kind": "load_balanced", "probe_ttl": 2, "address": None, "sent": None, "seen": None, "evidence": "two answer"}
+
+
 def answer(leg: Leg = LEG, **changed: object) -> dict[str, Any]:
     return {"leg": plain(leg), "dns": None, "cached": False, "age_s": 0, **changed}
 
@@ -83,6 +88,14 @@ def test_a_trace_back() -> None:
     }
 
 
+@pytest.mark.parametrize(("sent", "seen"), [(None, None), (46, 0), ("198.51.100.34", "203.0.113.9"), (1, "two")])
+def test_what_an_edges_path_gives_away_is_read_whatever_it_is(sent: int | str | None, seen: int | str | None) -> None:
+    """Two ways of equal length before the edge are enough for such a sign."""
+    sign = PathSign(kind=SignKind.LOAD_BALANCED, probe_ttl=2, address=None, sent=sent, seen=seen, evidence="two answer")
+    leg = replace(LEG, signs=(sign,))
+    assert read_trace(json.dumps(answer(leg)).encode(), BACK).leg == leg
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
@@ -106,6 +119,7 @@ def test_a_trace_back() -> None:
         (changed(lambda leg: leg.update(extra=1)), "unknown key"),
         (changed(lambda leg: leg.pop("signs")), "lacks signs"),
         (changed(lambda leg: leg.update(method="magic")), "no Method"),
+        (changed(lambda leg: leg.update(signs=[{**SIGN, "sent": [1]}])), "sent must be a text"),
         (changed(lambda leg: leg.update(hops=[{}] * 5000)), "more than"),
         (changed(lambda leg: leg.update(port=10**40)), "out of range"),
         (changed(lambda leg: leg.update(reason="x" * 3000)), "longer than"),
