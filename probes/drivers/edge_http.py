@@ -14,33 +14,19 @@ from probes.web_facts import ProxyMode, WebPhase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Final
-    from typing import Protocol as Interface
 
     import h11
 
     from probes.clock import Clock
+    from probes.drivers.web_stream import EndedError, Stream
     from probes.name_facts import DnsCheck
     from probes.proxy import ProxyChoice
 
-    class _Stream(Interface):
-        """Bytes there and back."""
-
-        def send(self, data: bytes) -> None:
-            """Send all of it."""
-            ...
-
-        def receive(self) -> bytes:
-            """Return what comes next, nothing at the end."""
-            ...
-
-
 # Nobody's status line and headers are longer.
 _LARGEST_HEAD: Final = 16_384
-_CHUNK: Final = 65_536
 _LONGEST_DETAIL: Final = 200
 _SUCCESS: Final = range(200, 300)
 
@@ -158,14 +144,19 @@ class _Exchange:
         self._clock = clock
         self._until = until
         self._address: str | None = None
+        # With TLS 1.3 a server refuses the client only after the handshake (RFC 8446 section 4.4.2.4): it is TLS that
+        # failed then, and not the question.
+        self._tls_phase = WebPhase.TLS
 
     def run(self) -> Reply:
         """Make the exchange."""
+        from probes.drivers.web_stream import Patience, TcpStream  # noqa: PLC0415 - ssl, for those who ask an edge
+
         url, proxy = self._request.url, self._proxy
         with self._connected(
             *((url.host, url.port) if proxy is None else (proxy.host or "", proxy.port or 0))
         ) as plain:
-            stream: _Stream = _Plain(plain, self._left_s)
+            stream: Stream = TcpStream(plain, Patience(self._clock, self._left_s(), _never))
             if proxy is not None and proxy.scheme == "https":
                 stream = self._secured(stream, proxy.host or "", None, WebPhase.PROXY_TLS)
             if url.scheme == "https":
@@ -200,6 +191,7 @@ class _Exchange:
             send_by(opened, self._way.source, self._way.interface)
             opened.settimeout(self._left_s())
             opened.connect(remote)
+            opened.setblocking(False)
         except OSError as error:
             if opened is not None:
                 opened.close()
@@ -217,31 +209,31 @@ class _Exchange:
             raise Stopped(WebPhase.RESOLVE, failure, f"{host}: {failure.value.replace('_', ' ')}")
         return fit[self._way.attempt % len(fit)]
 
-    def _secured(self, inner: _Stream, host: str, ca_file: Path | None, phase: WebPhase) -> _Stream:
+    def _secured(self, inner: Stream, host: str, ca_file: Path | None, phase: WebPhase) -> Stream:
         import ssl  # noqa: PLC0415 - 13 ms, for those who ask an edge
+
+        from probes.drivers.web_stream import EndedError, TlsStream  # noqa: PLC0415 - likewise
 
         try:
             context = ssl.create_default_context(cafile=ca_file)
         except OSError as error:
             words = f"{ca_file}: {_words(error)}"
             raise Stopped(phase, Failure.INVALID_SETTING, words) from error
-        stream = _Tls(inner, context, host.partition("%")[0], phase)
+        self._tls_phase = phase
+        stream = TlsStream(inner, context, host)
         try:
             stream.handshake()
-        except ssl.SSLCertVerificationError as error:
-            raise Stopped(phase, Failure.TLS_FAILED, error.verify_message) from error
-        except TimeoutError as error:
-            raise Stopped(phase, Failure.TIMED_OUT) from error
-        except OSError as error:
-            raise Stopped(phase, Failure.TLS_FAILED, _words(error)) from error
+        except EndedError as error:
+            failure = Failure.TIMED_OUT if error.failure is Failure.TIMED_OUT else Failure.TLS_FAILED
+            raise Stopped(phase, failure, error.detail) from error
         return stream
 
-    def _tunnelled(self, stream: _Stream, proxy: ProxyChoice) -> None:
+    def _tunnelled(self, stream: Stream, proxy: ProxyChoice) -> None:
         """Have the proxy connect to the API (RFC 9110 section 9.3.6)."""
         url = self._request.url
         host = f"[{url.host}]" if ":" in url.host else url.host
         target = f"{host}:{url.port}"
-        talk = _Talk(stream, WebPhase.PROXY_CONNECT, _LARGEST_HEAD)
+        talk = _Talk(stream, WebPhase.PROXY_CONNECT, self._tls_phase, _LARGEST_HEAD)
         status, _, _ = talk.ask("CONNECT", target, {"Host": target, **_credentials(proxy)}, None)
         if status not in _SUCCESS:
             words = f"the proxy answered {status} to CONNECT {target}"
@@ -249,7 +241,7 @@ class _Exchange:
 
     # -- the question
 
-    def _asked(self, stream: _Stream) -> Reply:
+    def _asked(self, stream: Stream) -> Reply:
         request, url = self._request, self._request.url
         headers = {
             "Host": url.authority,
@@ -270,7 +262,7 @@ class _Exchange:
             # RFC 9112 section 3.2.2.
             target = f"http://{url.authority}{target}"
             headers |= _credentials(self._proxy)
-        talk = _Talk(stream, WebPhase.REQUEST, request.longest_reply)
+        talk = _Talk(stream, WebPhase.REQUEST, self._tls_phase, request.longest_reply)
         status, fields, body = talk.ask(request.method, target, headers, request.body)
         return Reply(status=status, headers=fields, body=body, server_address=self._address)
 
@@ -278,9 +270,10 @@ class _Exchange:
 class _Talk:
     """One question and its answer over a stream that is open, in one step of the exchange."""
 
-    def __init__(self, stream: _Stream, phase: WebPhase, longest: int) -> None:
+    def __init__(self, stream: Stream, phase: WebPhase, tls_phase: WebPhase, longest: int) -> None:
         self._stream = stream
         self._phase = phase
+        self._tls_phase = tls_phase
         self._longest = longest
         self._heard = 0
 
@@ -289,6 +282,8 @@ class _Talk:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Return status, headers and body of the answer; of CONNECT's no body is read where it is a success."""
         import h11  # noqa: PLC0415 - 28 ms, for those who ask an edge
+
+        from probes.drivers.web_stream import EndedError  # noqa: PLC0415 - likewise
 
         protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
         try:
@@ -300,8 +295,8 @@ class _Talk:
             if not self._heard:
                 raise self._stopped(Failure.CONNECTION_RESET, "the connection was closed without an answer") from error
             raise self._stopped(Failure.MALFORMED_REPLY, f"no HTTP: {error}") from error
-        except OSError as error:
-            raise self._stopped(failure_of(error, Operation.RECEIVE), _words(error)) from error
+        except EndedError as error:
+            raise self._ended(error) from error
 
     def _answer(self, protocol: h11.Connection) -> tuple[int, Mapping[str, str], bytes]:
         import h11  # noqa: PLC0415 - likewise
@@ -333,81 +328,14 @@ class _Talk:
         if encoding.lower() != "identity":
             raise self._stopped(Failure.MALFORMED_REPLY, f"the answer is encoded ({encoding}), which was not asked for")
 
+    def _ended(self, error: EndedError) -> Stopped:
+        if error.failure is Failure.TLS_FAILED:
+            return Stopped(self._tls_phase, error.failure, error.detail)
+        words = "no answer in time" if error.failure is Failure.TIMED_OUT else error.detail
+        return Stopped(self._phase, error.failure, words)
+
     def _stopped(self, failure: Failure, detail: str) -> Stopped:
         return Stopped(self._phase, failure, detail)
-
-
-class _Plain:
-    """Bytes over a socket, each wait no longer than what is left of the time."""
-
-    def __init__(self, opened: socket.socket, left_s: Callable[[], float]) -> None:
-        self._socket = opened
-        self._left_s = left_s
-
-    def send(self, data: bytes) -> None:
-        """Send all of it; OSError where that fails."""
-        self._socket.settimeout(self._left_s())
-        self._socket.sendall(data)
-
-    def receive(self) -> bytes:
-        """Return what comes next, nothing at the end; OSError where that fails."""
-        self._socket.settimeout(self._left_s())
-        return self._socket.recv(_CHUNK)
-
-
-class _Tls:
-    """TLS over another stream, which may itself be TLS with a proxy: RFC 8446 knows nothing of sockets."""
-
-    def __init__(self, inner: _Stream, context: ssl.SSLContext, host: str, phase: WebPhase) -> None:
-        import ssl  # noqa: PLC0415 - whoever has a context has loaded it
-
-        self._inner = inner
-        self._phase = phase
-        self._arriving, self._leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._arriving, self._leaving, server_hostname=host)
-
-    def handshake(self) -> None:
-        """Shake hands; ssl.SSLError and OSError where that fails."""
-        self._until_done(self._tls.do_handshake)
-
-    def send(self, data: bytes) -> None:
-        """Send all of it."""
-        self._tls.write(data)
-        self._inner.send(self._leaving.read())
-
-    def receive(self) -> bytes:
-        """Return what comes next, nothing at the end."""
-        import ssl  # noqa: PLC0415 - likewise
-
-        try:
-            return self._until_done(lambda: self._tls.read(_CHUNK)) or b""
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            # Whether something is missing is HTTP's to say: it knows how long the answer is.
-            return b""
-        except ssl.SSLError as error:
-            # With TLS 1.3 a server refuses the client only after the handshake (RFC 8446 section 4.4.2.4).
-            raise Stopped(self._phase, Failure.TLS_FAILED, _words(error)) from error
-
-    def _until_done(self, work: Callable[[], bytes | None]) -> bytes | None:
-        import ssl  # noqa: PLC0415 - likewise
-
-        while True:
-            try:
-                done = work()
-            except ssl.SSLWantReadError:
-                self._flush()
-                data = self._inner.receive()
-                if data:
-                    self._arriving.write(data)
-                else:
-                    self._arriving.write_eof()
-            else:
-                self._flush()
-                return done
-
-    def _flush(self) -> None:
-        if self._leaving.pending:
-            self._inner.send(self._leaving.read())
 
 
 def send_by(opened: socket.socket, source: str | None, interface: str | None) -> None:
@@ -430,6 +358,10 @@ def _credentials(proxy: ProxyChoice) -> dict[str, str]:
 
     pair = f"{proxy.username}:{proxy.password or ''}".encode()
     return {"Proxy-Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def _never() -> bool:
+    return False
 
 
 def _words(error: OSError) -> str:
