@@ -3,6 +3,7 @@
 from typing import Final
 
 from probes.host_facts import ChangeKind, Interface, NetworkChange
+from rules.evidence.addresses import is_sinkhole
 from rules.evidence.scene import Scene
 from rules.evidence.words import FAMILY_NAMES, failure_words, interface_words, some
 from rules.proposition import Finding, either, false, proposition, true, unknown
@@ -125,6 +126,8 @@ def _to_target(scene: Scene) -> Finding:
     if scene.target_route is None:
         return unknown("no route was looked up: no address of the target is known")
     fact, route = scene.target_route
+    if route.failure is not None and is_sinkhole(route.destination):
+        return unknown(f"{route.destination} is nobody's address, so that no way leads there says nothing")
     if route.failure is not None:
         return false(f"no way to {route.destination}: {failure_words(route.failure)}", fact)
     by = f"by {route.gateway}" if route.gateway else "on the local link"
