@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ from probes.sample import Sample
 from rules.diagnosis import Diagnosis, Status
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
 _HERE: Final = Path(__file__).parent
 _PLAIN: Final = Style()
@@ -65,14 +66,15 @@ def hop_page(records: Sequence[Record]) -> str:
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    template = _environment().from_string(_read("page.html"))
-    return template.render(sheets=sheets, style=style, script=script, policy=policy).strip() + "\n"
+    return _template().render(sheets=sheets, style=style, script=script, policy=policy).strip() + "\n"
 
 
-def _environment() -> "Environment":
+@cache
+def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - 30 ms that only a page needs
 
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_read("page.html"))
 
 
 def _read(name: str) -> str:
