@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from ipaddress import ip_address, ip_network
 from urllib.parse import quote, urljoin, urlsplit
 
 from probes.address_ranges import INSIDE, LOOPBACK
 from probes.frozen import field, frozen
-from probes.proxy import NO_PROXY
+from probes.proxy import NO_PROXY, credentials
 from probes.target import TargetError, is_address, parse_target
 from probes.web_facts import RedirectProblem, Speaker, TlsInterception
 
@@ -140,14 +139,14 @@ def request_for(place: Place, *, user_agent: str, proxy: ProxyChoice | None, coo
     if proxy is None:
         return Request(method="GET", target=place.target, headers=tuple(headers))
     absolute = f"{place.scheme}://{place.authority}{place.target}"
-    return Request(method="GET", target=absolute, headers=(*headers, *_credentials(proxy)))
+    return Request(method="GET", target=absolute, headers=(*headers, *credentials(proxy)))
 
 
 def connect_request(place: Place, *, user_agent: str, proxy: ProxyChoice) -> Request:
     """Return the CONNECT that asks a proxy for a tunnel to a place (RFC 9110 section 9.3.6): always with a port."""
     bare = place.host.partition("%")[0]
     authority = f"[{bare}]:{place.port}" if ":" in bare else f"{bare}:{place.port}"
-    headers = (("Host", authority), ("User-Agent", user_agent), *_credentials(proxy))
+    headers = (("Host", authority), ("User-Agent", user_agent), *credentials(proxy))
     return Request(method="CONNECT", target=authority, headers=headers)
 
 
@@ -155,14 +154,6 @@ def hello_request(place: Place, *, user_agent: str) -> Request:
     """Return the HEAD that any web server answers, and that tells nothing but the host's name."""
     headers = (("Host", place.authority), ("User-Agent", user_agent), ("Connection", "close"))
     return Request(method="HEAD", target="/", headers=headers)
-
-
-def _credentials(proxy: ProxyChoice) -> tuple[tuple[str, str], ...]:
-    """Return the header of RFC 7617 where the proxy's URL has a user name."""
-    if proxy.username is None:
-        return ()
-    pair = f"{proxy.username}:{proxy.password or ''}".encode()
-    return (("Proxy-Authorization", f"Basic {base64.b64encode(pair).decode()}"),)
 
 
 def schemes(challenges: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import socket
 
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen
+from probes.proxy import credentials
 from probes.web_facts import ProxyMode, WebPhase
 
 TYPE_CHECKING = False
@@ -234,7 +235,7 @@ class _Exchange:
         host = f"[{url.host}]" if ":" in url.host else url.host
         target = f"{host}:{url.port}"
         talk = _Talk(stream, WebPhase.PROXY_CONNECT, self._tls_phase, _LARGEST_HEAD)
-        status, _, _ = talk.ask("CONNECT", target, {"Host": target, **_credentials(proxy)}, None)
+        status, _, _ = talk.ask("CONNECT", target, {"Host": target, **dict(credentials(proxy))}, None)
         if status not in _SUCCESS:
             words = f"the proxy answered {status} to CONNECT {target}"
             raise Stopped(WebPhase.PROXY_CONNECT, Failure.UNEXPECTED_STATUS, words)
@@ -261,7 +262,7 @@ class _Exchange:
         if url.scheme == "http" and self._proxy is not None:
             # RFC 9112 section 3.2.2.
             target = f"http://{url.authority}{target}"
-            headers |= _credentials(self._proxy)
+            headers |= credentials(self._proxy)
         talk = _Talk(stream, WebPhase.REQUEST, self._tls_phase, request.longest_reply)
         status, fields, body = talk.ask(request.method, target, headers, request.body)
         return Reply(status=status, headers=fields, body=body, server_address=self._address)
@@ -348,16 +349,6 @@ def send_by(opened: socket.socket, source: str | None, interface: str | None) ->
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
     if source is not None and (":" in source) == (opened.family == socket.AF_INET6):
         opened.bind((source.partition("%")[0], 0))
-
-
-def _credentials(proxy: ProxyChoice) -> dict[str, str]:
-    """Return what a proxy is told of who asks (RFC 7617)."""
-    if proxy.username is None:
-        return {}
-    import base64  # noqa: PLC0415 - for the few proxies that want it
-
-    pair = f"{proxy.username}:{proxy.password or ''}".encode()
-    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
 def _never() -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 
 from probes.failure import Failure, Operation, failure_of
+from probes.proxy import credentials
 from probes.proxy_status import parse_proxy_status
 from probes.web_facts import TlsSession, WebPhase, WebStep
 
@@ -233,10 +233,7 @@ def _connect_request(protocol: h11.Connection, host: str, port: int, choice: Pro
     import h11  # noqa: PLC0415 - likewise
 
     authority = f"[{host.partition('%')[0]}]:{port}" if ":" in host else f"{host}:{port}"
-    headers = [("Host", authority)]
-    if choice.username is not None:
-        credentials = f"{choice.username}:{choice.password or ''}".encode()
-        headers.append(("Proxy-Authorization", f"Basic {base64.b64encode(credentials).decode()}"))
+    headers = [("Host", authority), *credentials(choice)]
     sent = protocol.send(h11.Request(method="CONNECT", target=authority, headers=headers))
     return sent + (protocol.send(h11.EndOfMessage()) or b"") if sent else b""
 

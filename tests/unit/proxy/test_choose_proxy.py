@@ -1,6 +1,6 @@
 import pytest
 
-from probes.proxy import NO_PROXY, ProxyChoice, ProxyError, choose_proxy
+from probes.proxy import NO_PROXY, ProxyChoice, ProxyError, choose_proxy, credentials
 from probes.web_facts import ProxyMode
 
 PROXY = {"https_proxy": "http://proxy.example:3128"}
@@ -124,3 +124,19 @@ def test_a_proxy_that_is_of_no_use_is_told_without_its_credentials(text: str) ->
         assert isinstance(choice, ProxyError)
         assert "secret" not in choice.message
         assert "\n" not in choice.message
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://proxy:3128", ()),
+        # RFC 7617 section 2 has this pair, and section 2.1 the other one.
+        ("http://Aladdin:open%20sesame@proxy:3128", (("Proxy-Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),)),
+        ("http://test:123%C2%A3@proxy:3128", (("Proxy-Authorization", "Basic dGVzdDoxMjPCow=="),)),
+        ("http://ann@proxy:3128", (("Proxy-Authorization", "Basic YW5uOg=="),)),
+    ],
+)
+def test_a_proxy_is_told_who_asks(url: str, told: tuple[tuple[str, str], ...]) -> None:
+    choice = choose({}, setting=url)
+    assert isinstance(choice, ProxyChoice)
+    assert credentials(choice) == told
