@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from agent.views.escape import escape, escape_text
 from agent.views.header import source_words
 from agent.views.words import FAILURES
-from probes.egress_facts import Egress
+from probes.egress_facts import Egress, EgressSource
+from probes.facts import Node, Role
 from probes.name_facts import DnsCheck
 from probes.sample import Sample
 from probes.web_facts import Speaker
+
+# Whose source an edge can see only if they got through.
+_IN_BAND = {EgressSource.STUN, EgressSource.TCP, EgressSource.ICMP}
 
 
 def side_notes(sample: Sample) -> list[str]:
@@ -72,6 +76,21 @@ def _egress(sample: Sample) -> Iterator[str]:
     egress = sample.egress
     if egress and egress.agree is False:
         yield f"Not everybody sees the same public address: {_who_saw_what(egress)}."
+    if egress and egress.address and _filters_input(sample):
+        yield (
+            f"The egress {escape(egress.address)} answers no probe to its own address, whatever the protocol "
+            "(egress_filters_input), while the edge sees packets that come from it: many routers are set up so, and "
+            "only this leg cannot be measured."
+        )
+
+
+def _filters_input(sample: Sample) -> bool:
+    """Return whether the egress drops whatever is sent to itself, and passes on what others send."""
+    traced = [leg for leg in sample.legs if leg.to is Node.EGRESS and leg.from_ is Node.CLIENT]
+    checks = [check.answered for check in sample.reachability if check.role is Role.EGRESS]
+    seen = [name for name, one in ((sample.egress and sample.egress.by) or {}).items() if one.address]
+    passes = any(name in _IN_BAND for name in seen)
+    return passes and any(leg.reached is False for leg in traced) and len(checks) > 1 and not any(checks)
 
 
 def _who_saw_what(egress: Egress) -> str:

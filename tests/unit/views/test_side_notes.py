@@ -6,6 +6,7 @@ import pytest
 
 from agent.views.side_notes import side_notes
 from probes.egress_facts import SeenAddress
+from probes.facts import Leg, Node, Protocol, Reachability, Role
 from probes.failure import Failure
 from probes.name_facts import DnsCheck
 from probes.sample import Sample
@@ -74,6 +75,30 @@ def test_a_source_of_a_later_version_is_named_as_it_is() -> None:
     assert side_notes(sample) == [
         "Not everybody sees the same public address: HTTPS: 198.51.100.10; quic\\u001b[2J: 198.51.100.11."
     ]
+
+
+def mute_egress(*, answered: bool, seen: SeenAddress) -> Sample:
+    checks = (
+        Reachability(role=Role.EGRESS, address="198.51.100.10", protocol=Protocol.ICMP, answered=False),
+        Reachability(role=Role.EGRESS, address="198.51.100.10", protocol=Protocol.TCP, port=443, answered=answered),
+    )
+    to_egress = Leg(from_=Node.CLIENT, to=Node.EGRESS, address="198.51.100.10", reached=False)
+    egress = replace(far_samples.EGRESS, agree=True, by={"stun": seen})
+    return replace(samples.HEALTHY, egress=egress, reachability=checks, legs=(to_egress, *samples.HEALTHY.legs))
+
+
+def test_an_egress_that_answers_nobody_and_passes_everything_on_is_named() -> None:
+    (note,) = side_notes(mute_egress(answered=False, seen=SeenAddress(address="198.51.100.10")))
+    assert "egress_filters_input" in note
+
+
+@pytest.mark.parametrize(
+    ("answered", "seen"),
+    [(True, SeenAddress(address="198.51.100.10")), (False, SeenAddress(failure=Failure.TIMED_OUT))],
+    ids=["it answers another protocol", "nothing got through"],
+)
+def test_an_egress_of_which_that_is_not_known_is_not(answered: bool, seen: SeenAddress) -> None:  # noqa: FBT001
+    assert side_notes(mute_egress(answered=answered, seen=seen)) == []
 
 
 def test_old_service_data_says_how_old_and_why() -> None:
