@@ -34,6 +34,8 @@ _STATUSES: Final[dict[Status, str]] = {
     Status.DISCARDED: "Discarded",
     Status.FAILED: "Not measured",
 }
+# No documented error, and yet not as it should be: a middlebox, loss, a silent target.
+_ODD: Final = "Worth a look"
 _FACTS: Final = tuple(name for name in Sample.__slots__)  # type: ignore[attr-defined]
 
 
@@ -104,7 +106,7 @@ def _sheet(record: Record, prefix: str) -> Sheet:
         id=prefix,
         target=escape(sample.target.name),
         status=record.status.value,
-        status_word=_STATUSES[record.status],
+        status_word=_STATUSES[record.status] if line.good or grave or record.status is not Status.OK else _ODD,
         mark=grave.severity.value if grave else "good" if line.good else "info",
         bottom_line=line.text,
         facts=tuple(_facts(record)),

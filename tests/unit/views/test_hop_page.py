@@ -139,6 +139,13 @@ def test_a_healthy_sample_has_no_icon_of_an_error() -> None:
     assert list(root.all("ul", "findings")) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("healthy", "Healthy"), ("signs", "Worth a look"), ("discarded", "Discarded")]
+)
+def test_what_is_no_error_and_not_well_either_is_not_called_healthy(name: str, said: str) -> None:
+    assert tree(*SHOWN[name]).one("p", "status").text == said
+
+
 # --- the way, the legs, the hops --------------------------------------------------------------------------------------
 
 
