@@ -35,6 +35,10 @@ def read_configuration(file: Path) -> "Loaded":
     Raises:
         MistakenFileError: It cannot be read, or is wrong.
     """
+    if file == DEFAULT_FILE and not file.exists():
+        # Nobody named it.
+        command = click.get_current_context().command_path
+        raise MistakenFileError((f"{file}: there is no such file; name yours, as in `{command} agent.yaml`",))
     # pydantic and yaml: 130 ms that only a configuration costs.
     from agent.config import ConfigurationError, load_configuration  # noqa: PLC0415
 
