@@ -358,7 +358,9 @@ def _script_fails(scene: Scene) -> Finding:
 
 def _pac_words(pac: Pac) -> str:
     failure = failure_words(pac.failure)
-    return f"{failure} ({pac.detail})" if pac.detail else failure
+    # The host's own words for an errno are mostly ours.
+    more = pac.detail is not None and pac.detail.casefold() != failure
+    return f"{failure} ({pac.detail})" if more else failure
 
 
 @proposition("proxy.direct_way_works", "The target was reached without any proxy.")
