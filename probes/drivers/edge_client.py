@@ -38,6 +38,8 @@ SECOND_TRY_S: Final = 0.9
 # After a plain failure it begins sooner, and not so soon that what is just restarting refuses again.
 PAUSE_S: Final = 0.25
 _TRIES: Final = 2
+# A try ends so long before everything does: what it was waiting for is still heard.
+_LAST_WORD_S: Final = 0.1
 # `stop` is noticed within this time.
 _LONGEST_NAP_S: Final = 0.02
 
@@ -92,7 +94,7 @@ def service_data(
         way = Way(addresses_of=resolve, source=source, interface=interface, proxy=proxy, ca_file=access.ca_file)
 
         def ask(attempt: int) -> ServiceData:
-            return _service_data(prepared, url, replace(way, attempt=attempt), clock, until)
+            return _service_data(prepared, url, replace(way, attempt=attempt), clock, until - _LAST_WORD_S)
 
         found = _Tries(ask, clock, stop, until, url).run()
     return replace(_or_known(found, known), duration_us=round((clock.monotonic() - began) * 1_000_000))
@@ -221,7 +223,7 @@ def ask_trace(
     if made is None and not isinstance(prepared, Stopped):
         way = Way(addresses_of=resolve, source=source, interface=interface, proxy=proxy, ca_file=access.ca_file)
         results: SimpleQueue[_Made | Exception] = SimpleQueue()
-        _in_thread(lambda: _trace(prepared, asked, way, clock, until), results)
+        _in_thread(lambda: _trace(prepared, asked, way, clock, until - _LAST_WORD_S), results)
         while made is None and clock.monotonic() < until and not stop():
             made = _taken(results)
     trace, leg, dns = made or _no_trace(_cut_short(stop))
