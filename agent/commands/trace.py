@@ -114,7 +114,7 @@ _SECTIONS: Final = (
 
 
 # What makes the verdict and shows it.
-_NEEDED_LAST: Final = ("rules.engine", "rules.shipped", "agent.views.command_line", "json", "hmac")
+_NEEDED_LAST: Final = ("rules.engine", "rules.shipped", "hmac")
 
 
 @click.command("trace", cls=Sectioned, sections=[(title, len(section)) for title, section in _SECTIONS])
@@ -217,7 +217,7 @@ def _trace(
     progress = progress_of_terminal()
     with Interrupt() as interrupted:
         try:
-            with Preload(_NEEDED_LAST):
+            with Preload((*_NEEDED_LAST, "agent.views.command_line" if form in _VIEWS else "json")):
                 result = run_sample(
                     request,
                     rules=rules,
