@@ -1,0 +1,1 @@
+"""Where samples go beside the local store: one module a kind of sink."""
