@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.request import SampleRequest
+    from rules.ruleset import RuleSet
 
 
 @frozen
@@ -46,6 +47,7 @@ class ServicePlan:
         metrics_listen: `address:port`, or `unix:PATH`; None for no listener.
         sessions: How the log of private access is read, None where there is none.
         sources: The files that the plan was read from, the configuration first.
+        rules: The shipped rules with the operator's own on top; None where there are none of the operator's.
     """
 
     targets: tuple[TargetPlan, ...]
@@ -55,3 +57,4 @@ class ServicePlan:
     store_bytes: int = 256 << 20
     metrics_listen: str | None = None
     sources: tuple[Path, ...] = ()
+    rules: RuleSet | None = None
