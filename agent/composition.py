@@ -64,16 +64,21 @@ def run_sample(
     """
     world = LiveWorld(capture)
     sample = collect(request, world, on_progress=on_progress, interrupted=interrupted)
+    diagnosis = diagnosis_of(sample, request, rules)
+    identity = uuid7(world.clock.realtime_ns(), world.random_bytes(10))
+    header = RecordHeader(id=identity, seq=1, agent=world.identity())
+    return SampleResult(sample=sample, diagnosis=diagnosis, record=record_of(sample, diagnosis, header))
+
+
+def diagnosis_of(sample: Sample, request: SampleRequest, rules: "RuleSet | None" = None) -> Diagnosis:
+    """Return what the rules say of a sample that was asked for so; the shipped rules, where none are given."""
     # Loaded while the probes were under way, if they took their time (`agent.preload`).
     from rules.engine import diagnose  # noqa: PLC0415
     from rules.shipped import shipped_rules  # noqa: PLC0415
 
     overrides = {code: Severity(severity) for code, severity in request.severity_overrides.items()}
     judge = partial(diagnose, rules=rules or shipped_rules(), severity_overrides=overrides)
-    diagnosis = verdict_of_record(sample, judge)
-    identity = uuid7(world.clock.realtime_ns(), world.random_bytes(10))
-    header = RecordHeader(id=identity, seq=1, agent=world.identity())
-    return SampleResult(sample=sample, diagnosis=diagnosis, record=record_of(sample, diagnosis, header))
+    return verdict_of_record(sample, judge)
 
 
 # --- what the command asks beside samples -----------------------------------------------------------------------------

@@ -1,0 +1,95 @@
+"""One sample for the service: taken, judged, and filed in the store under the next number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.composition import diagnosis_of
+from agent.cycle import collect
+from agent.formats.json_text import ndjson_line
+from agent.record import RecordHeader, document, uuid7
+from agent.store.entry import Entry, Kind
+from probes.frozen import frozen
+from rules.diagnosis import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.daemon.plan import TargetPlan
+    from agent.record import AgentIdentity
+    from agent.store.entry import Store
+    from agent.world import World
+    from probes.facts import Leg
+    from probes.sample import Sample
+    from rules.diagnosis import Diagnosis
+    from rules.ruleset import RuleSet
+
+
+@frozen
+class Taken:
+    """What came of one sample, in short.
+
+    Attributes:
+        seq: Its place in the store; None where it was abandoned because the service ends.
+        rtt_us: The average delay to the end of the main leg, None where nothing came back; `loss_ratio` likewise.
+    """
+
+    target: str
+    status: Status
+    codes: tuple[str, ...]
+    duration_us: int
+    seq: int | None
+    rtt_us: float | None = None
+    loss_ratio: float | None = None
+
+    @property
+    def discarded(self) -> bool:
+        """Return whether the network changed meanwhile."""
+        return self.status is Status.DISCARDED
+
+
+def take_sample(
+    plan: TargetPlan,
+    world: World,
+    rules: RuleSet,
+    store: Store,
+    identity: AgentIdentity,
+    interrupted: Callable[[], bool],
+) -> Taken:
+    """Return what came of a sample of one target, filed if it was not interrupted: half a sample accuses nobody."""
+    sample = collect(plan.request, world, interrupted=interrupted)
+    diagnosis = diagnosis_of(sample, plan.request, rules)
+    seq = None
+    if not interrupted():
+        seq = store.append(lambda seq: _entry(seq, plan.name, sample, diagnosis, world, identity)).seq
+    leg = _main_leg(sample)
+    ends = None if leg is None else leg.end_to_end
+    return Taken(
+        target=plan.name,
+        status=diagnosis.status,
+        codes=tuple(error.code for error in diagnosis.errors),
+        duration_us=sample.duration_us,
+        seq=seq,
+        rtt_us=None if ends is None or ends.rtt_us is None else ends.rtt_us.avg,
+        loss_ratio=None if leg is None else leg.loss_ratio,
+    )
+
+
+def _entry(seq: int, target: str, sample: Sample, diagnosis: Diagnosis, world: World, identity: AgentIdentity) -> Entry:
+    header = RecordHeader(id=uuid7(world.clock.realtime_ns(), world.random_bytes(10)), seq=seq, agent=identity)
+    line = ndjson_line(document(sample, diagnosis, header))
+    return Entry(
+        seq=seq,
+        kind=Kind.SAMPLE,
+        id=header.id,
+        at=sample.started_at,
+        target=target,
+        status=diagnosis.status,
+        codes=tuple(error.code for error in diagnosis.errors),
+        data=line.rstrip("\n").encode(),
+    )
+
+
+def _main_leg(sample: Sample) -> Leg | None:
+    """Return the leg that the agent itself traced furthest: the way to the target, its edge or its proxy."""
+    return next((leg for leg in reversed(sample.legs) if leg.probed_by == "agent" and leg.reached is not None), None)
