@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.frozen import frozen
+from probes.frozen import frozen, frozen_positional
 from probes.word import Word
 
 TYPE_CHECKING = False
@@ -21,17 +21,34 @@ class Fate(Word):
     DELIVERED = "delivered"
     # The sink may take the same batch later.
     UNAVAILABLE = "unavailable"
-    # The sink will never take this batch.
+    # The sink will never take this batch as it is: too large for it, or with an entry that it cannot read.
     REFUSED = "refused"
+
+
+@frozen_positional
+class RefusedEntry:
+    """An entry that the sink will never take while it has all others of the batch, and why."""
+
+    seq: int
+    why: str
 
 
 @frozen
 class Outcome:
-    """What became of one attempt; `why` in words for a log line, without secrets; `retry_after_s` as the sink asked."""
+    """What became of one attempt.
+
+    Attributes:
+        why: In words for a log line, printable and without secrets; None where all is well.
+        retry_after_s: How long the sink asks to be left alone, or what its kind of failure makes sensible.
+        refused: With DELIVERED: the entries that the sink said it does not take.
+        rejected: With DELIVERED: how many entries the sink did not take without saying which.
+    """
 
     fate: Fate
     why: str | None = None
     retry_after_s: float | None = None
+    refused: tuple[RefusedEntry, ...] = ()
+    rejected: int = 0
 
 
 class Sink(Interface):

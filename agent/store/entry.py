@@ -122,8 +122,18 @@ class Store(Interface):
     def delivered(self, batch: Batch) -> None:
         """Move the sink's cursor behind the batch."""
 
-    def park(self, batch: Batch, why: str) -> None:
-        """Move the cursor behind a batch that the sink will never take; it is kept aside, and counted."""
+    def park(self, batch: Batch, why: str, only: tuple[int, ...] | None = None) -> None:
+        """Move the cursor behind a batch that the sink will never take; it is kept aside, and counted.
+
+        With `only`, entries of these `seq` alone are kept aside: the sink has the others.
+        """
+
+    def shorten(self, batch: Batch) -> None:
+        """Make the outstanding batch its own first half under a new id, persisted before it is handed out.
+
+        For a sink that refuses it for its size or for one entry in it; what was the second half waits for its turn. A
+        batch of one entry stays as it is.
+        """
 
     def state(self) -> StoreState:
         """Return how it is doing; takes no longer than a few milliseconds."""
