@@ -34,7 +34,7 @@ from probes.trace.memory import Remembered
 from probes.web_facts import CaptivePortal, Proxy, ProxyMode, WebCheck
 
 if TYPE_CHECKING:
-    from agent.config_model import ZpaSection
+    from agent.request import SessionSource
     from probes.captured import Recorder
     from probes.origin import Origin
     from probes.proxy import ProxyChoice
@@ -325,7 +325,9 @@ class LiveWorld:
             stop=stop,
         )
 
-    def sessions(self, zpa: "ZpaSection", target: Target) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+    def sessions(
+        self, zpa: "SessionSource", target: Target
+    ) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
         """Return what the log of private access says of the target's sessions, and what could not be read of it."""
         from agent.zpa_input import recent_sessions  # noqa: PLC0415 - for those who have private access
 

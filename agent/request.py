@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.world import Sending
 from probes.edge_access import EdgeAccess
@@ -11,11 +10,24 @@ from probes.sample import NdrSetting, Target
 from probes.trace.settings import TraceSettings
 from probes.web_facts import ProxyMode
 
-if TYPE_CHECKING:
-    from agent.config_model import ZpaSection
-
 # A path of ordinary length has answered by now; a dead one has most of its waiting still before it.
 PATIENCE_S = 0.2
+
+
+@frozen
+class SessionSource:
+    """Where lines about private access's sessions come from: a log stream that is listened for, or a file.
+
+    Attributes:
+        lss_listen: `address:port`.
+        window_s: How far back events join a sample.
+        username: Whose sessions count; None for everybody's.
+    """
+
+    lss_listen: str | None = None
+    file: Path | None = None
+    window_s: int = 300
+    username: str | None = None
 
 
 @frozen
@@ -47,7 +59,7 @@ class SampleRequest:
     egress_address: str | None = None
     synthetic_ranges: tuple[str, ...] = ()
     private_interface: str | None = None
-    zpa: "ZpaSection | None" = None
+    zpa: SessionSource | None = None
     trace: bool = True
     names: bool = True
     fresh: bool = False

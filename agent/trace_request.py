@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.authorities import why_no_authorities
 from agent.edge_choice import chosen_edges
-from agent.request import SampleRequest
+from agent.request import SampleRequest, SessionSource
 from agent.usage import UsageProblem
 from agent.world import Engine, Sending
 from agent.zone import is_link_local
@@ -18,7 +18,7 @@ from probes.trace.settings import TraceSettings, fast
 from probes.web_facts import ProxyMode
 
 if TYPE_CHECKING:
-    from agent.config_model import ProxySection, Settings, TargetSection
+    from agent.config_model import ProxySection, Settings, TargetSection, ZpaSection
 
 
 @frozen
@@ -90,7 +90,7 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         rule_files=(*(settings.rules if settings else ()), *options.rules),
         synthetic_ranges=settings.private_access.synthetic_ranges if settings else (),
         private_interface=settings.private_access.interface if settings else None,
-        zpa=settings.zpa if settings else None,
+        zpa=_session_source(settings.zpa) if settings and settings.zpa else None,
     )
 
 
@@ -213,6 +213,10 @@ def _configured_proxy(proxy: "ProxySection") -> tuple[ProxyMode, str | None]:
             return ProxyMode.EXPLICIT, proxy.url
         case "pac":
             return _by_script(proxy.url or f"file:{proxy.file and proxy.file.absolute()}")
+
+
+def _session_source(zpa: "ZpaSection") -> SessionSource:
+    return SessionSource(lss_listen=zpa.lss_listen, file=zpa.file, window_s=zpa.window_s, username=zpa.username)
 
 
 def _trace_settings(options: TraceOptions, section: "TargetSection | None") -> TraceSettings:

@@ -30,7 +30,7 @@ class Engine(Word):
 
 
 if TYPE_CHECKING:
-    from agent.config_model import ZpaSection
+    from agent.request import SessionSource
     from probes.origin import Origin
     from probes.proxy import ProxyChoice
     from probes.web_check import WebAsked
@@ -183,7 +183,9 @@ class World(Interface):
         """Return what came of asking an edge for a trace, and its leg; takes up to 3 s."""
         ...
 
-    def sessions(self, zpa: "ZpaSection", target: Target) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+    def sessions(
+        self, zpa: "SessionSource", target: Target
+    ) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
         """Return what the log of private access says of the target's sessions, and what could not be read of it."""
         ...
 

@@ -14,7 +14,7 @@ from probes.session_lines import BadLine, SessionLines
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.config_model import ZpaSection
+    from agent.request import SessionSource
     from probes.sample import Target
     from probes.session_facts import SessionEvent
 
@@ -24,33 +24,33 @@ _OPERATION: Final = "session_log"
 
 
 def recent_sessions(
-    section: ZpaSection, target: Target, *, now_s: float
+    source: SessionSource, target: Target, *, now_s: float
 ) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
     """Return the events of a target's sessions that are recent enough, oldest first, and what could not be read.
 
     Args:
-        section: Where the lines are. Of `file` the last 4 MiB are read; `lss_listen` is listened on for half a second,
+        source: Where the lines are. Of `file` the last 4 MiB are read; `lss_listen` is listened on for half a second,
             for a single sample has no history: who takes one after the other asks a `SessionListener` of its own.
         target: What the sample looks at.
         now_s: The wall clock, as POSIX time.
     """
     try:
-        read, bad = _read(section)
+        read, bad = _read(source)
     except LinesError as error:
         # Never the classifier's name for it: a missing right to a log or a port is none to the network.
         return (), (AgentFailure(operation=_OPERATION, failure=Failure.UNREADABLE_INPUT, detail=str(error)),)
-    events = recent_events_of(target, read, now_s=now_s, window_s=section.window_s, username=section.username)
-    return events, (_unread(section.lss_listen or str(section.file), bad),) if bad else ()
+    events = recent_events_of(target, read, now_s=now_s, window_s=source.window_s, username=source.username)
+    return events, (_unread(source.lss_listen or str(source.file), bad),) if bad else ()
 
 
-def _read(section: ZpaSection) -> tuple[list[SessionEvent], list[BadLine]]:
-    if section.file is not None:
-        return _read_tail(section.file)
-    if section.lss_listen is not None:
+def _read(source: SessionSource) -> tuple[list[SessionEvent], list[BadLine]]:
+    if source.file is not None:
+        return _read_tail(source.file)
+    if source.lss_listen is not None:
         from agent.session_listener import hear  # noqa: PLC0415 - sockets, for those who listen
         from probes.clock import SystemClock  # noqa: PLC0415
 
-        return hear(section.lss_listen, SystemClock())
+        return hear(source.lss_listen, SystemClock())
     return [], []
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent.config import ConfigurationError, parse_as, text_of
-from agent.config_model import Address, ListeningAddress, Port, ReadableFile, TargetName
+from agent.config_types import Address, ListeningAddress, Name, Port, ReadableFile
 from agent.config_values import Problem
 from edge.destinations import Destinations
 from edge.tokens import Tokens
@@ -84,7 +84,7 @@ class TunnelSection(_Section):
 class EdgeSection(_Section):
     """One edge."""
 
-    name: TargetName
+    name: Name
     listen: ListeningAddress
     tls: TlsSection | None = None
     insecure: bool = False

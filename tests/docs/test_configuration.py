@@ -127,17 +127,19 @@ def test_the_example_shows_every_key(key: str) -> None:
 
 
 # Everything that a note offers in place of what stands there.
-ALTERNATIVES = re.findall(r"\{(?:mode|lss_listen): .*?\}(?=,|$)", re.sub(r"(?m)^.*?#", "", example()), re.MULTILINE)
+ALTERNATIVES = re.findall(
+    r"\{(?:mode|lss_listen|listen): .*?\}(?=,|$)", re.sub(r"(?m)^.*?#", "", example()), re.MULTILINE
+)
 
 
 def test_the_alternatives_were_found() -> None:
-    assert len(ALTERNATIVES) == 4
+    assert len(ALTERNATIVES) == 5
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
 def test_an_alternative_is_a_good_configuration_too(alternative: str, tmp_path: Path) -> None:
     (tmp_path / "proxy.pac").write_text("x\n", encoding="utf-8")
-    section = "proxy" if "mode" in alternative else "zpa"
+    section = "proxy" if "mode" in alternative else "zpa" if "lss_listen" in alternative else "metrics"
     parse_configuration(f"{section}: {alternative}", "agent.yaml", tmp_path, {"PASSWORD": "x"})
 
 

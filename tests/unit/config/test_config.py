@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.config import ConfigurationError, Loaded, load_configuration, parse_configuration
-from agent.config_model import ExplicitProxySection, HttpSink, NoProxySection, ServiceEdgeSection, Settings
+from agent.config_model import ExplicitProxySection, NoProxySection, ServiceEdgeSection, Settings
+from agent.config_sinks import HttpSink
 from probes.facts import ProtocolChoice, RouteKind
 from probes.sample import NdrSetting
 from rules.diagnosis import Severity

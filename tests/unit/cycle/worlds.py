@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.config_model import ZpaSection
 from agent.record import AgentIdentity
+from agent.request import SessionSource
 from agent.world import ProxyCheck, Sending, Watch
 from probes.edge_access import EdgeAccess, EdgeTraceAsked
 from probes.egress_facts import EdgeTrace, EgressSource, SeenAddress, ServiceData
@@ -270,7 +270,7 @@ class ToldWorld:
         self._note("edge_trace", asked)
         return self.edge_traces[asked.direction]
 
-    def sessions(self, zpa: ZpaSection, target: Target) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
+    def sessions(self, zpa: SessionSource, target: Target) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
         self._note("sessions", (zpa, target))
         return self.session_events, ()
 

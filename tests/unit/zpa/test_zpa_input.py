@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config_model import ZpaSection
+from agent.request import SessionSource
 from agent.session_listener import LISTEN_S
 from agent.zpa_input import followed_lines, lines_of, open_file, recent_sessions
 from probes.drivers.line_source import TAIL_BYTES, TAIL_LINES
@@ -27,7 +27,7 @@ CRM = Target(name="crm", host="crm.example.com", port=443)
 
 
 def joined(file: Path, **settings: object) -> tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]:
-    return recent_sessions(ZpaSection(file=file, **settings), CRM, now_s=NOW_S)  # type: ignore[arg-type]
+    return recent_sessions(SessionSource(file=file, **settings), CRM, now_s=NOW_S)  # type: ignore[arg-type]
 
 
 def reasons(file: Path, **settings: object) -> list[str]:
@@ -153,7 +153,7 @@ def test_a_single_sample_hears_what_is_sent_just_then() -> None:
 
     sending = threading.Thread(target=send)
     sending.start()
-    found, (failure,) = recent_sessions(ZpaSection(lss_listen=f"127.0.0.1:{port}"), CRM, now_s=NOW_S)
+    found, (failure,) = recent_sessions(SessionSource(lss_listen=f"127.0.0.1:{port}"), CRM, now_s=NOW_S)
     sending.join()
     assert [event.internal_reason for event in found] == ["APP_NOT_REACHABLE"]
     assert failure.detail == f"a line of 127.0.0.1:{port} could not be read: line 2: no JSON: {EXPECTING}"
@@ -164,14 +164,14 @@ EXPECTING = "Expecting value at character 1"
 
 def test_where_nobody_sends_it_listens_for_half_a_second() -> None:
     before = time.monotonic()
-    assert recent_sessions(ZpaSection(lss_listen=f"127.0.0.1:{free_port()}"), CRM, now_s=NOW_S) == ((), ())
+    assert recent_sessions(SessionSource(lss_listen=f"127.0.0.1:{free_port()}"), CRM, now_s=NOW_S) == ((), ())
     assert time.monotonic() - before >= LISTEN_S
 
 
 def test_a_port_that_somebody_else_has_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        found, (failure,) = recent_sessions(ZpaSection(lss_listen=address), CRM, now_s=NOW_S)
+        found, (failure,) = recent_sessions(SessionSource(lss_listen=address), CRM, now_s=NOW_S)
     assert found == ()
     assert (failure.failure, failure.detail) == (
         Failure.UNREADABLE_INPUT,
