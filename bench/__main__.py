@@ -1,10 +1,16 @@
-"""`python -m bench [race|many|rtt|edge] ...`: which measurement; the race unless another is named."""
+"""`python -m bench [race|many|rtt|edge|daemon] ...`: which measurement; the race unless another is named."""
 
 import importlib
 import sys
 from typing import Final
 
-MEASUREMENTS: Final = {"race": "bench.race", "many": "bench.many", "rtt": "bench.rtt", "edge": "bench.edge"}
+MEASUREMENTS: Final = {
+    "race": "bench.race",
+    "many": "bench.many",
+    "rtt": "bench.rtt",
+    "edge": "bench.edge",
+    "daemon": "bench.daemon",
+}
 
 
 def main(argv: list[str]) -> int:

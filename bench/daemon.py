@@ -1,0 +1,280 @@
+"""The service over time: memory, processor time, threads and descriptors, and whether its samples come on time.
+
+    python -m bench daemon [idle|thousand|day|hour] [--targets N] [--seconds N] [--output FILE] [--json]
+
+As root. The network is a line of namespaces: the agent, stock routers, and 10 ms behind them a host that is every
+target; a resolver, web servers and a collector are real programs. The real `cloudpath run` watches all of it, and the
+kernel says what that costs: the process and its children are looked at from outside, every second.
+
+idle      10 targets every 5 minutes, for 10 minutes
+thousand  1,000 targets every 5 minutes, for two rounds and a bit
+day       2,880 samples, as 10 targets every 5 minutes make in a day: 60 targets every 10 seconds, for 8 minutes
+hour      10 targets every 5 minutes, for an hour
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from bench.course import ENVIRONMENT
+from bench.daemon_figures import figures, punctuality
+from bench.daemon_network import AGENT, COLLECTOR_PORT, FAR, MOST_TARGETS, configuration, line_map
+from bench.daemon_watch import Point, look
+from bench.race import compile_ours
+from bench.table import markdown
+from probes.facts import Family
+from tests.lab.builder import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+_EVERY_S: Final = 1.0
+_BEGUN_AT_S: Final = 10.0
+_END_WITHIN_S: Final = 20.0
+# An idle process's memory comes and goes by so much as samples do [measured: a sample's facts, before they are freed].
+_NOISE_KB: Final = 512
+
+
+class ServiceError(RuntimeError):
+    """The service ended although nobody asked it to, or did not start; the message holds what it said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """One way to measure: how many targets, how often, for how long, and the bars by the name of the figure.
+
+    `settled_after_s` is when each target has been sampled at least once.
+    """
+
+    targets: int
+    interval_s: int
+    seconds: int
+    settled_after_s: float
+    bars: dict[str, float]
+
+
+_IDLE_BARS: Final = {"rss_most_mb": 45.0, "cpu_share": 0.003}
+_GROWTH: Final = {"growth_kb": float(_NOISE_KB)}
+MODES: Final = {
+    "idle": Mode(targets=10, interval_s=300, seconds=600, settled_after_s=315, bars=_IDLE_BARS),
+    "thousand": Mode(
+        targets=1_000,
+        interval_s=300,
+        seconds=640,
+        settled_after_s=315,
+        bars={"rss_most_mb": 120.0, "cpu_share": 0.15, "late": 0.0, "missed": 0.0},
+    ),
+    "day": Mode(targets=60, interval_s=10, seconds=490, settled_after_s=60, bars=_GROWTH | {"rss_most_mb": 45.0}),
+    "hour": Mode(targets=10, interval_s=300, seconds=3_600, settled_after_s=315, bars=_IDLE_BARS | _GROWTH),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print; return 0 where every bar was met."""
+    options = parser().parse_args(argv)
+    if os.geteuid() != 0:
+        sys.stderr.write("bench daemon builds network namespaces: run it as root\n")
+        return 2
+    result = measure(MODES[options.mode], options)
+    result = {"mode": options.mode, **result}
+    sys.stdout.write(json.dumps(result) + "\n" if options.json else report(result))
+    return 0 if all(bar["met"] for bar in result["bars"]) else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what the command line may say."""
+    said = argparse.ArgumentParser(prog="python -m bench daemon", description=(__doc__ or "").splitlines()[0])
+    said.add_argument("mode", nargs="?", choices=list(MODES), default="idle", help="what is measured (idle)")
+    said.add_argument("--targets", type=_between(1, MOST_TARGETS), metavar="N", help="other than the mode's own number")
+    said.add_argument(
+        "--interval", type=_between(10, 86_400), metavar="SECONDS", help="between two samples of a target"
+    )
+    said.add_argument("--seconds", type=_between(30, 86_400), metavar="N", help="how long, other than the mode's own")
+    said.add_argument("--routers", type=_between(1, 20), default=7, metavar="N", help="on the way (7)")
+    said.add_argument("--output", type=Path, metavar="FILE", help="a line of JSON for each look, as it is made")
+    said.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    return said
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{least} to {most}")
+        return int(text)
+
+    return number
+
+
+def report(result: dict[str, Any]) -> str:
+    """Return a result as tables for a person."""
+    figure_rows = [(name.replace("_", " "), str(value)) for name, value in result["figures"].items()]
+    bars = [
+        (bar["name"], f"≤ {bar['most']:g}", str(bar["is"]), "met" if bar["met"] else "missed") for bar in result["bars"]
+    ]
+    head = (
+        f"{result['targets']} targets every {result['interval_s']} s, looked at {result['looks']} times; "
+        f"load average {result['load'][0]} before, {result['load'][1]} after\n"
+    )
+    tables = markdown(("figure", "is"), figure_rows), markdown(("bar", "at most", "is", "verdict"), bars)
+    return "\n".join((head, *tables))
+
+
+def measure(mode: Mode, options: argparse.Namespace) -> dict[str, Any]:
+    """Return everything that came of one measurement."""
+    targets, interval_s = options.targets or mode.targets, options.interval or mode.interval_s
+    seconds = options.seconds or mode.seconds
+    compile_ours()
+    load_before = os.getloadavg()[0]
+    with Service(targets=targets, interval_s=interval_s, routers=options.routers) as service:
+        points = _watch(service, seconds, options.output)
+        starts, ended = service.starts_s(), time.time()
+        stop = service.stop()
+    figure = figures(
+        points, begun_at_s=min(_BEGUN_AT_S, seconds / 3), settled_at_s=min(mode.settled_after_s, seconds / 2)
+    )
+    timing = asdict(punctuality(starts, service.agent_id, interval_s, ended))
+    figure |= timing | {"late": timing["slots"] - timing["on_time"] - timing["missed"], **stop}
+    result = {
+        "targets": targets,
+        "interval_s": interval_s,
+        "looks": len(points),
+        "load": [round(load_before, 2), round(os.getloadavg()[0], 2)],
+        "figures": figure,
+        "bars": [
+            {"name": name, "most": most, "is": figure[name], "met": figure[name] <= most}
+            for name, most in mode.bars.items()
+        ],
+    }
+    _note(options.output, {"result": result})
+    return result
+
+
+def _watch(service: Service, seconds: float, output: Path | None) -> list[Point]:
+    points: list[Point] = []
+    while (at_s := service.age_s()) < seconds:
+        points.append(service.look())
+        _note(output, points[-1].plain())
+        time.sleep(_EVERY_S - (service.age_s() - at_s) % _EVERY_S)
+    return points
+
+
+def _note(output: Path | None, line: dict[str, Any]) -> None:
+    if output is not None:
+        with output.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+class Service:
+    """The real service in a network of its own. Use it as a context manager."""
+
+    def __init__(self, *, targets: int, interval_s: int, routers: int = 7) -> None:
+        self.agent_id = ""
+        self._targets = targets
+        self._interval_s = interval_s
+        self._lab = Lab(line_map(routers, targets))
+        self._cleanup = ExitStack()
+        self._files = Path()
+        self._started_s = 0.0
+        self._starts_s: dict[str, list[float]] = {f"t{number}": [] for number in range(targets)}
+        self._read_bytes = 0
+        self._process: subprocess.Popen[bytes]
+
+    def __enter__(self) -> Self:
+
+        with ExitStack() as undo:
+            undo.enter_context(self._lab)
+            self._files = self._lab.directory / "service"
+            self._files.mkdir()
+            self._configure()
+            log = undo.enter_context((self._files / "log").open("wb"))
+            environment = (*ENVIRONMENT, f"STATE_DIRECTORY={self._files / 'state'}")
+            command = (*environment, sys.executable, "-m", "agent", "run", "-c", str(self._files / "agent.yaml"))
+            self._process = subprocess.Popen(
+                self._lab.command(AGENT, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+            self._started_s = time.monotonic()
+            undo.callback(self._end)
+            self._cleanup = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the service, and take the network down."""
+        self._cleanup.close()
+
+    def age_s(self) -> float:
+        """Return how long ago the service was started."""
+        return time.monotonic() - self._started_s
+
+    def look(self) -> Point:
+        """Return how it does now.
+
+        Raises:
+            ServiceError: It has ended.
+        """
+        self._read_samples()
+        try:
+            return look(self._process.pid, at_s=self.age_s(), samples=sum(map(len, self._starts_s.values())))
+        except (FileNotFoundError, ProcessLookupError):
+            raise ServiceError(f"it ended with {self._process.poll()}: {self.log()}") from None
+
+    def log(self) -> str:
+        """Return what it has said so far."""
+        return (self._files / "log").read_text(errors="replace")
+
+    def starts_s(self) -> dict[str, list[float]]:
+        """Return when the samples of each target began, in seconds of the wall clock, as they were delivered."""
+        self._read_samples()
+        return self._starts_s
+
+    def stop(self) -> dict[str, Any]:
+        """Ask it to end; return how long that took and its exit code."""
+        begun = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(_END_WITHIN_S)
+        return {"stop_s": round(time.monotonic() - begun, 2), "exit_code": code}
+
+    def _configure(self) -> None:
+        text = configuration(
+            targets=self._targets,
+            interval_s=self._interval_s,
+            directory=self._files,
+            authority=self._lab.authority.own.certificate,
+            collector=f"http://{self._lab.address(FAR, Family.IPV4)}:{COLLECTOR_PORT}/",
+        )
+        (self._files / "agent.yaml").write_text(text, encoding="utf-8")
+
+    def _read_samples(self) -> None:
+        """Read what the file sink has got since the last time."""
+        try:
+            with (self._files / "samples.ndjson").open("rb") as file:
+                file.seek(self._read_bytes)
+                whole, _, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            # Nothing was delivered yet.
+            return
+        self._read_bytes += len(whole) + bool(whole)
+        for line in whole.splitlines():
+            document = json.loads(line)
+            self.agent_id = document["agent"]["id"]
+            if document["schema"].startswith("cloudpath.sample/"):
+                begun = datetime.fromisoformat(document["started_at"]).timestamp()
+                self._starts_s[document["target"]["name"]].append(begun)
+
+    def _end(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
