@@ -37,12 +37,16 @@ class TargetStatus:
 
 @frozen
 class SinkStatus:
-    """One sink since the service started; `failing_since_s` is monotonic, None while it takes what it gets."""
+    """One sink since the service started; `failing_since_s` is monotonic, None while it takes what it gets.
+
+    `parked` entries were refused and are kept aside; `rejected` ones it dropped of a batch, without saying which.
+    """
 
     name: str
     type: str
     delivered: int = 0
     parked: int = 0
+    rejected: int = 0
     attempts: int = 0
     failures: int = 0
     failing_since_s: float | None = None

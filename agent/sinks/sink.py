@@ -8,6 +8,7 @@ from probes.word import Word
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
     from typing import Protocol as Interface
 
     from agent.store.entry import Batch
@@ -49,6 +50,24 @@ class Outcome:
     retry_after_s: float | None = None
     refused: tuple[RefusedEntry, ...] = ()
     rejected: int = 0
+
+
+DELIVERED: Final = Outcome(fate=Fate.DELIVERED)
+
+
+def unavailable(why: str, retry_after_s: float | None = None) -> Outcome:
+    """Return that the batch has to wait."""
+    return Outcome(fate=Fate.UNAVAILABLE, why=why, retry_after_s=retry_after_s)
+
+
+def refused(why: str) -> Outcome:
+    """Return that the sink does not take the batch as it is."""
+    return Outcome(fate=Fate.REFUSED, why=why)
+
+
+def words_of(error: OSError) -> str:
+    """Return what the system says of an error."""
+    return (error.strerror or str(error)).lower()
 
 
 class Sink(Interface):
