@@ -1,4 +1,4 @@
-"""Reads a configuration: YAML text in; frozen settings out, or every mistake at once, each with its place."""
+"""Reads a configuration: files and variables in; frozen settings out, or every mistake at once, each with its place."""
 
 import json
 import os
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from agent.config_checks import cross_check
+from agent.config_drop_ins import DropInError, drop_ins_of
+from agent.config_layers import Layer, Merged
 from agent.config_model import Settings
-from agent.config_values import Problem, Steps, expand
-from agent.config_words import found, problem_of
-from probes.frozen import frozen_positional
-from rules.yaml_marks import Marked, load_marked
+from agent.config_values import Expanded, Problem, Steps, expand
+from agent.config_variables import layers_of, slips
+from agent.config_words import problem_of
+from probes.frozen import frozen, replace
+from rules.yaml_marks import load_marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,21 +43,46 @@ class ConfigurationError(Exception):
         self.problems = problems
 
 
-@frozen_positional
+@frozen
 class Loaded:
-    """Settings, and the text of each value that came from elsewhere (`${env:NAME}`, `${file:PATH}`)."""
+    """Settings, and where they came from.
+
+    Attributes:
+        written: The text of each value that came from elsewhere (`${env:NAME}`, `${file:PATH}`).
+        merged: Which file or variable each value stands in.
+        sources: The files that were read, the configuration first.
+    """
 
     settings: Settings
     written: Mapping[Steps, str]
+    merged: Merged
+    sources: tuple[Path, ...]
 
 
 def load_configuration(file: Path, environment: Mapping[str, str] = os.environ) -> Loaded:
-    """Return the settings of a file.
+    """Return the settings of a file, of the drop-ins in `conf.d` beside it, and of variables (docs/configuration.md).
 
     Raises:
-        ConfigurationError: The file cannot be read, or is wrong: every mistake, as `FILE:LINE:COLUMN: path: what`.
+        ConfigurationError: One of them cannot be read, or is wrong: every mistake, as `FILE:LINE:COLUMN: path: what`.
     """
-    return parse_configuration(text_of(file), str(file), file.parent, environment)
+    unread: list[str] = []
+    try:
+        drop_ins = drop_ins_of(file)
+    except DropInError as error:
+        drop_ins, unread = (), list(error.problems)
+    layers = []
+    for source in (file, *drop_ins):
+        try:
+            layers.append(Layer(load_marked(text_of(source), str(source))))
+        except ConfigurationError as error:
+            unread += error.problems
+    try:
+        loaded = _loaded(layers or [Layer(load_marked("", str(file)))], file.parent, environment)
+    except ConfigurationError as error:
+        raise ConfigurationError((*unread, *error.problems)) from None
+    if unread:
+        raise ConfigurationError(tuple(unread))
+    return replace(loaded, sources=(file, *drop_ins))
 
 
 def text_of(file: Path) -> str:
@@ -74,12 +102,25 @@ def text_of(file: Path) -> str:
 
 
 def parse_configuration(text: str, source: str, directory: Path, environment: Mapping[str, str]) -> Loaded:
-    """Return the settings of a YAML text; relative paths in it start at `directory`.
+    """Return the settings of a YAML text and of variables; relative paths in them start at `directory`.
 
     Raises:
         ConfigurationError: As `load_configuration`; `source` is the FILE of its lines.
     """
-    return Loaded(*parse_as(Settings, _check_settings, text, source, directory, environment))
+    return _loaded([Layer(load_marked(text, source))], directory, environment)
+
+
+def _loaded(layers: list[Layer], directory: Path, environment: Mapping[str, str]) -> Loaded:
+    merged = Merged([*layers, *layers_of(environment)])
+    expanded = expand(merged.value, environment, directory)
+    wrong = slips(environment, expanded.variables)
+    try:
+        settings = _settings(Settings, _check_settings, merged, expanded, directory)
+    except ConfigurationError as error:
+        raise ConfigurationError((*error.problems, *wrong)) from None
+    if wrong:
+        raise ConfigurationError(tuple(wrong))
+    return Loaded(settings=settings, written=expanded.written, merged=merged, sources=())
 
 
 def _check_settings(data: Mapping[str, Any]) -> list[Problem]:
@@ -99,19 +140,22 @@ def parse_as(
     Raises:
         ConfigurationError: As `parse_configuration`.
     """
-    marked = load_marked(text, source)
-    data = {} if marked.value is None and not marked.problems else marked.value
-    if not isinstance(data, dict):
-        problems = [] if marked.problems else [Problem((), f"expected a mapping, found {found(data)}")]
-        raise ConfigurationError(_lines(marked, problems))
-    expanded = expand(data, environment, directory)
+    merged = Merged([Layer(load_marked(text, source))])
+    expanded = expand(merged.value, environment, directory)
+    return _settings(model, check, merged, expanded, directory), expanded.written
+
+
+def _settings(model: type[_Model], check: "CrossCheck", merged: Merged, expanded: Expanded, directory: Path) -> _Model:
+    if merged.unread and not merged.value:
+        # Of a text that is no YAML nothing more can be said.
+        raise ConfigurationError(merged.lines(()))
     settings, problems = _validate(model, check, expanded.data, directory)
     # A value that could not be read is wrong once, not twice.
     unread = {problem.steps for problem in expanded.problems}
     problems = [*expanded.problems, *(problem for problem in problems if problem.steps not in unread)]
-    if settings is None or problems or marked.problems:
-        raise ConfigurationError(_lines(marked, problems))
-    return settings, expanded.written
+    if settings is None or problems or merged.unread:
+        raise ConfigurationError(merged.lines(problems))
+    return settings
 
 
 def _validate(
@@ -127,16 +171,6 @@ def _validate(
         problems += [problem_of(detail, data, known) for detail in error.errors(include_url=False)]
         return None, problems
     return settings, problems
-
-
-def _lines(marked: Marked, problems: list[Problem]) -> tuple[str, ...]:
-    """Return all problems as lines in the order of the file, each once."""
-    placed = [marked.problem(problem.steps, problem.what, at_key=problem.at_key) for problem in problems]
-    # What YAML itself could not read is null to the model, which need not say so again.
-    unread = {(problem.line, problem.column, problem.path) for problem in marked.problems}
-    placed = [problem for problem in placed if (problem.line, problem.column, problem.path) not in unread]
-    placed = sorted({*marked.problems, *placed}, key=lambda problem: (problem.line, problem.column, problem.what))
-    return tuple(dict.fromkeys(problem.text for problem in placed))
 
 
 def known_keys(steps: Steps, model: type[BaseModel] = Settings) -> tuple[str, ...]:

@@ -32,12 +32,15 @@ def _section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _names_are_unique(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
-    seen = set()
+    seen: dict[str, Steps] = {}
     for steps, target in _targets(data):
         name = target.get("name")
-        if isinstance(name, str) and name in seen:
-            yield Problem((*steps, "name"), f"another target is already called {name!r}; names tell targets apart")
-        seen.add(name if isinstance(name, str) else None)
+        if not isinstance(name, str):
+            continue
+        here = (*steps, "name")
+        if (first := seen.setdefault(name, here)) != here:
+            what = f"another target is already called {name!r}, and names tell targets apart"
+            yield Problem(here, what, first=first)
 
 
 def _a_target_is_named_once(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:

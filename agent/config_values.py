@@ -12,26 +12,35 @@ Steps = tuple[str | int, ...]
 
 # `$${` stands for a plain `${`.
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+_VARIABLE: Final = re.compile(r"\$\{env:([^}]*)\}")
 # A secret is a line or a certificate, never a disk.
 _LARGEST_FILE: Final = 1_000_000
 
 
 @frozen_positional
 class Problem:
-    """One mistake: where (steps from the root; `at_key` for the key rather than its value), and what."""
+    """One mistake: where (steps from the root; `at_key` for the key rather than its value), and what.
+
+    `first` is the other place where a value stands that may stand once only.
+    """
 
     steps: Steps
     what: str
     at_key: bool = False
+    first: Steps | None = None
 
 
 @frozen_positional
 class Expanded:
-    """A configuration with its references followed; `written` has the text of each value that held one."""
+    """A configuration with its references followed.
+
+    `written` has the text of each value that held one, `variables` the names of those that they named.
+    """
 
     data: object
     written: Mapping[Steps, str]
     problems: tuple[Problem, ...]
+    variables: frozenset[str] = frozenset()
 
 
 class _ReferenceError(Exception):
@@ -63,7 +72,9 @@ def expand(data: object, environment: Mapping[str, str], directory: Path) -> Exp
             problems.append(Problem(steps, str(error)))
             return value
 
-    return Expanded(walk(data, ()), written, tuple(problems))
+    expanded = walk(data, ())
+    named = frozenset(name for text in written.values() for name in _VARIABLE.findall(text))
+    return Expanded(expanded, written, tuple(problems), named)
 
 
 def _value_of(match: re.Match[str], environment: Mapping[str, str], directory: Path) -> str:

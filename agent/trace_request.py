@@ -90,7 +90,7 @@ def sample_request(options: TraceOptions, settings: "Settings | None" = None) ->
         rule_files=(*(settings.rules if settings else ()), *options.rules),
         synthetic_ranges=settings.private_access.synthetic_ranges if settings else (),
         private_interface=settings.private_access.interface if settings else None,
-        zpa=_session_source(settings.zpa) if settings and settings.zpa else None,
+        zpa=session_source(settings.zpa) if settings and settings.zpa else None,
     )
 
 
@@ -215,7 +215,8 @@ def _configured_proxy(proxy: "ProxySection") -> tuple[ProxyMode, str | None]:
             return _by_script(proxy.url or f"file:{proxy.file and proxy.file.absolute()}")
 
 
-def _session_source(zpa: "ZpaSection") -> SessionSource:
+def session_source(zpa: "ZpaSection") -> SessionSource:
+    """Return where the configuration says that session lines come from."""
     return SessionSource(lss_listen=zpa.lss_listen, file=zpa.file, window_s=zpa.window_s, username=zpa.username)
 
 

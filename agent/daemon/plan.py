@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from agent.request import SampleRequest
+    from agent.request import SampleRequest, SessionSource
     from rules.ruleset import RuleSet
 
 
@@ -56,5 +56,13 @@ class ServicePlan:
     concurrent: int = 16
     store_bytes: int = 256 << 20
     metrics_listen: str | None = None
+    sessions: SessionSource | None = None
     sources: tuple[Path, ...] = ()
     rules: RuleSet | None = None
+
+
+@frozen
+class PlanProblems:
+    """Why there is no plan: lines for a person, at least one, with no secret in them."""
+
+    lines: tuple[str, ...]
