@@ -82,14 +82,18 @@ class NetworkWatch:
     Feed it what `drivers.network_events` drains; ask `disturbed` as often as you like; take `changes` at the end.
     """
 
-    def __init__(self, start: Network, *, bound_to: str | None = None) -> None:
+    def __init__(
+        self, start: Network, *, bound_to: str | None = None, most_unrelated: int | None = _MAX_UNRELATED
+    ) -> None:
         """Begin with the network at the start.
 
         Args:
             start: Every look-up in its `routes` counts as used by the sample.
             bound_to: The interface that the sample's packets must leave by, where one was asked for.
+            most_unrelated: How many changes that did not touch the sample are kept; None for all.
         """
         self._bound_to = bound_to
+        self._most_unrelated = most_unrelated
         self._links = {one.index: _known(one) for one in start.interfaces if one.index is not None}
         self._addresses = {
             (one.index, address.address) for one in start.interfaces for address in one.addresses if one.index
@@ -138,6 +142,11 @@ class NetworkWatch:
             self._looked_up(RouteLookup(route=route))
         self._resolvers_read(ResolversRead(resolvers=end.resolvers, search_domains=end.search_domains))
         return tuple(self._changes)
+
+    def take_changes(self) -> tuple[NetworkChange, ...]:
+        """Return the changes noted since the last time, for who follows the network longer than one sample."""
+        taken, self._changes = tuple(self._changes), []
+        return taken
 
     def _take(self, event: NetworkEvent) -> None:
         match event:
@@ -278,7 +287,7 @@ class NetworkWatch:
     ) -> None:
         self._disturbed = self._disturbed or counts
         self._unrelated += not counts
-        if not counts and self._unrelated > _MAX_UNRELATED:
+        if not counts and self._most_unrelated is not None and self._unrelated > self._most_unrelated:
             return
         self._changes.append(
             NetworkChange(
@@ -294,7 +303,7 @@ class NetworkWatch:
 
 
 def _known(interface: Interface) -> _Link:
-    return _Link(name=interface.name, up=interface.up, carrier=interface.carrier, tunnel=_tunnel_name(interface.name))
+    return _Link(name=interface.name, up=interface.up, carrier=interface.carrier, tunnel=_is_tunnel(interface))
 
 
 def _entered(entry: LinkEntry) -> _Link:
@@ -312,6 +321,15 @@ def _merged(before: _Link | None, now: _Link) -> _Link:
     if now.carrier_changes is None and before is not None:
         return _Link(now.name, now.up, now.carrier, before.tunnel, before.carrier_changes)
     return now
+
+
+def _is_tunnel(interface: Interface) -> bool:
+    return _tunnel_name(interface.name) if interface.kind is None else interface.kind in _TUNNEL_KINDS
+
+
+def tunnel_interface(network: Network, name: str) -> bool:
+    """Return whether the interface of this name is a tunnel's, as far as the network or its name tells."""
+    return next((_is_tunnel(one) for one in network.interfaces if one.name == name), _tunnel_name(name))
 
 
 def _tunnel_name(name: str) -> bool:

@@ -167,15 +167,15 @@ def _moved(kind: ChangeKind, what: str, before: Route, after: Route) -> RouteNew
     return RouteNews(
         kind=kind,
         what=what,
-        before=_text(before),
-        after=_text(after),
+        before=way_text(before),
+        after=way_text(after),
         counts=True,
         interfaces=_named(before, after),
     )
 
 
 def _came_back(route: Route) -> RouteNews:
-    text = _text(route)
+    text = way_text(route)
     return RouteNews(
         kind=ChangeKind.ROUTE,
         what="route was removed and came back",
@@ -197,7 +197,7 @@ def _metric_changed(route: Route, before: RouteEntry, after: RouteEntry) -> Rout
     )
 
 
-def _text(route: Route) -> str:
+def way_text(route: Route) -> str:
     """Return a way in words, as `ip route` would say it."""
     if route.failure is not None:
         return str(route.failure)

@@ -1,19 +1,23 @@
-"""Make the JSON Schema of the record from the code, and write it to docs/schema; with --check, only compare."""
+"""Make the JSON Schemas of the records from the code, and write them to docs/schema; with --check, only compare."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from pydantic import ConfigDict, TypeAdapter  # noqa: E402 - the tree must be in the path first
 
+from agent.change_record import CHANGE_SCHEMA, ChangeRecord  # noqa: E402
 from agent.record import SCHEMA, Record  # noqa: E402
 
-FILE: Final = ROOT / "docs/schema/cloudpath.sample-1.schema.json"
+DIRECTORY: Final = ROOT / "docs/schema"
+
+# Each kind of document, by the name that its key `schema` has.
+RECORDS: Final[dict[str, type]] = {SCHEMA: Record, CHANGE_SCHEMA: ChangeRecord}
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _UUID7: Final = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
@@ -30,8 +34,13 @@ _BY_KEY: Final[dict[str, dict[str, object]]] = {
 _MAPS: Final = frozenset({"properties", "$defs"})
 
 
-def schema() -> dict[str, object]:
-    """Return the JSON Schema (2020-12) of a record as the agent writes it.
+def file_of(name: str) -> Path:
+    """Return where the schema of this name is published."""
+    return DIRECTORY / f"{name.replace('/', '-')}.schema.json"
+
+
+def schema(name: str = SCHEMA) -> dict[str, object]:
+    """Return the JSON Schema (2020-12) of one kind of document as the agent writes it.
 
     Every key is required, for every key is always written. Further keys are allowed: a later version may add some
     under the same schema name, and a reader of this one goes on working.
@@ -39,20 +48,25 @@ def schema() -> dict[str, object]:
     config = ConfigDict(
         alias_generator=lambda name: name.removesuffix("_"), json_schema_serialization_defaults_required=True
     )
-    made = TypeAdapter(list[Record], config=config).json_schema(mode="serialization")
+    made = TypeAdapter(_list_of(RECORDS[name]), config=config).json_schema(mode="serialization")
     definitions = made["$defs"]
-    record = definitions.pop("Record")
-    record["properties"]["schema"]["const"] = SCHEMA
+    record = definitions.pop(RECORDS[name].__name__)
+    record["properties"]["schema"]["const"] = name
     record["properties"]["id"]["pattern"] = _UUID7
     refined = _refined({**record, "$defs": dict(sorted(definitions.items()))})
     if not isinstance(refined, dict):
         raise TypeError("a schema is an object")
-    return {"$schema": _DIALECT, "$id": f"urn:{SCHEMA.replace('/', ':')}", "title": SCHEMA, **refined}
+    return {"$schema": _DIALECT, "$id": f"urn:{name.replace('/', ':')}", "title": name, **refined}
 
 
-def text() -> str:
+def _list_of(kind: type) -> Any:
+    # A configuration around standard dataclasses holds for all of them; around one alone pydantic refuses it.
+    return list[kind]  # type: ignore[valid-type]
+
+
+def text(name: str = SCHEMA) -> str:
     """Return the schema as it is committed."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
 
 
 def _refined(node: object, key: str = "") -> object:
@@ -77,17 +91,20 @@ def _refined(node: object, key: str = "") -> object:
 
 
 def main() -> int:
-    """Write the file, or say whether it is what the code makes."""
+    """Write the files, or say which is not what the code makes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     if not parser.parse_args().check:
-        FILE.parent.mkdir(parents=True, exist_ok=True)
-        FILE.write_text(text(), encoding="utf-8")
+        DIRECTORY.mkdir(parents=True, exist_ok=True)
+        for name in RECORDS:
+            file_of(name).write_text(text(name), encoding="utf-8")
         return 0
-    if FILE.read_text(encoding="utf-8") == text():
-        return 0
-    print(f"{FILE.relative_to(ROOT)} is not what the code makes: run scripts/make_schema.py", file=sys.stderr)
-    return 1
+    stale = [name for name in RECORDS if not file_of(name).exists() or file_of(name).read_text("utf-8") != text(name)]
+    for name in stale:
+        print(
+            f"{file_of(name).relative_to(ROOT)} is not what the code makes: run scripts/make_schema.py", file=sys.stderr
+        )
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

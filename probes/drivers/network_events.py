@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 
 from probes.drivers.host import HostPaths, read_resolv_conf
 from probes.drivers.netlink import Netlink, NetlinkError
+from probes.drivers.watched_file import version_of
 from probes.failure import Operation, failure_of
 from probes.network_watch import FullRead, ResolversRead, Slept
 from probes.route_watch import RouteLookup
@@ -18,7 +18,6 @@ from probes.wire.netlink_entries import NeighbourEntry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from types import TracebackType
     from typing import Final, Self
 
@@ -67,7 +66,7 @@ class NetworkEvents:
         self._waiting: list[NetworkEvent] = []
         self._look_up_at: float | None = None
         self._resolvers_at = clock.monotonic()
-        self._file_seen = _version(self._resolv_conf)
+        self._file_seen = version_of(self._resolv_conf)
         _, self._asleep_s = _asleep(clock)
 
     def close(self) -> None:
@@ -163,7 +162,7 @@ class NetworkEvents:
         if not final and now < self._resolvers_at:
             return
         self._resolvers_at = now + _SETTLE_S
-        seen = _version(self._resolv_conf)
+        seen = version_of(self._resolv_conf)
         if seen == self._file_seen:
             return
         self._file_seen = seen
@@ -196,15 +195,6 @@ def _entries(data: bytes) -> Iterator[NetworkEvent]:
                 yield entry
     except MalformedDatagram:
         return  # what a message that makes no sense would have told shows in the next look-up
-
-
-def _version(path: Path) -> tuple[int, int, int] | None:
-    """Return what tells one writing of a file from the next, None where there is no file."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - asked for on many turns of the loop; pathlib takes three times as long
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _asleep(clock: Clock) -> tuple[float, float]:
