@@ -1,0 +1,132 @@
+"""The database file: its tables, its version, and how a connection to it is set up.
+
+What is asked for often (`log`) lies apart from the documents, so that counting and searching read forty entries a page.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Final
+
+FILE: Final = "store.sqlite"
+VERSION: Final = 1
+# "clpa": what `file` and a person see of whose database it is (sqlite.org/fileformat2.html#application_id).
+APPLICATION_ID: Final = 0x636C7061
+PAGE_BYTES: Final = 4096
+
+_TABLES: Final = """
+CREATE TABLE log (
+  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, target TEXT, status TEXT,
+  codes TEXT NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL
+);
+CREATE TABLE document (seq INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+CREATE TABLE cursor (
+  sink TEXT PRIMARY KEY, seq INTEGER NOT NULL, batch_id TEXT, batch_last_seq INTEGER, batch_count INTEGER
+) WITHOUT ROWID;
+CREATE TABLE parked (
+  id TEXT PRIMARY KEY, sink TEXT NOT NULL, at TEXT NOT NULL, why TEXT NOT NULL, first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL, entries INTEGER NOT NULL, seqs TEXT NOT NULL, again INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+# The write-ahead log starts anew at a megabyte, and is cut back to that where a reader made it grow.
+_CHECKPOINT_PAGES: Final = 256
+# Another program's lock is waited for so long, then the entry is held in memory.
+_BUSY_S: Final = 0.5
+# A quarter of what SQLite takes by itself: an idle agent has 45 MB for everything.
+_CACHE_KIB: Final = 512
+
+
+class Unusable(sqlite3.DatabaseError):
+    """A database that is sound, but not one that this version can go on with."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection that writes, to a database that is made if there is none.
+
+    Raises:
+        sqlite3.Error: It cannot be opened, is damaged, or (Unusable) is another program's or a later version's.
+        OSError: The file cannot be made.
+    """
+    # Not by SQLite, which would let everybody read it; its other files take this one's mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        _set_up(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_read(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+    """Return a connection that cannot write; raises sqlite3.Error where there is nothing to read.
+
+    Args:
+        path: The file.
+        immutable: Nobody writes to it, and nothing can be written beside it.
+    """
+    how = "mode=ro&immutable=1" if immutable else "mode=ro"
+    uri = f"{path.absolute().as_uri()}?{how}"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
+    return connection
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Return whether a database was made by this program, at whatever version."""
+    return bool(_number(connection, "application_id") == APPLICATION_ID)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of its tables."""
+    return _number(connection, "user_version")
+
+
+def used_pages(connection: sqlite3.Connection) -> int:
+    """Return how many pages hold something."""
+    return _number(connection, "page_count") - _number(connection, "freelist_count")
+
+
+def file_pages(connection: sqlite3.Connection) -> int:
+    """Return how many pages the file has, free ones included."""
+    return _number(connection, "page_count")
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.text_factory = _text
+    # Only before the first table; it lets a smaller limit give pages back.
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    # Debian's SQLite overwrites what is deleted with zeros: every shed page would go through the log.
+    connection.execute("PRAGMA secure_delete=OFF")
+    connection.execute("PRAGMA cell_size_check=ON")
+    connection.execute("PRAGMA trusted_schema=OFF")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_PAGES * PAGE_BYTES * 2}")
+    if _number(connection, "schema_version") == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={VERSION};COMMIT;"
+        )
+    if not is_ours(connection):
+        raise Unusable("another program's database")
+    if version_of(connection) != VERSION:
+        raise Unusable(f"version {version_of(connection)} of the store; this program writes version {VERSION}")
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    (number,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+    return int(number)
+
+
+def _text(data: bytes) -> str:
+    # A damaged text is found out by its row's checksum, and must not end the reading of others.
+    return data.decode("utf-8", "replace")
