@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from agent.config_sinks import SINK_TYPES, sink_name
 from agent.config_values import Problem, Steps
 from agent.proxy_url import proxy_problem
 from probes.facts import Family
@@ -142,7 +143,8 @@ def _overrides_name_errors(data: Mapping[str, Any], codes: frozenset[str]) -> It
 
 def _session_lines_have_one_source(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     zpa = data.get("zpa")
-    if isinstance(zpa, dict) and ("lss_listen" in zpa) == ("file" in zpa):
+    # A drop-in takes one back by null.
+    if isinstance(zpa, dict) and (zpa.get("lss_listen") is None) == (zpa.get("file") is None):
         yield Problem(("zpa",), _ONE_OF_TWO.format("lss_listen", "file"))
 
 
@@ -155,6 +157,76 @@ def _session_lines_stay_at_home(data: Mapping[str, Any], _codes: frozenset[str])
     if host and not _is_loopback(host):
         what = "the log stream is neither encrypted nor signed; listen on 127.0.0.1, or say insecure: true"
         yield Problem(("zpa", "lss_listen"), what)
+
+
+def _metrics_stay_at_home(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    metrics = _section(data, "metrics")
+    address = metrics.get("listen")
+    if not isinstance(address, str) or address.startswith("unix:") or metrics.get("insecure") is True:
+        return
+    host = address.rpartition(":")[0].strip("[]")
+    if host and not _is_loopback(host):
+        what = "metrics are shown to whoever asks; listen on 127.0.0.1 or a unix: socket, or say insecure: true"
+        yield Problem(("metrics", "listen"), what)
+
+
+# --- sinks ------------------------------------------------------------------------------------------------------------
+
+
+def _sinks(data: Mapping[str, Any]) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """Yield every sink whose type is known with its place."""
+    sinks = data.get("emit")
+    for index, sink in enumerate(sinks if isinstance(sinks, list) else []):
+        if isinstance(sink, dict) and sink.get("type") in SINK_TYPES:
+            yield ("emit", index), sink
+
+
+def _sinks_are_told_apart(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    places: dict[object, Steps] = {}
+    names: dict[str, Steps] = {}
+    for steps, sink in _sinks(data):
+        place, name = _only_place(sink), sink_name(sink)
+        here = (*steps, "name") if "name" in sink else steps
+        if place is not None and (first := places.setdefault(place, steps)) != steps:
+            yield Problem(steps, f"another sink writes to {place} already; one writes there alone", first=first)
+        elif (first := names.setdefault(name, here)) != here:
+            what = f"another sink is already called {name!r}, and names tell sinks apart; give this one another `name`"
+            yield Problem(here, what, first=first)
+
+
+def _only_place(sink: Mapping[str, Any]) -> str | None:
+    """Return where a sink goes, if two that go there get into each other's way."""
+    match sink.get("type"):
+        case "stdout":
+            return "standard output"
+        case "journald":
+            return "the journal"
+        case "file" if isinstance(sink.get("path"), str):
+            return str(sink["path"])
+        case _:
+            return None
+
+
+def _headers_are_not_shown(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    for steps, sink in _sinks(data):
+        url = sink.get("url")
+        if not isinstance(url, str) or not url.startswith("http://") or not sink.get("headers"):
+            continue
+        target = parse_target(url)
+        if sink.get("insecure") is not True and isinstance(target, Target) and not _is_loopback(target.host):
+            what = "http:// shows the headers to everybody on the way; use https://, or say insecure: true"
+            yield Problem((*steps, "url"), what)
+
+
+def _an_index_is_for_bulk_requests(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
+    for steps, sink in _sinks(data):
+        form, index = sink.get("format", "ndjson"), sink.get("index")
+        if sink["type"] != "http":
+            continue
+        if form == "es_bulk" and index is None:
+            yield Problem(steps, "es_bulk needs an index; name one, as in index: cloudpath-samples")
+        elif form in {"ndjson", "splunk_raw"} and index is not None:
+            yield Problem((*steps, "index"), f"{form} has no index; leave it out, or take format: es_bulk")
 
 
 _CHECKS: Final[tuple[Callable[[Mapping[str, Any], frozenset[str]], Iterator[Problem]], ...]] = (
@@ -171,4 +243,8 @@ _CHECKS: Final[tuple[Callable[[Mapping[str, Any], frozenset[str]], Iterator[Prob
     _overrides_name_errors,
     _session_lines_have_one_source,
     _session_lines_stay_at_home,
+    _metrics_stay_at_home,
+    _sinks_are_told_apart,
+    _headers_are_not_shown,
+    _an_index_is_for_bulk_requests,
 )

@@ -24,6 +24,7 @@ from agent.config_types import (
     ReadableFile,
     Section,
     TimeoutSeconds,
+    TokenFile,
     Ttl,
     Url,
     listening_address,
@@ -79,7 +80,7 @@ class ServiceEdgeSection(Section):
     port: Port = 443
     api: Url | None = None
     insecure: bool = False
-    token_file: ReadableFile | None = None
+    token_file: TokenFile | None = None
     ca_file: AuthoritiesFile | None = None
 
 

@@ -144,6 +144,9 @@ class JournaldSink(_Sink):
 Sink = Annotated[StdoutSink | FileSink | HttpSink | OtlpSink | SyslogSink | JournaldSink, Field(discriminator="type")]
 
 
+SINK_TYPES: Final = frozenset({"stdout", "file", "http", "otlp", "syslog", "journald"})
+
+
 def sink_name(section: Mapping[str, Any]) -> str:
     """Return what a sink is called: its `name`, or its type and where it leads (`http-collector.example.com`).
 

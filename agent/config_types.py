@@ -22,6 +22,8 @@ LONGEST_INTERFACE_NAME: Final = 15
 
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+# As who asks an edge reads it (RFC 6750 section 2.1).
+_LONGEST_TOKEN: Final = 4_096
 # RFC 9110 sections 5.1 and 5.5.
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
@@ -128,6 +130,16 @@ def _file(path: Path, info: ValidationInfo) -> Path:
     return file
 
 
+def _token(path: Path, info: ValidationInfo) -> Path:
+    file = _file(path, info)
+    with file.open("rb") as opened:
+        text = opened.read(_LONGEST_TOKEN + 1).decode("ascii", "replace").strip()
+    if 0 < len(text) <= _LONGEST_TOKEN and all("!" <= character <= "~" for character in text):
+        return file
+    # Never what is in it.
+    raise ValueError(f"{file} holds no token; a token is one line of ASCII without blanks")
+
+
 def _authorities(path: Path, info: ValidationInfo) -> Path:
     file = _file(path, info)
     if problem := why_no_authorities(file):
@@ -171,6 +183,7 @@ InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 FilePath = Annotated[Path, AfterValidator(_place)]
 Directory = Annotated[Path, AfterValidator(_directory)]
 ReadableFile = Annotated[Path, AfterValidator(_file)]
+TokenFile = Annotated[Path, AfterValidator(_token)]
 AuthoritiesFile = Annotated[Path, AfterValidator(_authorities)]
 Port = Annotated[int, Field(ge=1, le=LARGEST_PORT)]
 IntervalSeconds = Annotated[int, Field(ge=SHORTEST_INTERVAL_S, le=LONGEST_INTERVAL_S)]

@@ -56,6 +56,9 @@ def _steps_in(data: Any, location: tuple[str | int, ...]) -> tuple[Steps, bool]:
 
 
 def _unknown_key(key: str, known: tuple[str, ...]) -> str:
+    if key in known:
+        # Sections of one name are of several kinds (`type`, `mode`).
+        return "no key of this kind of section; leave it out"
     near = get_close_matches(key, known, n=1)
     return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known here: {', '.join(sorted(known))}"
 

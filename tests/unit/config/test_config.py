@@ -55,8 +55,8 @@ def load(text: str, **environment: str) -> Loaded:
 
 @pytest.fixture
 def everything(tmp_path: Path) -> Path:
-    for name in ("edge.token", "own-rules.yaml"):
-        (tmp_path / name).touch()
+    (tmp_path / "edge.token").write_text("t0ken\n", encoding="utf-8")
+    (tmp_path / "own-rules.yaml").touch()
     (tmp_path / "edge-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
     (tmp_path / "token").write_text("Bearer t0ps3cret\n", encoding="utf-8")
     file = tmp_path / "agent.yaml"
