@@ -32,5 +32,7 @@ def exit_code_of(status: str) -> ExitCode:
 class ServiceExit(IntEnum):
     """The exit codes of what runs until it is stopped, as systemd knows them (sysexits.h)."""
 
+    # Something else has to end first; it is worth another try.
+    TEMPORARY_FAILURE = 75
     MISSING_RIGHTS = 77
     BAD_CONFIGURATION = 78

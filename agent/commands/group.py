@@ -22,6 +22,7 @@ SUBCOMMANDS: Final = {
     "web": "Ask for a web address, step by step.",
     "ping": "Send echo requests to a host.",
     "egress": "Ask service edges for this network's public address.",
+    "run": "Sample every configured target, again and again, as a service.",
     "edge": "Serve agents as the far end: seen addresses, and traces back and on.",
     "errors": "Show the catalogue of errors, or one of them.",
     "explain": "Diagnose recorded samples again, offline, and say why.",

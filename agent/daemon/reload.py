@@ -1,0 +1,81 @@
+"""Reads the plan again beside the loop: a wrong configuration changes nothing, a slow disk delays nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from agent.daemon.plan import PlanProblems, ServicePlan
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+
+class Reloading:
+    """One reload at a time; what is asked for meanwhile begins when it is over.
+
+    Attributes:
+        taken: How many plans were put to work.
+        refused: How many were wrong.
+        problem: What was wrong with the newest one, None where nothing was.
+    """
+
+    def __init__(self, read: Callable[[], ServicePlan | PlanProblems]) -> None:
+        """Take who reads the plan; it may take seconds."""
+        self._read = read
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._under_way = False
+        self._asked_again = False
+        self._ended = False
+        self._result: ServicePlan | PlanProblems | None = None
+        self.taken = 0
+        self.refused = 0
+        self.problem: str | None = None
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable once a plan was read."""
+        return self._wake
+
+    def begin(self) -> None:
+        """Begin to read, now or once the reading under way is over."""
+        if self._under_way:
+            self._asked_again = True
+            return
+        self._under_way = True
+        threading.Thread(target=self._run, name="reload", daemon=True).start()
+
+    def take(self, old: ServicePlan, log: logging.Logger) -> ServicePlan | None:
+        """Return the plan that was read since the last look, fit to follow `old`; None for none, or a wrong one."""
+        result = self._result
+        if result is None:
+            return None
+        os.eventfd_read(self._wake)
+        self._result, self._under_way = None, False
+        self._ended = not self._asked_again
+        if self._asked_again:
+            self._asked_again = False
+            self.begin()
+        if not isinstance(result, ServicePlan):
+            self._refuse(result, log)
+            return None
+        self.taken += 1
+        self.problem = None
+        return result
+
+    def over(self) -> bool:
+        """Return, once for each, whether the reloads that were asked for are over."""
+        ended, self._ended = self._ended, False
+        return ended
+
+    def _run(self) -> None:
+        self._result = self._read()
+        os.eventfd_write(self._wake, 1)
+
+    def _refuse(self, problems: PlanProblems, log: logging.Logger) -> None:
+        self.refused += 1
+        self.problem = problems.lines[0]
+        for line in problems.lines:
+            log.error("%s", line)
+        log.error("the configuration is wrong; the one before stays in force")
