@@ -87,7 +87,19 @@ class Merged:
         """Yield what did not come from the configuration file itself, in the order of the layers, with its place."""
         for steps, (layer, _) in self._origins.items():
             if layer is not self._layers[0]:
-                yield steps, self.place(steps)
+                yield from ((leaf, self.place(leaf)) for leaf in self._leaves(steps))
+
+    def _leaves(self, steps: Steps) -> Iterator[Steps]:
+        """Yield the steps to everything in a mapping, but to what came from elsewhere; or those to anything else."""
+        value = self.value
+        for step in steps:
+            value = value[step]
+        if not isinstance(value, dict):
+            yield steps
+            return
+        for key in value:
+            if (*steps, key) not in self._origins:
+                yield from self._leaves((*steps, key))
 
     def _of_texts(self) -> Iterator[tuple[str, int, int, str, str]]:
         for layer in self._layers:

@@ -1,10 +1,12 @@
 """A configuration as a person may see it: with its defaults, without its secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from agent.config import Loaded
 from agent.config_values import Steps
+from agent.views.escape import escape, escape_text
+from rules.yaml_marks import dotted
 
 MASK: Final = "***"
 # Every value below a key of this name is a secret: tokens travel in headers.
@@ -18,6 +20,16 @@ def shown(loaded: Loaded) -> dict[str, Any]:
     """
     plain = _walk(loaded.settings.model_dump(mode="json"), (), loaded.written)
     return plain if isinstance(plain, dict) else {}
+
+
+def origins(loaded: Loaded) -> Iterator[str]:
+    """Yield which files were read, and where each value stands that is not in the first of them; a line each."""
+    yield "Read from:"
+    yield from (f"  {escape_text(str(source))}" for source in loaded.sources)
+    later = list(loaded.merged.later())
+    if later:
+        yield "From elsewhere than the first:"
+    yield from (f"  {escape(dotted(steps))}: {escape_text(place.text)}" for steps, place in later)
 
 
 def _walk(value: object, steps: Steps, written: Mapping[Steps, str]) -> object:

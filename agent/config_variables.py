@@ -14,12 +14,11 @@ from pydantic.fields import FieldInfo
 
 from agent.config_layers import Layer
 from agent.config_model import Settings
+from agent.config_place import FILE_VARIABLE
 from agent.config_values import Steps
 from rules.yaml_marks import Marked, load_marked
 
 PREFIX: Final = "CLOUDPATH_"
-# Which file is read where none is named: a setting of the command's, and no key of that file.
-FILE_VARIABLE: Final = "CLOUDPATH_CONFIG"
 
 # A name is taken for a slip of the pen where it is so like a known one (0 to 1).
 _LIKE: Final = 0.8

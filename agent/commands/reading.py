@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from agent.config_place import DEFAULT_FILE, FILE_VARIABLE
 from agent.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 _Read = TypeVar("_Read")
 
 FILE: Final = click.Path(path_type=Path)
-DEFAULT_FILE: Final = Path("/etc/cloudpath-agent/agent.yaml")
+# The file of a command that reads the usual one unless another is named.
+CONFIGURATION_ARGUMENT: Final = click.argument("file", type=FILE, envvar=FILE_VARIABLE, default=DEFAULT_FILE)
 
 
 class MistakenFileError(click.ClickException):
