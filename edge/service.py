@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.config import ConfigurationError
+from agent.daemon.notify import notifier
 from agent.exit_codes import ServiceExit
 from agent.views.escape import TEXT_LIMIT, escape
 from edge.api import Api, InBand
@@ -97,6 +98,7 @@ class Service:
         self._file = file
         self._clock = SystemClock()
         self._doors = Doors()
+        self._manager = notifier()
         self._refused = 0
         self._refused_told_at = -_REFUSALS_EVERY_S
         self._stop = asyncio.Event()
@@ -130,9 +132,13 @@ class Service:
             if each is not None:
                 each.start(self._loop)
         accepting = asyncio.create_task(self._accept())
+        watched = asyncio.create_task(self._feed_watchdog())
         self._say_what_is_served()
+        self._manager.ready(self._in_force())
         await self._stop.wait()
-        accepting.cancel()
+        self._manager.stopping()
+        for task in (accepting, watched):
+            task.cancel()
         if streams is not None:
             streams.close()
 
@@ -145,7 +151,14 @@ class Service:
             if each is not None:
                 each.close(self._loop)
         await self._loop.run_in_executor(None, self._engine.stop)
+        self._manager.close()
         log("stopped")
+
+    async def _feed_watchdog(self) -> None:
+        """Tell the manager of services that the loop comes round, as often as it wants to hear that."""
+        while self._manager.watchdog_s is not None:
+            self._manager.watchdog()
+            await asyncio.sleep(self._manager.watchdog_s)
 
     # --- connections --------------------------------------------------------------------------------------------------
 
@@ -200,6 +213,16 @@ class Service:
     # --- settings -----------------------------------------------------------------------------------------------------
 
     def _reload(self) -> None:
+        """Take the configuration and its tokens anew, and tell the manager of services when that begins and ends."""
+        self._manager.reloading(self._clock.monotonic())
+        self._read_again()
+        self._manager.ready(self._in_force())
+
+    def _in_force(self) -> str:
+        """Return the edge in a line, for `systemctl status`."""
+        return f"{self._api.settings.edge.name} knows {len(self._api.settings.tokens)} tokens"
+
+    def _read_again(self) -> None:
         """Read the configuration and its tokens again; where something is wrong, the old one stays in force."""
         try:
             settings = read_edge_settings(self._file)
