@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.frozen import frozen
+from probes.frozen import field, frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ class TargetStatus:
     Attributes:
         status: Of the newest sample, None before the first; `codes` are its errors.
         duration_s: How long the newest sample took.
-        samples: How many there were, by status, since the service started.
+        rtt_s: The newest sample's average delay to the end of the main leg, None where nothing came back; `loss_ratio`
+            likewise.
+        samples: How many there were, by status, since the service started; `errors` how often each code was diagnosed.
         late_s: How much later than planned the newest one began.
         skipped: How many rounds went by without one, because the one before ran still or the host was stopped.
     """
@@ -29,8 +31,11 @@ class TargetStatus:
     status: str | None = None
     codes: tuple[str, ...] = ()
     duration_s: float | None = None
+    rtt_s: float | None = None
+    loss_ratio: float | None = None
     finished_at_s: float | None = None
     samples: Mapping[str, int]
+    errors: Mapping[str, int] = field(default_factory=dict)
     late_s: float = 0.0
     skipped: int = 0
 
@@ -63,6 +68,7 @@ class ServiceStatus:
         turned_at_s: When the loop that does the work last came round.
         changes: How many changes of the network there were, by kind; `aborted` how many samples they ended.
         reloads: How many plans were taken, and `reloads_refused` how many were wrong.
+        running: How many samples are under way, and `waiting` how many wait for one of them to end.
         stuck: How many samples have not come back long after they had to.
     """
 
@@ -78,6 +84,7 @@ class ServiceStatus:
     changes: Mapping[str, int]
     aborted: int = 0
     running: int = 0
+    waiting: int = 0
     stuck: int = 0
     reloads: int = 0
     reloads_refused: int = 0

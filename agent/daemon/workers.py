@@ -28,7 +28,12 @@ IDLE_S: Final = 10.0
 
 @frozen
 class Done(Generic[Result]):
-    """What came of one piece of work: a result or an error; instants are monotonic seconds."""
+    """What came of one piece of work: a result or an error; neither where it was cancelled before it began.
+
+    Attributes:
+        number: As `submit` returned it.
+        submitted_s: Monotonic seconds, as the other instants.
+    """
 
     number: int
     name: str
@@ -89,7 +94,7 @@ class Workers(Generic[Result]):
         return self._wake
 
     def submit(self, name: str, work: Callable[[Callable[[], bool]], Result]) -> int:
-        """Run `work` as soon as a thread is free; return the number that its `Done` has.
+        """Run `work` as soon as a thread is free; return the number that its one `Done` will have.
 
         `work` is given whom to ask, often, whether it is to end: because the pool stops, it was cancelled or is stuck.
         """
@@ -124,9 +129,11 @@ class Workers(Generic[Result]):
             return min(started) + self._limit_s if started else None
 
     def cancel(self, name: str) -> None:
-        """Ask what runs under a name to end, and forget what waits under it; neither is an error."""
+        """Ask what runs under a name to end, and let what waits under it be done without a result."""
         with self._changed:
-            self._queue = deque(job for job in self._queue if job.name != name)
+            for job in [job for job in self._queue if job.name == name]:
+                self._queue.remove(job)
+                self._deliver(self._outcome(job))
             for job in self._busy.values():
                 job.cancelled |= job.name == name
 
@@ -199,6 +206,11 @@ class Workers(Generic[Result]):
             self._busy[job.number] = job
             box.put(job)
 
+    def _deliver(self, done: Done[Result]) -> None:
+        self._done.append(done)
+        if len(self._done) == 1:
+            os.eventfd_write(self._wake, 1)
+
     def _make_thread(self) -> _Box[Result] | None:
         """Return a new thread's box; None where the host gives no thread: the next turn tries again."""
         box: _Box[Result] = SimpleQueue()
@@ -231,6 +243,11 @@ class Workers(Generic[Result]):
             result = job.work(lambda: self._stopping or job.cancelled or job.stuck)
         except BaseException as raised:  # noqa: BLE001 - the thread serves the next one, whatever this one did
             error = raised
+        return self._outcome(job, result, error)
+
+    def _outcome(
+        self, job: _Job[Result], result: Result | None = None, error: BaseException | None = None
+    ) -> Done[Result]:
         return Done(
             number=job.number,
             name=job.name,
@@ -245,9 +262,7 @@ class Workers(Generic[Result]):
         """Take in what was done; return whether the thread is to wait for more."""
         with self._changed:
             del self._busy[done.number]
-            self._done.append(done)
-            if len(self._done) == 1:
-                os.eventfd_write(self._wake, 1)
+            self._deliver(done)
             # The newest to be idle is the first to be busy again: the others have time to end.
             self._idle.append(box)
             self._dispatch()
