@@ -208,6 +208,9 @@ class Delivery:
         return 0.0 if self._parked_in_a_row == 1 else self._parking.failed()
 
     def _failed(self, outcome: Outcome) -> float:
+        if self._over():
+            # It was us who cut it short.
+            return 0.0
         self._failures += 1
         if self._failing_since is None:
             self._failing_since = self._clock.monotonic()

@@ -121,6 +121,12 @@ class TcpStream:
         """Return what comes next, empty at the end."""
         return self._tried(lambda: self._opened.recv(_READ), select.POLLIN)
 
+    def readable(self) -> bool:
+        """Return whether something can be read without waiting, be it the end."""
+        poll = select.poll()
+        poll.register(self._opened, select.POLLIN)
+        return bool(poll.poll(0))
+
     def close(self) -> None:
         """Close it."""
         self._opened.close()
