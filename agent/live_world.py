@@ -35,6 +35,7 @@ from probes.web_facts import CaptivePortal, Proxy, ProxyMode, WebCheck
 
 if TYPE_CHECKING:
     from agent.request import SessionSource
+    from agent.shared_paths import SharedPaths
     from probes.captured import Recorder
     from probes.origin import Origin
     from probes.proxy import ProxyChoice
@@ -54,13 +55,14 @@ _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "HTTP_PR
 class LiveWorld:
     """The real world: this host's sockets, files and clock."""
 
-    def __init__(self, capture: "Recorder | None" = None) -> None:
-        """Be ready; `capture` sees the packets of every driver that is opened."""
+    def __init__(self, capture: "Recorder | None" = None, shared: "SharedPaths | None" = None) -> None:
+        """Be ready; `capture` sees the packets of every driver that is opened, `shared` is the process's near hops."""
         keep_stamping()
         self.clock: Clock = SystemClock()
         self._host = HostReader()
         self._reading = threading.Lock()
         self._capture = capture
+        self.shared = shared
         self._paths = path_memory()
         self._epoch: str | None = None
 

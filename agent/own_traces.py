@@ -1,6 +1,7 @@
 """The traces that this host makes itself: one for each end that it can aim at."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.mistakes import own_failure
@@ -14,7 +15,7 @@ from probes.seam import Driver, Waiter
 from probes.target import parse_target
 from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
-from probes.trace.memory import Remembered, in_force, leg_key, surroundings
+from probes.trace.memory import Remembered, Surroundings, in_force, leg_key, surroundings
 from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
 
@@ -100,9 +101,9 @@ class OwnTraces:
         open_driver = self._opener(aim)
         failures: list[AgentFailure] = []
         with self._world.waiter(self._watch) as waiter:
-            outcome = trace(
+            run = partial(
+                trace,
                 choice=target.protocol,
-                settings=settings,
                 role=aim.role,
                 from_=Node.CLIENT,
                 to=aim.node,
@@ -118,6 +119,7 @@ class OwnTraces:
                 on_progress=on_progress,
                 remembered=in_force(recalled, here, now_s),
             )
+            outcome = self._in_turn(aim, here, settings, run)
             if self._request.path_mtu and aim.role is not Role.EGRESS and not self._stopped():
                 outcome = self._with_path_mtu(outcome, network, open_driver, waiter, on_progress, failures)
         lesson = outcome.lesson
@@ -128,6 +130,30 @@ class OwnTraces:
             learned=((key, None if lesson is None else Remembered(lesson=lesson, learned_in=here)),),
             failures=tuple(failures),
         )
+
+    def _in_turn(
+        self, aim: Aim, here: Surroundings, settings: TraceSettings, run: Callable[..., TraceOutcome]
+    ) -> TraceOutcome:
+        """Return what a trace finds: all of it its own, or with near hops that others have just asked."""
+        shared = self._world.shared
+        name = None if aim.role is Role.EGRESS else self._request.target.name
+        turn = (
+            None
+            if shared is None
+            else shared.begin(name, aim.address, here, self._request.sending, settings, self._pause)
+        )
+        if shared is None or turn is None:
+            return run(settings=settings)
+        outcome: TraceOutcome | None = None
+        try:
+            outcome = run(settings=replace(settings, queries=turn.queries), near=turn.near)
+        finally:
+            shared.end(turn, outcome)
+        return outcome
+
+    def _pause(self, seconds: float) -> bool:
+        self._world.pause(seconds, self._stopped)
+        return not self._stopped()
 
     def _opener(self, aim: Aim) -> "OpenDriver":
         family, sending = _family(aim.address), self._request.sending

@@ -31,6 +31,7 @@ class Engine(Word):
 
 if TYPE_CHECKING:
     from agent.request import SessionSource
+    from agent.shared_paths import SharedPaths
     from probes.origin import Origin
     from probes.proxy import ProxyChoice
     from probes.web_check import WebAsked
@@ -92,6 +93,11 @@ class World(Interface):
     @property
     def clock(self) -> Clock:
         """Return the clock that everybody is told the time from."""
+        ...
+
+    @property
+    def shared(self) -> "SharedPaths | None":
+        """Return what this process's traces know together of their near hops; None: each trace is on its own."""
         ...
 
     def random_bytes(self, count: int) -> bytes:

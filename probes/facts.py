@@ -104,6 +104,19 @@ class LossClass(Word):
     UNKNOWN = "unknown"
 
 
+class SharedCheck(Word):
+    """What a trace knows itself of the near hops that it shows of another target's.
+
+    `confirmed`: the last of them was asked once, and answered where another target's probes had met it. `unanswered`:
+    it was asked and did not answer; who answered behind it is who was remembered there. `not_asked`: its router had no
+    answer to spare; nothing behind it contradicts what is remembered.
+    """
+
+    CONFIRMED = "confirmed"
+    UNANSWERED = "unanswered"
+    NOT_ASKED = "not_asked"
+
+
 class EndReason(Word):
     """Why a trace stopped."""
 
@@ -256,7 +269,8 @@ class Hop:
     """Everything seen at one probe TTL (hop limit for IPv6).
 
     `shared_with` is the address of another target, whose probes of the same sweep these are: hops that several targets
-    share are asked for one of them. None: asked for this leg.
+    share are asked for one of them. None: asked for this leg. `shared_age_us` is how long before this leg's own probes
+    those left, None where nobody noted it.
     """
 
     probe_ttl: int
@@ -268,6 +282,7 @@ class Hop:
     late: int = 0
     duplicates: int = 0
     shared_with: str | None = None
+    shared_age_us: int | None = None
 
 
 @frozen
@@ -520,6 +535,7 @@ class Leg:
     mtu: PathMtu | None = None
     end_to_end: EndToEnd | None = None
     hops: tuple[Hop, ...] = ()
+    shared_check: SharedCheck | None = None
     send_failures: tuple[SendFailure, ...] = ()
     rejected_replies: dict[str, int] | None = None
     signs: tuple[PathSign, ...] | None = None

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 class TraceOutcome:
     """One traced leg, what each protocol's probes said of its address, and what to remember; None: forget it.
 
-    `middlebox` answers for the target, where somebody was found to.
+    `middlebox` answers for the target, where somebody was found to. `asked` are the probes that left to each TTL, those
+    of all protocols together.
     """
 
     leg: Leg
     reachability: tuple[Reachability, ...]
     lesson: Lesson | None = None
     middlebox: Middlebox | None = None
+    asked: Mapping[int, int] = field(default_factory=dict)
 
 
 @frozen
@@ -68,7 +70,18 @@ def outcome_of(course: Course) -> TraceOutcome:
     found = middlebox.find(_voices(course))
     leg = _with_signs(course, _best(course, checks, found), found)
     lesson = course.memory.after(leg, first_ttl=course.settings.first_ttl)
-    return TraceOutcome(leg=leg, reachability=tuple(checks.values()), lesson=lesson, middlebox=found)
+    return TraceOutcome(
+        leg=leg, reachability=tuple(checks.values()), lesson=lesson, middlebox=found, asked=_asked(course)
+    )
+
+
+def _asked(course: Course) -> dict[int, int]:
+    asked: dict[int, int] = {}
+    for line in course.lines.values():
+        for attempt in line.plan.attempts:
+            if attempt.left:
+                asked[attempt.probe.probe_ttl] = asked.get(attempt.probe.probe_ttl, 0) + 1
+    return asked
 
 
 def leg_so_far(course: Course) -> Leg:

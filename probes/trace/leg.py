@@ -56,6 +56,7 @@ def leg_of(
         loss_ratio=None if series is None else series.loss_ratio,
         end_to_end=series,
         hops=facts.hops,
+        shared_check=facts.shared_check,
         send_failures=facts.send_failures,
         rejected_replies={str(reason): count for reason, count in sorted(facts.rejected.items())},
         duration_us=duration_us,

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from probes.facts import EndToEnd, Hop
+    from probes.facts import EndToEnd, Hop, SharedCheck
     from probes.failure import Failure
     from probes.seam import Flow, Probe, Received, Stamp
     from probes.trace.attempt import Attempt
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from probes.trace.control import Control
     from probes.trace.line import Plan
     from probes.trace.match import Rejection
+    from probes.trace.near_hops import NearHops, Walk
     from probes.trace.settings import TraceSettings
 
 
@@ -61,6 +62,7 @@ class TraceFacts:
     sent: int
     checked: tuple[Attempt, ...]
     stopped_by: str | None
+    shared_check: SharedCheck | None = None
 
 
 class TracePlan:
@@ -73,6 +75,7 @@ class TracePlan:
         budget: How often one TTL may be asked, shared by all plans of one trace.
         now: When it starts, in monotonic seconds.
         search: Whether to search for hops at once; else it only checks.
+        near: The near hops that another trace has just asked, None where this one asks all.
     """
 
     def __init__(
@@ -84,8 +87,11 @@ class TracePlan:
         budget: Budget,
         now: float,
         search: bool,
+        near: NearHops | None = None,
     ) -> None:
         self._flow = flow
+        self._near = near
+        self._walk: Walk | None = None
         self._settings = settings
         self._budget = budget
         self._ledger = Ledger(flow, random_bytes)
@@ -96,6 +102,7 @@ class TracePlan:
         self._refusals: dict[tuple[Failure, str | None], int] = {}
         self._first_refused: dict[tuple[Failure, str | None], int] = {}
         self._stopped: EndReason | None = None
+        self._gave_way = False
         self._reached = False
         self._control: Control | None = None
         self._elsewhere: list[Elsewhere] = []
@@ -107,11 +114,25 @@ class TracePlan:
 
     def search_hops(self, now: float) -> None:
         """Begin the search for the path, on top of what a check has already sent."""
+        self._walk, self._gave_way = self._new_walk(), False
         self._search = Search(
-            settings=self._settings, budget=self._budget, waits=self._waits, issue=self._issue_hop, now=now
+            settings=self._settings,
+            budget=self._budget,
+            waits=self._waits,
+            issue=self._issue_hop,
+            now=now,
+            walk=self._walk,
         )
         if self._flow.protocol is not Protocol.UDP:
             self._series.start_series(now)
+
+    def _new_walk(self) -> Walk | None:
+        if self._near is None:
+            return None
+        # Only the service shares hops: a trace on its own has no use for it.
+        from probes.trace.near_hops import Walk  # noqa: PLC0415
+
+        return Walk(self._near, self._settings.queries)
 
     # --- the five calls -----------------------------------------------------------------------------------------------
 
@@ -125,9 +146,20 @@ class TracePlan:
             if self._search.opened:
                 self._series.release(now)
         attempts += self._series.probes(now, may_close=self._series_may_close)
+        if self._walk is not None:
+            self._doubt_near_hops()
         if self._control is not None:
             attempts += self._control.probes(now)
         return [attempt.probe for attempt in attempts]
+
+    def _doubt_near_hops(self) -> None:
+        """Let the search ask the near hops after all, once everything else is over and the target is not well."""
+        search = self._search
+        if search is None or search.outcome is None or not self._series.finished or self._gave_way:
+            return
+        lossy = any(attempt.left and attempt.reply is None for attempt in self._series.attempts)
+        if lossy or not self.reached:
+            search.doubt(reached=self.reached)
 
     def sent(self, probe: Probe, stamp: Stamp) -> None:
         """Take in that a probe left."""
@@ -182,6 +214,7 @@ class TracePlan:
             sent=sum(attempt.left for attempt in self._ledger.attempts),
             checked=tuple(self._series.attempts or self._to_the_target(end) or self._hop_attempts),
             stopped_by=self._stopped_by(),
+            shared_check=None if self._walk is None else self._walk.check,
         )
 
     def ask(self, probe_ttls: Sequence[int], wait_s: float, now: float) -> None:
@@ -200,6 +233,7 @@ class TracePlan:
 
     def give_way(self) -> None:
         """End the search and the series with what they have: another plan needs what the routers may still answer."""
+        self._gave_way = True
         if self._search is not None:
             self._search.give_way()
         self._series.give_way()
@@ -385,14 +419,16 @@ class TracePlan:
         if self._search is None or not any(attempt.left for attempt in self._hop_attempts):
             return ()
         settings = self._settings
-        return hops(
+        target_loss = series is not None and bool(series.loss_ratio) and series.received > 0
+        own = hops(
             self._hop_attempts,
             first_ttl=settings.first_ttl,
             last_ttl=min(self._search.rows.highest + settings.gap_limit, settings.max_ttl),
             end=end,
             queries=settings.queries,
-            target_loss=series is not None and bool(series.loss_ratio) and series.received > 0,
+            target_loss=target_loss,
         )
+        return own if self._walk is None else self._walk.completed(own, target_loss=target_loss)
 
     def _end_to_end(self, end: PathEnd | None) -> EndToEnd | None:
         if self._search is None:

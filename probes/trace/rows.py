@@ -33,10 +33,11 @@ class Row:
 class Rows:
     """Every TTL of a trace, first to last."""
 
-    def __init__(self, first_ttl: int, max_ttl: int) -> None:
+    def __init__(self, first_ttl: int, max_ttl: int, *, from_ttl: int | None = None) -> None:
+        """Begin with no answer; the hops before `from_ttl` count as having answered to somebody else."""
         self.first_ttl = first_ttl
         self.max_ttl = max_ttl
-        self.highest = first_ttl - 1
+        self.highest = (first_ttl if from_ttl is None else from_ttl) - 1
         # The TTL at which the path ends and how, None while unknown.
         self.end: tuple[int, Ending] | None = None
         self._rows = {ttl: Row(probe_ttl=ttl) for ttl in range(first_ttl, max_ttl + 1)}
@@ -103,6 +104,10 @@ class Rows:
     def samples_from(self, ttl: int, ending: Ending) -> int:
         """Return how many answers of one kind came from this TTL and beyond."""
         return sum(self._rows[at].answers.get(ending, 0) for at in range(ttl, self.max_ttl + 1))
+
+    def responders(self, ttl: int) -> set[str]:
+        """Return who answered at this TTL."""
+        return {attempt.reply.sender for attempt in self._rows[ttl].attempts if attempt.reply is not None}
 
     def last_sent_from(self, ttl: int) -> float:
         """Return when the last probe to this TTL or beyond left."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from probes.trace.adaptive import Naming
     from probes.trace.line import Carried
     from probes.trace.memory import Lesson
+    from probes.trace.near_hops import NearHops
     from probes.trace.settings import TraceSettings
     from probes.trace.tracer import OpenDriver
 
@@ -114,6 +115,7 @@ def trace(
     interrupted: Callable[[], bool] = _never,
     on_progress: Callable[[Leg], None] | None = None,
     remembered: Lesson | None = None,
+    near: NearHops | None = None,
 ) -> TraceOutcome:
     """Return one leg, traced, and what each protocol's probes said of its address.
 
@@ -135,9 +137,10 @@ def trace(
         on_progress: Gets the leg so far, ten times a second at most; its `end_reason` is `not_traced` meanwhile.
         remembered: What an earlier trace of this leg taught and is in force. A hint: it changes which protocol is tried
             first and how far the first round goes, never what is believed.
+        near: The near hops that another target's trace has just asked, None where this one asks all itself.
     """
     stretch = Stretch(role=role, from_=from_, to=to, family=family, address=address, port=port)
-    tracer = Tracer(stretch, choice, naming, settings, clock, random_bytes, remembered)
+    tracer = Tracer(stretch, choice, naming, settings, clock, random_bytes, remembered, near)
     try:
         tracer.open(open_driver)
         tracer.watch(interrupted, on_progress)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from probes.trace.attempt import Reply
     from probes.trace.budget import Budget
+    from probes.trace.near_hops import Walk
     from probes.trace.rows import Row
     from probes.trace.settings import TraceSettings
     from probes.trace.waits import Waits
@@ -42,10 +43,21 @@ class Search:
         waits: How long answers are worth waiting for, shared with the series.
         issue: Makes a probe: TTL, now, whether it wants a destination port of its own.
         now: When it starts.
+        walk: Its near hops, where others have just asked them; None: it asks every hop.
     """
 
-    def __init__(self, *, settings: TraceSettings, budget: Budget, waits: Waits, issue: Issue, now: float) -> None:
-        self.rows = Rows(settings.first_ttl, settings.max_ttl)
+    def __init__(
+        self,
+        *,
+        settings: TraceSettings,
+        budget: Budget,
+        waits: Waits,
+        issue: Issue,
+        now: float,
+        walk: Walk | None = None,
+    ) -> None:
+        first_ttl = settings.first_ttl if walk is None else walk.first_ttl
+        self.rows = Rows(settings.first_ttl, settings.max_ttl, from_ttl=first_ttl)
         self.outcome: EndReason | None = None
         # Set from outside: the series heard the target; quotes came back too short to name their probe; another trace
         # is to come, and what the routers' limits still allow belongs to it.
@@ -59,7 +71,11 @@ class Search:
         self._started_at = now
         self._next_send_at = now
         self._quiet_since = now
-        self._next_first = settings.first_ttl
+        self._walk = walk
+        # The lowest TTL that has later rounds: nearer ones are asked as the walk says.
+        self._first_own = settings.first_ttl if walk is None else walk.last_ttl + 1
+        self._closing: EndReason | None = None
+        self._next_first = first_ttl
         self._retries: list[tuple[int, bool]] = []
         self._stage = 0
         self._hint = settings.distance_hint
@@ -102,6 +118,17 @@ class Search:
         if hint is not None and self.rows.highest >= hint and self.rows.end is None:
             # The hop where the target was remembered passes probes on: the path is longer now.
             self._hint = None
+        if self._walk is not None:
+            self._ask_near(self._walk.answered(attempt.probe.probe_ttl, reply.sender, reply.ending))
+
+    def doubt(self, *, reached: bool) -> None:
+        """Ask the near hops after all, where the target lost probes or was not reached; the search is over before."""
+        if self._walk is None or self.outcome is None:
+            return
+        asked = self._walk.in_doubt(reached=reached)
+        if asked:
+            self._closing, self.outcome = self.outcome, None
+            self._ask_near(asked)
 
     def give_way(self) -> None:
         """End with what is known so far."""
@@ -121,6 +148,9 @@ class Search:
         if sending is not None:
             return sending
         end = self.rows.end
+        if self._closing is not None:
+            outcome = self._closing
+            return self.rows.settled_at(self._first_own - 1, self._waits), lambda _now: self._close(outcome)
         closing = self._tail_agenda() if end is None else self._end_agenda(*end)
         gap = self._short_quote_gap()
         if gap is None or closing[0] < gap[0]:
@@ -165,7 +195,7 @@ class Search:
         Far TTLs first, with all that they still need: their answers take longest, so the last answer comes sooner.
         """
         best: tuple[float, int] | None = None
-        for ttl in range(self._later_horizon, self.rows.first_ttl - 1, -1):
+        for ttl in range(self._later_horizon, self._first_own - 1, -1):
             asked = self.rows[ttl].queries
             if not 0 < asked < self._settings.queries:
                 continue
@@ -227,7 +257,7 @@ class Search:
         if missing > 0 and ending is Ending.REACHED and not self._topped_up:
             return rows.last_sent_from(end_ttl) + settings.top_up_delay_s, lambda _now: self._top_up(end_ttl, missing)
         outcome = OUTCOME[ending]
-        return rows.settled_at(end_ttl - 1, self._waits), lambda _now: self._finish(outcome)
+        return rows.settled_at(end_ttl - 1, self._waits), lambda _now: self._close(outcome)
 
     def _ask_end(self, end_ttl: int, count: int) -> None:
         left = self._settings.queries - len(self.rows[end_ttl].attempts)
@@ -242,6 +272,18 @@ class Search:
         for attempt in waiting:
             attempt.given_up = True
             self.rows.gone(attempt)
+
+    def _ask_near(self, probe_ttls: list[int]) -> None:
+        self._retries.extend((ttl, self.short_quotes) for ttl in probe_ttls)
+
+    def _close(self, outcome: EndReason) -> None:
+        """End, unless there are near hops to ask first."""
+        asked = [] if self._walk is None else self._walk.at_end(self.rows)
+        if not asked:
+            self._finish(outcome)
+            return
+        self._closing = outcome
+        self._ask_near(asked)
 
     def _finish(self, outcome: EndReason) -> None:
         # What still waits at the end and beyond only has become needless; before it, waiting is over.
@@ -262,12 +304,12 @@ class Search:
         if self.target_alive and self._next_first <= settings.max_ttl:
             return self._quiet_since + first_delay_s, lambda _now: self._look_farther()
         if self.target_alive or rows.highest >= settings.max_ttl:
-            return rows.settled_at(settings.max_ttl, self._waits), lambda _now: self._finish(EndReason.MAX_TTL)
+            return rows.settled_at(settings.max_ttl, self._waits), lambda _now: self._close(EndReason.MAX_TTL)
         if self._stage < len(delays) and not self.holds_retries:
             return self._quiet_since + delays[self._stage], lambda _now: self._retry_tail()
         silence_over = self._quiet_since + self._waits.wait_s(rows.highest + 1)
         settled = rows.settled_at(rows.highest, self._waits)
-        return max(silence_over, settled), lambda _now: self._finish(self._silent_end())
+        return max(silence_over, settled), lambda _now: self._close(self._silent_end())
 
     def _silent_end(self) -> EndReason:
         settings = self._settings

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from probes.trace.line import Stretch
     from probes.trace.memory import Lesson
     from probes.trace.middlebox import Voice
+    from probes.trace.near_hops import NearHops
     from probes.trace.settings import TraceSettings
 
     OpenDriver = Callable[[Protocol], tuple[Driver | None, tuple[Refusal, ...]]]
@@ -40,6 +41,7 @@ class Tracer:
         clock: Clock,
         random_bytes: Callable[[int], bytes],
         remembered: Lesson | None,
+        near: NearHops | None = None,
     ) -> None:
         self.lines: dict[Protocol, Line] = {}
         self._stretch = stretch
@@ -47,6 +49,7 @@ class Tracer:
         self._settings = settings
         self._clock = clock
         self._random_bytes = random_bytes
+        self._near = near
         self._naming = naming
         self._order = adaptive.preference(choice, naming)
         self._memory = Memory(remembered, choice, now_s=clock.realtime_ns() // 1_000_000_000)
@@ -85,6 +88,7 @@ class Tracer:
             budget=self._budget,
             now=self._clock.monotonic(),
             search=search,
+            near=self._near,
         )
 
     def watch(self, interrupted: Callable[[], bool], on_progress: Callable[[Leg], None] | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.record import AgentIdentity
 from agent.request import SessionSource
+from agent.shared_paths import SharedPaths  # noqa: TC001 - as every other import here, at run time
 from agent.world import ProxyCheck, Sending, Watch
 from probes.edge_access import EdgeAccess, EdgeTraceAsked
 from probes.egress_facts import EdgeTrace, EgressSource, SeenAddress, ServiceData
@@ -109,6 +110,7 @@ class ToldWorld:
     def __init__(self, map_name: str = "all_answer") -> None:
         self.simulation = Simulation(_MAPS[map_name].world())
         self.clock = self.simulation.clock
+        self.shared: SharedPaths | None = None
         self.the_watch = ToldWatch(self.clock.monotonic)
         self.told_network = NETWORK
         self.half_read: AgentFailure | None = None

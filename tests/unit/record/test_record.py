@@ -98,6 +98,7 @@ def test_hop_is_written_as_the_contract_shows_it() -> None:
         "late": 0,
         "duplicates": 0,
         "shared_with": None,
+        "shared_age_us": None,
     }
 
 
