@@ -6,14 +6,16 @@ import click
 
 from agent.commands.group import Subcommand
 from agent.commands.reading import FILE
-from agent.config_place import DEFAULT_FILE, FILE_VARIABLE
+from agent.config_place import DEFAULT_FILE, default_configuration
 
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMS = ("auto", "text", "json", "journal")
 
 
 @click.command("run", cls=Subcommand)
-@click.option("-c", "--config", type=FILE, default=DEFAULT_FILE, help=f"Configuration file.  [default: {DEFAULT_FILE}]")
+@click.option(
+    "-c", "--config", type=FILE, help=f"Configuration file.  [default: $CLOUDPATH_CONFIG, else {DEFAULT_FILE}]"
+)
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", help="From which level on events are told.")
 @click.option(
     "--log-format",
@@ -21,7 +23,7 @@ _FORMS = ("auto", "text", "json", "journal")
     default="auto",
     help="How log lines look: text, json, or as the journal takes them (auto, where stderr is the journal).",
 )
-def command(config: Path, log_level: str, log_format: str) -> int:
+def command(config: Path | None, log_level: str, log_format: str) -> int:
     """Sample every configured target on its interval, keep what was seen, and deliver it to the sinks.
 
     It runs until SIGTERM; SIGHUP reads the configuration again and keeps the one in force where the new one is wrong.
@@ -32,4 +34,4 @@ def command(config: Path, log_level: str, log_format: str) -> int:
     from agent.daemon.log import LogForm, LogLevel  # noqa: PLC0415
     from agent.daemon.start import serve  # noqa: PLC0415
 
-    return serve(config, LogLevel(log_level), LogForm(log_format))
+    return serve(config or default_configuration() or DEFAULT_FILE, LogLevel(log_level), LogForm(log_format))

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from agent.daemon.plan import PlanProblems, ServicePlan
+from agent.daemon.plan_change import plan_difference
 
 if TYPE_CHECKING:
     import logging
@@ -60,9 +61,11 @@ class Reloading:
         if not isinstance(result, ServicePlan):
             self._refuse(result, log)
             return None
+        change = plan_difference(old, result)
         self.taken += 1
         self.problem = None
-        return result
+        log.info("reloaded: %s", change.text)
+        return change.plan
 
     def over(self) -> bool:
         """Return, once for each, whether the reloads that were asked for are over."""

@@ -30,7 +30,7 @@ class Taken:
     """What came of one sample, in short.
 
     Attributes:
-        seq: Its place in the store; None where it was abandoned because the service ends.
+        entry: What was filed; None where it was abandoned because the service ends.
         rtt_us: The average delay to the end of the main leg, None where nothing came back; `loss_ratio` likewise.
     """
 
@@ -38,7 +38,7 @@ class Taken:
     status: Status
     codes: tuple[str, ...]
     duration_us: int
-    seq: int | None
+    entry: Entry | None
     rtt_us: float | None = None
     loss_ratio: float | None = None
 
@@ -59,9 +59,9 @@ def take_sample(
     """Return what came of a sample of one target, filed if it was not interrupted: half a sample accuses nobody."""
     sample = collect(plan.request, world, interrupted=interrupted)
     diagnosis = diagnosis_of(sample, plan.request, rules)
-    seq = None
+    entry = None
     if not interrupted():
-        seq = store.append(lambda seq: _entry(seq, plan.name, sample, diagnosis, world, identity)).seq
+        entry = store.append(lambda seq: _entry(seq, plan.name, sample, diagnosis, world, identity))
     leg = _main_leg(sample)
     ends = None if leg is None else leg.end_to_end
     return Taken(
@@ -69,7 +69,7 @@ def take_sample(
         status=diagnosis.status,
         codes=tuple(error.code for error in diagnosis.errors),
         duration_us=sample.duration_us,
-        seq=seq,
+        entry=entry,
         rtt_us=None if ends is None or ends.rtt_us is None else ends.rtt_us.avg,
         loss_ratio=None if leg is None else leg.loss_ratio,
     )

@@ -41,17 +41,25 @@ _CHANGES: Final = "network changes"
 class Service:
     """The service at work; `run` returns once somebody asked for the end."""
 
-    def __init__(self, plan: ServicePlan, parts: Parts, read_plan: Callable[[], ServicePlan | PlanProblems]) -> None:
+    def __init__(
+        self,
+        plan: ServicePlan,
+        parts: Parts,
+        read_plan: Callable[[], ServicePlan | PlanProblems],
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
         """Prepare; nothing is sent before `run`.
 
         Args:
             plan: What to do.
             parts: Everything that the loop looks after, open.
             read_plan: Reads the plan anew for a reload; may take seconds.
+            on_turn: Called each time the loop comes round, every ten seconds at least.
         """
         self._plan = plan
         self._parts = parts
         self._clock = parts.clock
+        self._on_turn = on_turn
         self._targets = {target.name: target for target in plan.targets}
         self._started_at = self._turned_at = self._clock.monotonic()
         self._schedule = Schedule(_timings(plan), parts.identity.id, self._started_at, random.random)
@@ -105,6 +113,7 @@ class Service:
             self._start(name, now)
         self._file_changes()
         self._feed(now)
+        self._on_turn()
 
     def _wake_at(self, now: float) -> float:
         """Return when there is something to do of the loop's own accord, in monotonic seconds."""
@@ -143,7 +152,7 @@ class Service:
             self._standings.timed(done.name, self._schedule.timing(done.name))
         if done.error is not None:
             _LOG.error("%s: %s: %s", done.name, type(done.error).__name__, done.error)
-        if done.result is None or done.result.seq is None:
+        if done.result is None or done.result.entry is None:
             return
         self._standings.taken(done.result, now)
         self._parts.deliveries.wake()
@@ -257,6 +266,7 @@ class Service:
             changes=dict(self._changes),
             aborted=self._aborted,
             running=parts.workers.running,
+            waiting=parts.workers.waiting,
             stuck=parts.workers.stuck,
             reloads=self._reloading.taken,
             reloads_refused=self._reloading.refused,

@@ -9,7 +9,7 @@ from agent.daemon.status import TargetStatus
 from probes.frozen import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from agent.daemon.plan import TargetPlan
     from agent.daemon.sampling import Taken
@@ -44,7 +44,8 @@ class Standings:
                 rtt_s=None if taken.rtt_us is None else taken.rtt_us / 1e6,
                 loss_ratio=taken.loss_ratio,
                 finished_at_s=at_s,
-                samples={**before.samples, taken.status: before.samples.get(taken.status, 0) + 1},
+                samples=_counted(before.samples, (taken.status,)),
+                errors=_counted(before.errors, taken.codes),
             )
 
     def timed(self, name: str, timing: TargetTiming) -> None:
@@ -65,3 +66,7 @@ def _updated(before: TargetStatus | None, plan: TargetPlan) -> TargetStatus:
     if before is None:
         return TargetStatus(name=plan.name, route=target.route, protocol=target.protocol, samples={})
     return replace(before, route=target.route, protocol=target.protocol)
+
+
+def _counted(before: Mapping[str, int], words: Iterable[str]) -> dict[str, int]:
+    return {**before, **{word: before.get(word, 0) + 1 for word in words}}

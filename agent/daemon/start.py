@@ -22,6 +22,8 @@ from probes.clock import SystemClock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.daemon.page_server import PageServer
+
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -29,17 +31,20 @@ def serve(file: Path, level: LogLevel, form: LogForm) -> int:
     """Serve by a configuration until somebody asks for the end; return the exit code."""
     # The command switches collection off, for it ends within seconds; this does not.
     gc.enable()
-    start_logging(level, form, os.environ)
+    lines = start_logging(level, form, os.environ)
     with SignalInbox() as signals:
         ready = opened(file, signals)
         if isinstance(ready, ServiceExit):
             return ready
         plan, parts = ready
-        service = Service(plan, parts, lambda: read_plan(file))
+        service = Service(plan, parts, lambda: read_plan(file), lines.turn)
         parts.put_to_work(plan)
-        # Whatever is loaded by now is never garbage.
+        pages = _pages(plan, service)
+        # What is loaded by now is never garbage.
         gc.freeze()
         service.run()
+        if pages is not None:
+            pages.close()
     return 0
 
 
@@ -53,20 +58,61 @@ def opened(file: Path, signals: SignalInbox) -> tuple[ServicePlan, Parts] | Serv
     if not plan.targets:
         _LOG.error("%s: there are no targets, so there is nothing to do; name one under `targets`", file)
         return ServiceExit.BAD_CONFIGURATION
+    if problem := why_not_ours(plan.state_dir):
+        _LOG.error("%s", problem)
+        return ServiceExit.MISSING_RIGHTS
     clock, world = SystemClock(), LiveWorld()
     identity = world.identity()
     try:
         store = open_store(
-            plan.state_dir,
-            most_bytes=plan.store_bytes,
-            clock=clock,
-            random_bytes=world.random_bytes,
-            identity=identity,
+            plan.state_dir, most_bytes=plan.store_bytes, clock=clock, random_bytes=world.random_bytes, identity=identity
         )
     except StoreInUse as error:
         _LOG.error("%s", error)
         return ServiceExit.TEMPORARY_FAILURE
-    problem = store.state().problem
-    if problem is not None:
-        _LOG.error("the store takes nothing, so samples are held in memory until it does: %s", problem)
+    if taken_not := store.state().problem:
+        _LOG.error("the store takes nothing, so samples are held in memory until it does: %s", taken_not)
     return plan, Parts(plan, store, identity, clock, signals)
+
+
+def why_not_ours(directory: Path) -> str | None:
+    """Return why this user may not write to the directory of the state; None where nothing but the disk may refuse.
+
+    A disk that is full or read-only is no reason not to start: the newest samples are held in memory.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except PermissionError as error:
+        return _no_right(directory, error)
+    except OSError:
+        return None
+    if os.access(directory, os.W_OK | os.X_OK, effective_ids=True) or os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return None
+    return _no_right(directory, PermissionError())
+
+
+def _no_right(directory: Path, error: OSError) -> str:
+    place = error.filename or directory
+    return (
+        f"{place}: this user may not write there, and samples are kept in {directory}; name another directory under "
+        "agent.state_dir, or run as the user of the service"
+    )
+
+
+def _pages(plan: ServicePlan, service: Service) -> PageServer | None:
+    """Return who answers for metrics and health, None where nobody is asked to or the address cannot be had."""
+    if plan.metrics_listen is None:
+        return None
+    # For those who want metrics.
+    from agent.daemon.page_server import PageServer  # noqa: PLC0415
+    from agent.daemon.page_socket import ListenError  # noqa: PLC0415
+    from agent.daemon.pages import Pages  # noqa: PLC0415
+
+    try:
+        pages = PageServer(plan.metrics_listen, Pages(service.status), SystemClock())
+    except ListenError as error:
+        # Paths are watched all the same: that is what the service is there for.
+        _LOG.error("metrics and health are not shown: %s", error)
+        return None
+    pages.start()
+    return pages
