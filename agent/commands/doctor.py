@@ -1,4 +1,4 @@
-"""`cloudpath doctor`: what this host allows, what would stop a trace, and what to do about it."""
+"""`cloudpath doctor`: what this host allows, what would stop a trace or the service, and what to do about it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agent.commands.group import Subcommand
-from agent.commands.reading import FILE, read_configuration
+from agent.commands.reading import FILE, MistakenFileError, read_configuration
 from agent.commands.showing import JSON_OPTION, deliver_json, style_of_output
+from agent.config_place import DEFAULT_FILE, default_configuration
 from agent.exit_codes import ExitCode
 from agent.output import deliver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.config import Loaded
     from agent.config_model import Settings
-    from agent.doctor import Observations
+    from agent.doctor import Finding, Observations
     from agent.doctor_setup import Setup
     from probes.egress_facts import Edge
 
@@ -22,24 +26,23 @@ _NOBODY: Final = "cloudpath-doctor.invalid"
 
 
 @click.command("doctor", cls=Subcommand)
-@click.option("-c", "--config", type=FILE, help="Configuration; its edges, proxy script and session log are tried.")
+@click.option(
+    "-c", "--config", type=FILE, help=f"Configuration file.  [default: $CLOUDPATH_CONFIG, else {DEFAULT_FILE} if there]"
+)
 @JSON_OPTION
 def command(config: Path | None, *, as_json: bool) -> int:
-    """Check the rights of this process and the network of this host; say what to do where something is amiss.
+    """Check what this host allows, what would stop a trace or the service, and say what to do where something is amiss.
 
-    Asks the configured resolvers for one name, the gateways for an echo and the edges of a configuration for their
-    service data, and sends nothing to anybody else. The exit code is 0 if all is well, 1 if a trace would see less than
-    it could, 3 if no trace is possible.
+    Asks the configured resolvers for one name and the gateways for an echo. With a configuration also its edges for
+    their service data, its proxy for a way to the first target, and the running service how it is; it connects to each
+    sink and sends nothing there. Nothing is changed. The exit code is 0 if all is well, 1 if a trace would see less
+    than it could or samples may get lost, 3 if no trace is possible or the service cannot run.
     """
-    settings = None if config is None else read_configuration(config).settings
+    loaded, mistakes = _configuration(config)
     from agent.doctor import Level, examine, worst  # noqa: PLC0415 - the vocabulary of facts, not needed for --help
     from agent.views.doctor_view import doctor_view  # noqa: PLC0415
 
-    findings = examine(_observations())
-    if settings is not None:
-        from agent.doctor_setup import examine_setup  # noqa: PLC0415 - as above
-
-        findings += examine_setup(_setup(settings))
+    findings = (*examine(_observations()), *_of_service(loaded, mistakes))
     if as_json:
         from agent.record import plain  # noqa: PLC0415
 
@@ -47,6 +50,49 @@ def command(config: Path | None, *, as_json: bool) -> int:
     else:
         deliver(doctor_view(findings, style_of_output()))
     return {Level.OK: ExitCode.CLEAN, Level.WARN: ExitCode.FOUND, Level.FAIL: ExitCode.NOT_MEASURED}[worst(findings)]
+
+
+def _configuration(named: Path | None) -> "tuple[Loaded | None, tuple[str, ...]]":
+    """Return the configuration, and what is wrong with one that nobody named.
+
+    Raises:
+        MistakenFileError: The one that was named is wrong.
+    """
+    if named is not None:
+        return read_configuration(named), ()
+    usual = default_configuration()
+    if usual is None:
+        return None, ()
+    try:
+        return read_configuration(usual), ()
+    except MistakenFileError as error:
+        return None, error.lines
+
+
+def _of_service(loaded: "Loaded | None", mistakes: tuple[str, ...]) -> "Iterator[Finding]":
+    """Yield what stands in the service's way; takes up to 3 s with a configuration."""
+    from agent.doctor_look import unit_of, unit_properties  # noqa: PLC0415 - as above
+    from agent.doctor_service import examine_service, examine_unit, mistaken_configuration  # noqa: PLC0415
+
+    unit = unit_properties()
+    if loaded is not None:
+        from agent.config import ConfigurationError  # noqa: PLC0415 - loaded already
+        from agent.daemon.plan_making import service_plan  # noqa: PLC0415 - as above
+        from agent.doctor_look import look_at_service  # noqa: PLC0415
+        from agent.doctor_setup import examine_setup  # noqa: PLC0415
+        from agent.live_world import LiveWorld  # noqa: PLC0415
+
+        yield from examine_setup(_setup(loaded.settings))
+        try:
+            plan = service_plan(loaded)
+        except ConfigurationError as error:
+            # What it names is of no use here, and everything else of it has been looked at.
+            mistakes = error.problems
+        else:
+            yield from examine_service(look_at_service(plan, LiveWorld(), unit or {}))
+    yield from mistaken_configuration(mistakes)
+    if unit is not None:
+        yield examine_unit(unit_of(unit))
 
 
 def _observations() -> "Observations":
