@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from agent.errands import LONGEST_NAP_S
 from agent.mistakes import own_failure
 from agent.request import PATIENCE_S
 from agent.world import ProxyCheck, Sending, World, never
@@ -104,12 +105,13 @@ class Comparisons:
         """Start nothing more; what runs may end, and nobody waits for it."""
         self._settled.set()
 
-    def finish(self, *, needed: bool, heard: frozenset[str] = frozenset()) -> Results:
+    def finish(self, *, needed: bool, heard: frozenset[str] = frozenset(), stop: Callable[[], bool] = never) -> Results:
         """Return what is known; when `needed`, make sure that the comparisons ran, and wait for them.
 
         Args:
             needed: Whether there is anybody to blame.
             heard: Who has answered the sample in some way: a gateway that routes need not answer an echo as well.
+            stop: Asked often; once True, nobody waits any more.
         """
         self.stop()
         if needed:
@@ -117,8 +119,8 @@ class Comparisons:
         with self._launching:
             until = (self._launched_at or self._world.clock.monotonic()) + self._deadline_s
         with self._lock:
-            left_s = max(0.0, until - self._world.clock.monotonic())
-            self._lock.wait_for(lambda: not self._awaited(needed, heard), timeout=left_s)
+            while self._awaited(needed, heard) and (left_s := until - self._world.clock.monotonic()) > 0 and not stop():
+                self._lock.wait(min(left_s, LONGEST_NAP_S))
         return self.results()
 
     def _awaited(self, needed: bool, heard: frozenset[str]) -> bool:  # noqa: FBT001 - handed through

@@ -18,11 +18,13 @@ from agent.way_out import Outside, WayOut
 from agent.world import ProxyCheck, Watch, World, never
 from probes.clock import utc_text
 from probes.facts import Leg, Node, Role, RouteKind
+from probes.failure import Failure
 from probes.frozen import replace
 from probes.host_facts import Network, Route
 from probes.name_facts import DnsCheck
 from probes.sample import Sample, Target
 from probes.target import is_address
+from probes.web_facts import Proxy, ProxyMode
 
 if TYPE_CHECKING:
     from probes.proxy import ProxyChoice
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 # Names of hops are worth a short wait when a resolver is known to be alive, none when it is known to be dead, and next
 # to none when nobody has asked one yet.
 NAMES_WAIT_S = {True: 0.15, False: 0.0, None: 0.05}
+
+NAMES_LAST_WORD_S = 0.1
 
 # What runs beside the main trace is waited for until so long after the start: a verdict comes within 4 s.
 LONGEST_S = 3.6
@@ -113,7 +117,8 @@ class _Collection:
 
     def _collect(self, watch: Watch) -> None:
         stopped = self._stopped(watch)
-        proxy = self._proxy()
+        self._errands.end_when(stopped)
+        proxy = self._proxy(watch)
         known = _known_address(self._request.target) if proxy is None else ()
         self._look_up(known, watch)
         self._comparisons.start(self._findings.network)
@@ -131,14 +136,30 @@ class _Collection:
 
     # -- before anything is sent
 
-    def _proxy(self) -> ProxyCheck | None:
+    def _proxy(self, watch: Watch) -> ProxyCheck | None:
         request = self._request
-        proxy = self._world.proxy_for(
-            request.target, request.proxy_mode, request.proxy_url, request.controls, request.sending
+        choose = partial(
+            self._world.proxy_for,
+            request.target,
+            request.proxy_mode,
+            request.proxy_url,
+            request.controls,
+            request.sending,
         )
+        proxy = self._by_script(choose, watch) if request.proxy_mode is ProxyMode.PAC else choose()
         if proxy is not None:
             self._comparisons.note_proxy(proxy.known)
         return proxy
+
+    def _by_script(self, choose: Callable[[], ProxyCheck | None], watch: Watch) -> ProxyCheck | None:
+        """Return what `choose` finds: a script may take its time, and meanwhile the network may change."""
+        self._look_up((), watch)
+        choosing = self._errands.start("proxy script", choose)
+        proxy = self._errands.until(choosing, self._deadline)
+        if choosing.over:
+            return proxy
+        unasked = Proxy(mode=ProxyMode.PAC, failure=Failure.ABORTED)
+        return ProxyCheck(known=unasked, choice=None, ask=lambda _: unasked)
 
     def _check_names(self, proxy: ProxyCheck | None, stopped: Callable[[], bool]) -> dict[Role, DnsCheck]:
         """Look up every name that the sample needs, all at once; return the checks by what they are for."""
@@ -319,10 +340,12 @@ class _Collection:
         findings.compared = (
             self._comparisons.results()
             if cut_short
-            else self._comparisons.finish(needed=not findings.healthy(), heard=findings.heard())
+            else self._comparisons.finish(
+                needed=not findings.healthy(), heard=findings.heard(), stop=self._stopped(watch)
+            )
         )
         findings.lay_out(self._request)
-        self._name_hops()
+        self._name_hops(watch)
         self._locate_hops()
         self._compare_with_start(watch, cut_short=cut_short)
 
@@ -360,14 +383,17 @@ class _Collection:
             self._findings.agent_failures.append(failure)
         return network, whole
 
-    def _name_hops(self) -> None:
+    def _name_hops(self, watch: Watch) -> None:
         """Put reverse names to the hops, without a wait where no resolver is alive."""
         findings = self._findings
         addresses = addresses_of(findings.legs)
         wait_s = NAMES_WAIT_S[findings.resolver_alive()]
-        if not self._request.names or self._interrupted() or not addresses or not wait_s:
+        if not self._request.names or self._stopped(watch)() or not addresses or not wait_s:
             return
-        names = self._world.names_of(addresses, self._world.clock.monotonic() + wait_s)
+        until = self._world.clock.monotonic() + wait_s
+        asked = self._errands.start("names of hops", partial(self._world.names_of, addresses, until))
+        # The look-up itself ends at that time; what it takes to say so is its own.
+        names = self._errands.until(asked, until + NAMES_LAST_WORD_S) or {}
         findings.legs[:] = [with_names(leg, names) for leg in findings.legs]
 
     def _locate_hops(self) -> None:

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from agent.mistakes import own_failure
+from agent.world import never
 from probes.clock import Clock
 from probes.sample import AgentFailure
 
 _Result = TypeVar("_Result")
+
+# Who waits looks up this often whether it is enough: a sample on a network that changed ends within a tenth of a second.
+LONGEST_NAP_S = 0.02
 
 
 class Errand(Generic[_Result]):
@@ -39,6 +43,11 @@ class Errands:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures: list[AgentFailure] = []
+        self._stop: Callable[[], bool] = never
+
+    def end_when(self, stop: Callable[[], bool]) -> None:
+        """Wait for nothing any more once `stop` says so."""
+        self._stop = stop
 
     @property
     def failures(self) -> tuple[AgentFailure, ...]:
@@ -67,5 +76,9 @@ class Errands:
         return errand
 
     def until(self, errand: Errand[_Result] | None, deadline: float) -> _Result | None:
-        """Return an errand's result, waited for until monotonic time `deadline`; None for no errand."""
-        return None if errand is None else errand.result(deadline - self._clock.monotonic())
+        """Return an errand's result, waited for until monotonic time `deadline` or the end; None for no errand."""
+        if errand is None:
+            return None
+        while not errand.over and (left_s := deadline - self._clock.monotonic()) > 0 and not self._stop():
+            errand.result(min(left_s, LONGEST_NAP_S))
+        return errand.result(0.0)

@@ -17,6 +17,8 @@ class LiveWatch:
         self._clock = clock
         self._sending = sending
         self._watch: NetworkWatch | None = None
+        # Whether the ways to the resolvers are watched for want of one to the target.
+        self._meanwhile = False
         # Several traces ask at once.
         self._one_at_a_time = threading.Lock()
         self.events: NetworkEvents | None = None
@@ -31,10 +33,32 @@ class LiveWatch:
         with self._one_at_a_time:
             if self._watch is None:
                 self._watch = NetworkWatch(network, bound_to=self._sending.interface)
-            for route in network.routes:
-                self._watch.use(route)
-            if self.events is not None:
+                if not network.routes:
+                    self._use_meanwhile(self._watch, network)
+            # What happened before a look-up was made came before it in the kernel's news, too.
+            self._take_news(self._watch, final=False)
+            self._watch.look_up(network, utc_text(self._clock.realtime_ns()))
+            if self.events is not None and network.routes:
+                self._forget_meanwhile(self.events)
                 self.events.follow(network.routes, source=self._sending.source, interface=self._sending.interface)
+
+    def _use_meanwhile(self, watch: NetworkWatch, network: Network) -> None:
+        """Watch what the look-ups of names rest on, as long as nothing else is known."""
+        if self.events is None:
+            return
+        remote = [one.address for one in network.resolvers if not _on_this_host(one.address)]
+        ways = self.events.ways_to(remote)
+        watch.use_meanwhile(ways)
+        self._meanwhile = True
+        if ways:
+            self.events.follow(ways)
+        else:
+            self.events.follow_defaults()
+
+    def _forget_meanwhile(self, events: NetworkEvents) -> None:
+        if self._meanwhile:
+            self._meanwhile = False
+            events.forget()
 
     def disturbed(self) -> bool:
         """Return whether something changed that this sample rests on."""
@@ -52,9 +76,18 @@ class LiveWatch:
             self.events.close()
 
     def _drain(self, *, final: bool) -> None:
-        if self.events is None or self._watch is None:
+        if self._watch is None:
             return
         with self._one_at_a_time:
-            events = self.events.drain(self._clock.monotonic(), final=final)
-            if events:
-                self._watch.observe(events, utc_text(self._clock.realtime_ns()))
+            self._take_news(self._watch, final=final)
+
+    def _take_news(self, watch: NetworkWatch, *, final: bool) -> None:
+        if self.events is None:
+            return
+        events = self.events.drain(self._clock.monotonic(), final=final)
+        if events:
+            watch.observe(events, utc_text(self._clock.realtime_ns()))
+
+
+def _on_this_host(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"

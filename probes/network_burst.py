@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from probes.frozen import frozen, mutable
 from probes.host_facts import ChangeKind
-from probes.network_ways import DEFAULT_SUBJECTS, ROUTE_CHANGED, default_text
+from probes.network_ways import DEFAULT_SUBJECTS, ROUTE_CHANGED
+from probes.route_watch import default_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _kind_of_address(address: str) -> tuple[str, str]:
 
 
 def _what(story: _Story, *, came_back: bool) -> str:
-    if came_back and story.times > 1:
+    if came_back and (story.times > 1 or story.first.before is not None):
         return "changed and came back"
     return story.first.what if story.first.what == story.last.what else "changed"
 

@@ -8,9 +8,11 @@ the end misses a change that is undone in between, so the kernel's events are re
 
 from __future__ import annotations
 
-from probes.frozen import frozen, mutable
+from probes.facts import Family
+from probes.frozen import frozen, replace
 from probes.host_facts import ChangeKind, NetworkChange
-from probes.route_watch import RouteLookup, WatchedRoute
+from probes.link_watch import WatchedLink, entered_link, known_link, link_change, merged_link, tunnel_name
+from probes.route_watch import RouteLookup, WatchedRoute, default_text
 from probes.wire.netlink_entries import AddressEntry, LinkEntry, RouteEntry, RuleEntry
 
 TYPE_CHECKING = False
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Final
 
-    from probes.host_facts import Interface, Network, Resolver, Route
+    from probes.host_facts import Network, Resolver, Route
     from probes.route_watch import RouteNews
 
 
@@ -45,35 +47,20 @@ class Slept:
     seconds: float
 
 
-NetworkEvent = LinkEntry | AddressEntry | RouteEntry | RuleEntry | RouteLookup | FullRead | ResolversRead | Slept
+@frozen
+class DefaultsRead:
+    """The default routes as they are now."""
+
+    default_routes: tuple[Route, ...]
+
+
+NetworkEvent = (
+    LinkEntry | AddressEntry | RouteEntry | RuleEntry | RouteLookup | FullRead | ResolversRead | DefaultsRead | Slept
+)
 
 # Changes that did not touch the sample are for information: a host that starts a hundred containers must not fill the
 # record with them.
 _MAX_UNRELATED: Final = 20
-
-# The kernel's names of tunnel drivers (IFLA_INFO_KIND), and how VPN clients begin the names of their interfaces.
-_TUNNEL_KINDS: Final = frozenset(
-    {"tun", "wireguard", "ppp", "gre", "gretap", "ip6gre", "ipip", "sit", "ip6tnl", "vti", "vti6", "xfrm", "geneve"}
-)
-_TUNNEL_NAMES: Final = ("tun", "tap", "wg", "ppp", "gre", "ipsec", "vti", "xfrm", "tailscale", "nordlynx")
-
-
-@mutable
-class _Link:
-    """What is known of one interface."""
-
-    name: str
-    up: bool
-    carrier: bool | None
-    tunnel: bool
-    carrier_changes: int | None = None
-
-    @property
-    def state(self) -> str:
-        """Return it in words."""
-        if not self.up:
-            return "down"
-        return "no carrier" if self.carrier is False else "up"
 
 
 class NetworkWatch:
@@ -94,12 +81,15 @@ class NetworkWatch:
         """
         self._bound_to = bound_to
         self._most_unrelated = most_unrelated
-        self._links = {one.index: _known(one) for one in start.interfaces if one.index is not None}
+        self._links = {one.index: known_link(one) for one in start.interfaces if one.index is not None}
         self._addresses = {
             (one.index, address.address) for one in start.interfaces for address in one.addresses if one.index
         }
         self._routes: dict[str, WatchedRoute] = {}
         self._resolvers = ResolversRead(resolvers=start.resolvers, search_domains=start.search_domains)
+        self._start = start
+        # Whether nothing is known yet of the way to what the sample looks at.
+        self._meanwhile = False
         self._used_interfaces: set[str] = set()
         self._used_sources: set[str] = set()
         self._changes: list[NetworkChange] = []
@@ -111,11 +101,37 @@ class NetworkWatch:
 
     def use(self, route: Route) -> None:
         """Count one more look-up as used by the sample; one for an address already used changes nothing."""
+        self._forget_meanwhile()
         if route.destination in self._routes:
             return
-        self._routes[route.destination] = WatchedRoute(route, bound_to=self._bound_to)
-        self._used_interfaces |= {route.interface} if route.interface else set()
-        self._used_sources |= {route.source} if route.source else set()
+        self._follow(route)
+        self._judge_again(route)
+
+    def look_up(self, network: Network, now_text: str) -> None:
+        """Count the look-ups of a later reading as used; one that fails shows what changed since the start.
+
+        Before its first look-up a sample has no way that could change: what happened to the one that it finds, or does
+        not find any more, counts all the same.
+        """
+        self._now = now_text
+        for route in network.routes:
+            new = route.destination not in self._routes
+            self.use(route)
+            if new and route.failure is not None:
+                self._lost(route, network)
+
+    def use_meanwhile(self, ways: Iterable[Route]) -> None:
+        """Count these ways as used until the first way to a target is known: those to the resolvers.
+
+        Without any, names are asked for on this host, and who answers there uses the default routes.
+        """
+        if self._routes:
+            return
+        self._meanwhile = True
+        for route in ways:
+            self._follow(route)
+        if not self._routes:
+            self._used_interfaces |= {route.interface for route in self._start.default_routes if route.interface}
 
     def disturbed(self) -> bool:
         """Return whether a change has touched the sample, so that it may as well stop."""
@@ -136,8 +152,9 @@ class NetworkWatch:
         """
         self._now = now_text
         indexed = [one for one in end.interfaces if one.index is not None]
-        self._all_links({one.index: _known(one) for one in indexed if one.index is not None})
+        self._all_links({one.index: known_link(one) for one in indexed if one.index is not None})
         self._all_addresses({(one.index, address.address) for one in indexed for address in one.addresses if one.index})
+        self._defaults_read(end.default_routes)
         for route in end.routes:
             self._looked_up(RouteLookup(route=route))
         self._resolvers_read(ResolversRead(resolvers=end.resolvers, search_domains=end.search_domains))
@@ -148,10 +165,43 @@ class NetworkWatch:
         taken, self._changes = tuple(self._changes), []
         return taken
 
+    def _follow(self, route: Route) -> None:
+        self._routes[route.destination] = WatchedRoute(route, bound_to=self._bound_to)
+        self._used_interfaces |= {route.interface} if route.interface else set()
+        self._used_sources |= {route.source} if route.source else set()
+
+    def _forget_meanwhile(self) -> None:
+        if self._meanwhile:
+            self._meanwhile = False
+            self._routes.clear()
+            self._used_interfaces.clear()
+            self._used_sources.clear()
+
+    def _judge_again(self, route: Route) -> None:
+        """Count what happened before this look-up to the interface that it leaves by and the address it leaves from."""
+        for index, change in enumerate(self._changes):
+            if change.subject != route.interface or change.affects_sample:
+                continue
+            if change.kind in {ChangeKind.LINK, ChangeKind.TUNNEL} or change.before == route.source is not None:
+                self._changes[index] = replace(change, affects_sample=True)
+                self._disturbed = True
+
+    def _lost(self, route: Route, network: Network) -> None:
+        before, after = default_text(self._start, route.family), default_text(network, route.family)
+        if before != after:
+            self._record(
+                kind=ChangeKind.ROUTE,
+                subject=route.destination,
+                what="route changed",
+                before=before,
+                after=str(route.failure),
+                counts=True,
+            )
+
     def _take(self, event: NetworkEvent) -> None:
         match event:
             case LinkEntry():
-                self._link(event.index, None if event.removed else _entered(event))
+                self._link(event.index, None if event.removed else entered_link(event))
             case AddressEntry():
                 self._address(event.index, event.address, present=not event.removed)
             case RouteEntry():
@@ -161,27 +211,29 @@ class NetworkWatch:
             case RouteLookup():
                 self._looked_up(event)
             case FullRead():
-                self._all_links({one.index: _entered(one) for one in event.links})
+                self._all_links({one.index: entered_link(one) for one in event.links})
                 self._all_addresses({(one.index, one.address) for one in event.addresses})
             case ResolversRead():
                 self._resolvers_read(event)
+            case DefaultsRead():
+                self._defaults_read(event.default_routes)
             case Slept():
                 self._slept(event)
 
     # --- links --------------------------------------------------------------------------------------------------------
 
-    def _all_links(self, now: dict[int, _Link]) -> None:
+    def _all_links(self, now: dict[int, WatchedLink]) -> None:
         for index in self._links.keys() | now.keys():
             self._link(index, now.get(index))
 
-    def _link(self, index: int, now: _Link | None) -> None:
+    def _link(self, index: int, now: WatchedLink | None) -> None:
         before = self._links.get(index)
         if now is None:
             self._links.pop(index, None)
         else:
-            self._links[index] = _merged(before, now)
+            self._links[index] = merged_link(before, now)
         either = before or now
-        what = _link_change(before, now)
+        what = link_change(before, now)
         if either is None or what is None:
             return
         tunnel = any(one.tunnel for one in (before, now) if one)
@@ -195,7 +247,7 @@ class NetworkWatch:
         )
 
     def _is_tunnel(self, name: str) -> bool:
-        return next((link.tunnel for link in self._links.values() if link.name == name), _tunnel_name(name))
+        return next((link.tunnel for link in self._links.values() if link.name == name), tunnel_name(name))
 
     # --- addresses ----------------------------------------------------------------------------------------------------
 
@@ -249,6 +301,26 @@ class NetworkWatch:
             counts=news.counts,
         )
 
+    def _defaults_read(self, now: tuple[Route, ...]) -> None:
+        """Take in the default routes, which count as long as no other way is known to be used."""
+        if not self._meanwhile or self._routes:
+            return
+        network = replace(self._start, default_routes=now)
+        for family in (Family.IPV4, Family.IPV6):
+            before, after = default_text(self._start, family), default_text(network, family)
+            if before == after:
+                continue
+            by = [one.interface for one in (*self._start.default_routes, *now) if one.family is family]
+            self._record(
+                kind=ChangeKind.TUNNEL if any(self._is_tunnel(name) for name in by if name) else ChangeKind.ROUTE,
+                subject=f"default route, {'IPv4' if family is Family.IPV4 else 'IPv6'}",
+                what="route changed",
+                before=before,
+                after=after,
+                counts=True,
+            )
+        self._start = network
+
     # --- resolvers, sleep ---------------------------------------------------------------------------------------------
 
     def _resolvers_read(self, now: ResolversRead) -> None:
@@ -300,50 +372,3 @@ class NetworkWatch:
                 affects_sample=counts,
             )
         )
-
-
-def _known(interface: Interface) -> _Link:
-    return _Link(name=interface.name, up=interface.up, carrier=interface.carrier, tunnel=_is_tunnel(interface))
-
-
-def _entered(entry: LinkEntry) -> _Link:
-    return _Link(
-        name=entry.name,
-        up=entry.up,
-        carrier=entry.carrier,
-        tunnel=_tunnel_name(entry.name) if entry.kind is None else entry.kind in _TUNNEL_KINDS,
-        carrier_changes=entry.carrier_changes,
-    )
-
-
-def _merged(before: _Link | None, now: _Link) -> _Link:
-    """Return what is known now; an interface as a fact says nothing of carrier changes, nor of its kind."""
-    if now.carrier_changes is None and before is not None:
-        return _Link(now.name, now.up, now.carrier, before.tunnel, before.carrier_changes)
-    return now
-
-
-def _is_tunnel(interface: Interface) -> bool:
-    return _tunnel_name(interface.name) if interface.kind is None else interface.kind in _TUNNEL_KINDS
-
-
-def tunnel_interface(network: Network, name: str) -> bool:
-    """Return whether the interface of this name is a tunnel's, as far as the network or its name tells."""
-    return next((_is_tunnel(one) for one in network.interfaces if one.name == name), _tunnel_name(name))
-
-
-def _tunnel_name(name: str) -> bool:
-    return name.startswith(_TUNNEL_NAMES)
-
-
-def _link_change(before: _Link | None, now: _Link | None) -> str | None:
-    """Return in words what changed, None for nothing: promiscuous mode, the MTU or a new master are nothing here."""
-    if before is None or now is None:
-        return "interface added" if before is None else "interface removed"
-    if before.state != now.state:
-        return "link changed"
-    counts = before.carrier_changes, now.carrier_changes
-    # Events of a flapping carrier are merged by the kernel; its counter is not (net/core/link_watch.c).
-    if None not in counts and counts[0] != counts[1]:
-        return "carrier was lost and came back"
-    return None

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from probes.facts import Family
 from probes.host_facts import ChangeKind, NetworkChange
-from probes.network_watch import tunnel_interface
-from probes.route_watch import way_text
+from probes.link_watch import tunnel_interface
+from probes.route_watch import default_text, way_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 ROUTE_CHANGED: Final = "route changed"
 # What a default route is called as the subject of a change.
 DEFAULT_SUBJECTS: Final = {Family.IPV4: "default route, IPv4", Family.IPV6: "default route, IPv6"}
-
-
-def default_text(network: Network, family: Family) -> str | None:
-    """Return the default routes of a family in words, the same whatever their metrics; None where there is none."""
-    ways = {way_text(route) for route in network.default_routes if route.family is family}
-    return "; ".join(sorted(ways)) or None
 
 
 def leaving(network: Network) -> frozenset[str]:

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from probes.facts import Family
+    from probes.host_facts import Network
     from probes.wire.netlink_entries import RouteEntry
 
 
@@ -195,6 +197,12 @@ def _metric_changed(route: Route, before: RouteEntry, after: RouteEntry) -> Rout
         counts=False,
         interfaces=_named(route),
     )
+
+
+def default_text(network: Network, family: Family) -> str | None:
+    """Return the default routes of a family in words, the same whatever their metrics; None where there is none."""
+    ways = {way_text(route) for route in network.default_routes if route.family is family}
+    return "; ".join(sorted(ways)) or None
 
 
 def way_text(route: Route) -> str:

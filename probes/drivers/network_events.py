@@ -9,7 +9,8 @@ from probes.drivers.host import HostPaths, read_resolv_conf
 from probes.drivers.netlink import Netlink, NetlinkError
 from probes.drivers.watched_file import version_of
 from probes.failure import Operation, failure_of
-from probes.network_watch import FullRead, ResolversRead, Slept
+from probes.host_state import default_routes_of
+from probes.network_watch import DefaultsRead, FullRead, ResolversRead, Slept
 from probes.route_watch import RouteLookup
 from probes.wire import netlink as wire
 from probes.wire.malformed import MalformedDatagram
@@ -63,6 +64,7 @@ class NetworkEvents:
         self._socket = _subscribed()
         self._followed: dict[str, tuple[str | None, str | None]] = {}
         self._left_by: set[str] = set()
+        self._defaults = False
         self._waiting: list[NetworkEvent] = []
         self._look_up_at: float | None = None
         self._resolvers_at = clock.monotonic()
@@ -95,6 +97,25 @@ class NetworkEvents:
         self._left_by |= {route.interface for route in routes if route.interface}
         self._waiting.extend(self._links_left_by())
 
+    def ways_to(
+        self, addresses: Sequence[str], *, source: str | None = None, interface: str | None = None
+    ) -> tuple[Route, ...]:
+        """Return look-ups of these addresses; none where the kernel cannot be asked."""
+        try:
+            return tuple(self._kernel.route_to(one, source=source, interface=interface) for one in addresses)
+        except NetlinkError:
+            return ()
+
+    def follow_defaults(self) -> None:
+        """Read the default routes anew whenever something changes."""
+        self._defaults = True
+
+    def forget(self) -> None:
+        """Follow nothing any more."""
+        self._followed.clear()
+        self._left_by.clear()
+        self._defaults = False
+
     def next_deadline(self) -> float | None:
         """Return when `drain` has something to do of its own accord, in monotonic seconds; None for never."""
         return self._look_up_at
@@ -115,6 +136,7 @@ class NetworkEvents:
             self._look_up_at = None
             for destination in self._followed:
                 events += self._looked_up(destination)
+            events += self._defaults_read()
         if final:
             events += self._links_left_by()
         events += self._resolvers_changed(now, final=final)
@@ -148,6 +170,15 @@ class NetworkEvents:
                 route=self._kernel.route_to(destination, source=source, interface=interface),
                 entry=self._kernel.entry_for(destination, source=source, interface=interface),
             )
+        except NetlinkError:
+            return
+
+    def _defaults_read(self) -> Iterator[DefaultsRead]:
+        if not self._defaults:
+            return
+        try:
+            names = {link.index: link.name for link in self._kernel.links()}
+            yield DefaultsRead(default_routes=default_routes_of(self._kernel.routes(), self._kernel.rules(), names))
         except NetlinkError:
             return
 
