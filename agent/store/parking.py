@@ -13,10 +13,13 @@ from probes.frozen import frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from typing import Final
 
 # Beyond these a sink refuses everything, and nobody has looked for a long time.
 MOST_PARKED: Final = 1000
+# Of a UUID as text.
+_ID_LENGTH: Final = 36
 
 
 @frozen
@@ -50,6 +53,11 @@ def keep_aside(
         Losses(why=Why.REFUSED, lost=entries, first_seq=first, last_seq=last, sinks=(sink,))
         for _, entries, first, last in beyond
     )
+
+
+def refused(sink: str, seqs: tuple[int, ...]) -> Losses:
+    """Return entries that cannot be kept aside as lost for the sink that refused them."""
+    return Losses(why=Why.REFUSED, lost=len(seqs), first_seq=seqs[0], last_seq=seqs[-1], sinks=(sink,))
 
 
 def settle_again(connection: sqlite3.Connection, identity: str) -> None:
@@ -106,10 +114,21 @@ def without_shed(connection: sqlite3.Connection, last_seq: int) -> tuple[Losses,
         seqs = json.loads(text)
         gone = [seq for seq in seqs if seq <= last_seq]
         kept = seqs[len(gone) :]
-        found.append(Losses(why=Why.REFUSED, lost=len(gone), first_seq=gone[0], last_seq=gone[-1], sinks=(sink,)))
-        if kept:
-            change = "UPDATE parked SET first_seq=?, entries=?, seqs=? WHERE id=?"
-            connection.execute(change, (kept[0], len(kept), json.dumps(kept), identity))
-        else:
-            connection.execute("DELETE FROM parked WHERE id=?", (identity,))
+        found.append(refused(sink, tuple(gone)))
+        _narrow(connection, identity, kept)
     return tuple(found)
+
+
+def again_as_found(connection: sqlite3.Connection, identity: str, seqs: tuple[int, ...]) -> None:
+    """Keep of a batch that was put back what the log still has."""
+    _narrow(connection, identity, seqs)
+
+
+def _narrow(connection: sqlite3.Connection, identity: str, seqs: Sequence[int]) -> None:
+    """Leave these entries of a batch alone, under another id: an id never stands for other content."""
+    if not seqs:
+        connection.execute("DELETE FROM parked WHERE id=?", (identity,))
+        return
+    change = "UPDATE parked SET id=?, first_seq=?, last_seq=?, entries=?, seqs=? WHERE id=?"
+    name = f"{identity[:_ID_LENGTH]}-{seqs[0]}-{len(seqs)}"
+    connection.execute(change, (name, seqs[0], seqs[-1], len(seqs), json.dumps(seqs), identity))

@@ -33,8 +33,10 @@ class Rescued:
     last_seq: int = 0
 
 
-def set_aside(directory: Path, utc: str) -> Path:
-    """Return where the database is now; an earlier one that was moved aside is deleted, for the disk's sake.
+def set_aside(directory: Path, utc: str) -> Path | None:
+    """Return where the database is now, None where there was none any more.
+
+    An earlier one that was moved aside is deleted, for the disk's sake.
 
     Args:
         directory: The store's.
@@ -43,6 +45,11 @@ def set_aside(directory: Path, utc: str) -> Path:
     Raises:
         OSError: It cannot be moved.
     """
+    if not os.path.lexists(directory / FILE):
+        # Its log would be taken for that of the next one.
+        for suffix in ("-wal", "-shm"):
+            (directory / f"{FILE}{suffix}").unlink(missing_ok=True)
+        return None
     earlier = list(directory.glob(f"{FILE}.damaged-*"))
     stamp = utc.replace("-", "").replace(":", "").partition(".")[0]
     aside = directory / f"{FILE}.damaged-{stamp}Z"
@@ -60,17 +67,30 @@ def set_aside(directory: Path, utc: str) -> Path:
     return aside
 
 
-def rescue(aside: Path, connection: sqlite3.Connection) -> Rescued:
-    """Copy what can be read into a new database, inside the transaction that is open there."""
+def rescue(source: Path | sqlite3.Connection | None, connection: sqlite3.Connection) -> Rescued:
+    """Copy what can be read into a new database, inside the transaction that is open there.
+
+    Args:
+        source: Where the damaged one is; or it, where it is still open though its file is gone; None for nothing.
+        connection: To the new one.
+    """
+    if source is None:
+        return Rescued()
     try:
-        with closing(connect_to_read(aside)) as damaged:
-            if not is_ours(damaged) or version_of(damaged) != VERSION:
-                return Rescued()
-            for table in ("cursor", "parked", "note"):
-                _copy(damaged, connection, table)
-            return _rescue_entries(damaged, connection)
+        if isinstance(source, sqlite3.Connection):
+            return _rescued(source, connection)
+        with closing(connect_to_read(source)) as damaged:
+            return _rescued(damaged, connection)
     except sqlite3.Error:
         return Rescued()
+
+
+def _rescued(damaged: sqlite3.Connection, connection: sqlite3.Connection) -> Rescued:
+    if not is_ours(damaged) or version_of(damaged) != VERSION:
+        return Rescued()
+    for table in ("cursor", "parked", "note"):
+        _copy(damaged, connection, table)
+    return _rescue_entries(damaged, connection)
 
 
 def losses_of(rescued: Rescued, *, entries: int | None, first_seq: int | None, next_seq: int) -> Losses | None:

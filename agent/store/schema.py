@@ -5,8 +5,10 @@ What is asked for often (`log`) lies apart from the documents, so that counting 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,30 +37,41 @@ CREATE TABLE parked (
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
-# The write-ahead log starts anew at a megabyte, and is cut back to that where a reader made it grow.
-_CHECKPOINT_PAGES: Final = 256
 # Another program's lock is waited for so long, then the entry is held in memory.
 _BUSY_S: Final = 0.5
 # A quarter of what SQLite takes by itself: an idle agent has 45 MB for everything.
 _CACHE_KIB: Final = 512
 
 
+class Displaced(sqlite3.DatabaseError):
+    """The database that is open is not the one that the directory has any more."""
+
+
 class Unusable(sqlite3.DatabaseError):
     """A database that is sound, but not one that this version can go on with."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, checkpoint_pages: int = 256) -> sqlite3.Connection:
     """Return a connection that writes, to a database that is made if there is none.
+
+    Args:
+        path: The file.
+        checkpoint_pages: After so many the write-ahead log starts anew; it is cut back to twice as much where a reader
+            made it grow.
 
     Raises:
         sqlite3.Error: It cannot be opened, is damaged, or (Unusable) is another program's or a later version's.
         OSError: The file cannot be made.
     """
     # Not by SQLite, which would let everybody read it; its other files take this one's mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    regular = stat.S_ISREG(os.fstat(file).st_mode)
+    os.close(file)
+    if not regular:
+        raise OSError(errno.ENXIO, "it is no file")
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        _set_up(connection)
+        _set_up(connection, checkpoint_pages)
     except BaseException:
         connection.close()
         raise
@@ -99,7 +112,7 @@ def file_pages(connection: sqlite3.Connection) -> int:
     return _number(connection, "page_count")
 
 
-def _set_up(connection: sqlite3.Connection) -> None:
+def _set_up(connection: sqlite3.Connection, checkpoint_pages: int) -> None:
     connection.text_factory = _text
     # Only before the first table; it lets a smaller limit give pages back.
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -110,8 +123,8 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cell_size_check=ON")
     connection.execute("PRAGMA trusted_schema=OFF")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_PAGES * PAGE_BYTES * 2}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={checkpoint_pages}")
+    connection.execute(f"PRAGMA journal_size_limit={checkpoint_pages * PAGE_BYTES * 2}")
     if _number(connection, "schema_version") == 0:
         connection.executescript(
             f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={VERSION};COMMIT;"

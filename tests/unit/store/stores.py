@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.record import AgentIdentity, uuid7
-from agent.store.database import SqliteStore
+from agent.store.database import SqliteStore, open_store
 from agent.store.entry import Batch, Entry, Kind
 
 AGENT: Final = AgentIdentity(id="a1", version="1.0", hostname="host", boot_id=None)
@@ -32,9 +32,10 @@ class Clock:
 
 
 def opened(directory: Path, clock: Clock | None = None, most_bytes: int = LARGE) -> SqliteStore:
-    return SqliteStore(
-        directory, most_bytes=most_bytes, clock=clock or Clock(), random_bytes=os.urandom, identity=AGENT
-    )
+    clock = clock or Clock()
+    store = open_store(directory, most_bytes=most_bytes, clock=clock, random_bytes=os.urandom, identity=AGENT)
+    assert isinstance(store, SqliteStore)
+    return store
 
 
 def sample(target: str = "crm", size: int = 200, at: str = "2026-11-23T11:00:00.000Z") -> Callable[[int], Entry]:

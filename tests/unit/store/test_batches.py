@@ -65,7 +65,7 @@ def test_a_batch_is_the_same_after_the_process_was_killed(tmp_path: Path) -> Non
     filled(store, 3)
     before = next_of(store)
     # Nothing but the lock ends with a process that is killed.
-    store._disk._owner.close()  # type: ignore[union-attr]
+    store._journal._disk._owner.close()  # type: ignore[union-attr]
     after = opened(tmp_path)
     filled(after, 1)
     again = next_of(after)
