@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agent.daemon.log import LogForm, LogLevel, start_logging
@@ -73,7 +74,7 @@ def _taken(plan: ServicePlan, parts: Parts) -> tuple[Taken, ...]:
     while under_way and parts.signals.take().stop is None:
         for target in tuple(waiting.values()):
             del waiting[target.name]
-            parts.workers.submit(target.name, lambda interrupted, target=target: parts.sample(target, interrupted))
+            parts.workers.submit(target.name, partial(parts.sample, target))
         poll.poll(_ASK_AGAIN_S * 1000)
         for done in parts.workers.collect():
             under_way -= 1

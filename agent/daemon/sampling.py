@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.world import World
     from probes.facts import Leg
     from probes.sample import Sample
-    from rules.diagnosis import Diagnosis
+    from rules.diagnosis import Diagnosis, FiredError
     from rules.ruleset import RuleSet
 
 
@@ -36,11 +36,16 @@ class Taken:
 
     target: str
     status: Status
-    codes: tuple[str, ...]
+    errors: tuple[FiredError, ...]
     duration_us: int
     entry: Entry | None
     rtt_us: float | None = None
     loss_ratio: float | None = None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Return the codes of its errors."""
+        return tuple(error.code for error in self.errors)
 
     @property
     def discarded(self) -> bool:
@@ -67,7 +72,7 @@ def take_sample(
     return Taken(
         target=plan.name,
         status=diagnosis.status,
-        codes=tuple(error.code for error in diagnosis.errors),
+        errors=diagnosis.errors,
         duration_us=sample.duration_us,
         entry=entry,
         rtt_us=None if ends is None or ends.rtt_us is None else ends.rtt_us.avg,
