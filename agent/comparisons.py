@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from agent.errands import LONGEST_NAP_S
+from agent.errands import naps
 from agent.mistakes import own_failure
 from agent.request import PATIENCE_S
 from agent.world import ProxyCheck, Sending, World, never
@@ -119,8 +119,10 @@ class Comparisons:
         with self._launching:
             until = (self._launched_at or self._world.clock.monotonic()) + self._deadline_s
         with self._lock:
-            while self._awaited(needed, heard) and (left_s := until - self._world.clock.monotonic()) > 0 and not stop():
-                self._lock.wait(min(left_s, LONGEST_NAP_S))
+            for nap_s in naps(self._world.clock, until):
+                if not self._awaited(needed, heard) or stop():
+                    break
+                self._lock.wait(nap_s)
         return self.results()
 
     def _awaited(self, needed: bool, heard: frozenset[str]) -> bool:  # noqa: FBT001 - handed through

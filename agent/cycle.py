@@ -14,6 +14,7 @@ from agent.hop_names import addresses_of, with_names, with_origins
 from agent.mistakes import own_failure
 from agent.own_traces import OWN_MISTAKE, Aim, OwnTrace, OwnTraces
 from agent.request import SampleRequest
+from agent.stall import Stall
 from agent.way_out import Outside, WayOut
 from agent.world import ProxyCheck, Watch, World, never
 from probes.clock import utc_text
@@ -95,6 +96,7 @@ class _Collection:
         self._interrupted = interrupted
         self._deadline = world.clock.monotonic() + LONGEST_S
         self._errands = Errands(world.clock)
+        self._stall = Stall(world.clock)
         self._comparisons = Comparisons(world, request.sending, request.controls, patience_s=request.patience_s)
         self._web: Errand[WebCheck] | None = None
         self._captive: Errand[CaptivePortal] | None = None
@@ -113,6 +115,8 @@ class _Collection:
         finally:
             self._comparisons.stop()
             self._findings.agent_failures.extend(self._errands.failures)
+            stalled = self._stall.failure()
+            self._findings.agent_failures.extend([] if stalled is None else [stalled])
             watch.close()
 
     def _collect(self, watch: Watch) -> None:
@@ -229,8 +233,8 @@ class _Collection:
         )
 
     def _stopped(self, watch: Watch) -> Callable[[], bool]:
-        """Return who says that the sample is at its end: a person, or the network."""
-        return lambda: self._interrupted() or watch.disturbed()
+        """Return who says that the sample is at its end: a person, the agent's own absence, or the network."""
+        return lambda: self._interrupted() or self._stall.found() or watch.disturbed()
 
     def _look_up(self, addresses: Sequence[str], watch: Watch) -> None:
         """Read the network with look-ups of these addresses beside those that there are already."""

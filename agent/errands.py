@@ -1,7 +1,7 @@
 """What a sample does beside its main trace: each errand in a thread of its own, waited for no longer than one wants."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from agent.mistakes import own_failure
@@ -11,8 +11,18 @@ from probes.sample import AgentFailure
 
 _Result = TypeVar("_Result")
 
-# Who waits looks up this often whether it is enough: a sample on a network that changed ends within a tenth of a second.
+# Who waits looks up this often whether it is enough: a sample ends a tenth of a second after its network changed.
 LONGEST_NAP_S = 0.02
+
+
+def naps(clock: Clock, deadline: float) -> Iterator[float]:
+    """Yield how long to wait each time until `deadline`, in seconds; each is waited for before the next is asked."""
+    left_s = deadline - clock.monotonic()
+    while left_s > 0:
+        nap_s = min(left_s, LONGEST_NAP_S)
+        yield nap_s
+        # What was waited counts even where the clock is a simulated one.
+        left_s = min(left_s - nap_s, deadline - clock.monotonic())
 
 
 class Errand(Generic[_Result]):
@@ -79,6 +89,8 @@ class Errands:
         """Return an errand's result, waited for until monotonic time `deadline` or the end; None for no errand."""
         if errand is None:
             return None
-        while not errand.over and (left_s := deadline - self._clock.monotonic()) > 0 and not self._stop():
-            errand.result(min(left_s, LONGEST_NAP_S))
+        for nap_s in naps(self._clock, deadline):
+            if errand.over or self._stop():
+                break
+            errand.result(nap_s)
         return errand.result(0.0)

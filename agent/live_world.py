@@ -364,7 +364,11 @@ class LiveWorld:
     def waiter(self, watch: Watch) -> Iterator[Waiter]:
         """Return what waits for drivers, and is woken by the kernel's news too."""
         events = watch.events if isinstance(watch, LiveWatch) else None
-        waiter = PollWaiter((events.fileno(),) if events else (), clock=self.clock)
+        waiter = (
+            PollWaiter((events.fileno(),), clock=self.clock, due=events.next_deadline)
+            if events
+            else PollWaiter(clock=self.clock)
+        )
         try:
             yield waiter
         finally:

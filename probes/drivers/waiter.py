@@ -8,7 +8,7 @@ from probes.clock import SystemClock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Final
 
     from probes.clock import Clock
@@ -21,6 +21,10 @@ _LONGEST_S: Final = 0.05
 _SELECTABLE: Final = 1024
 
 
+def _never() -> None:
+    """Return None: nothing is ever due."""
+
+
 class PollWaiter:
     """Waits on one epoll set, which holds any number of descriptors.
 
@@ -28,17 +32,25 @@ class PollWaiter:
     microsecond [measured].
     """
 
-    def __init__(self, extra: Sequence[int] = (), *, clock: Clock | None = None) -> None:
-        """Watch `extra` besides the drivers; their owner reads them, or every wait returns at once."""
+    def __init__(
+        self, extra: Sequence[int] = (), *, clock: Clock | None = None, due: Callable[[], float | None] = _never
+    ) -> None:
+        """Watch `extra` besides the drivers; their owner reads them, or every wait returns at once.
+
+        `due` says when that owner has something to do of its own accord, in monotonic seconds; None for never.
+        """
         self._clock = clock or SystemClock()
         self._epoll = select.epoll()
         self._extra = tuple(extra)
+        self._due = due
 
     def wait(self, drivers: Sequence[Readable], until: float) -> None:
         """Return when something is readable or monotonic time reaches `until`, and after 50 ms in any case."""
         watched = {*self._extra, *(fileno for driver in drivers for fileno in driver.filenos())}
         for fileno in watched:
             self._epoll.register(fileno, select.EPOLLIN)
+        due = self._due()
+        until = until if due is None else min(until, due)
         try:
             self._sleep(max(0.0, min(until - self._clock.monotonic(), _LONGEST_S)))
         finally:
