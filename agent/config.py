@@ -146,14 +146,14 @@ def parse_as(
 
 
 def _settings(model: type[_Model], check: "CrossCheck", merged: Merged, expanded: Expanded, directory: Path) -> _Model:
-    if merged.unread and not merged.value:
+    if merged.wrong and not merged.value:
         # Of a text that is no YAML nothing more can be said.
         raise ConfigurationError(merged.lines(()))
     settings, problems = _validate(model, check, expanded.data, directory)
     # A value that could not be read is wrong once, not twice.
     unread = {problem.steps for problem in expanded.problems}
     problems = [*expanded.problems, *(problem for problem in problems if problem.steps not in unread)]
-    if settings is None or problems or merged.unread:
+    if settings is None or problems or merged.wrong:
         raise ConfigurationError(merged.lines(problems))
     return settings
 

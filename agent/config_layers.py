@@ -43,14 +43,15 @@ class Merged:
         """Take the layers, the first of which is the configuration file itself."""
         self._layers = tuple(layers)
         self.value: Any = {}
+        self._misfits: list[Problem] = []
         self._origins: dict[Steps, tuple[Layer, Steps]] = {(): (self._layers[0], ())}
         for layer in self._layers:
             self._lay(layer)
 
     @property
-    def unread(self) -> bool:
-        """Return whether a text could not be read whole."""
-        return any(layer.marked.problems for layer in self._layers)
+    def wrong(self) -> bool:
+        """Return whether a text could not be read whole, or does not go with another."""
+        return bool(self._misfits) or any(layer.marked.problems for layer in self._layers)
 
     def place(self, steps: Steps, *, at_key: bool = False) -> Place:
         """Return where the value (or its key) at these steps came from, or the nearest value around it."""
@@ -74,7 +75,9 @@ class Merged:
         placed = list(self._of_texts())
         # What YAML itself could not read is null to the model, which need not say so again.
         unread = {(source, line, column, path) for source, line, column, path, _ in placed}
-        for problem in problems:
+        told = list(problems)
+        told += [misfit for misfit in self._misfits if misfit.steps not in {problem.steps for problem in told}]
+        for problem in told:
             _, own = self._origin(problem.steps)
             place = self.place(problem.steps, at_key=problem.at_key)
             if (*place, dotted(own)) not in unread:
@@ -158,6 +161,9 @@ class Merged:
                     self._origins[(*here, len(under))] = (layer, (*there, index))
                     under.append(each)
             else:
+                if under is not None and item is not None and _kind(under) is not _kind(item):
+                    what = f"{found(item)} here, and {found(under)} in {self.place(here).text}; one of them is wrong"
+                    self._misfits.append(Problem(here, what))
                 self._set(base, key, item, here, layer, there)
 
     def _set(self, base: dict[Any, Any], key: Any, value: Any, steps: Steps, layer: Layer, own: Steps) -> None:
@@ -170,3 +176,8 @@ class Merged:
         """Forget where a value, and everything in it, came from."""
         for known in [known for known in self._origins if known[: len(steps)] == steps]:
             del self._origins[known]
+
+
+def _kind(value: object) -> type:
+    """Return what a value is for those who merge: a mapping, a list, or anything else."""
+    return type(value) if isinstance(value, (dict, list)) else object

@@ -19,19 +19,34 @@ EVERYTHING = """
 agent:
   interval_s: 60
   state_dir: state
+  concurrent: 8
+  address_databases: [asn.mmdb]
 targets:
   - name: crm
     url: https://crm.example.com/login
     route: service_edge
     protocol: adaptive
     queries: 5
-  - {name: db, host: 192.0.2.80, port: 5432, protocol: tcp, family: ipv4, first_ttl: 2, max_ttl: 20, timeout_s: 2}
+    path_mtu: true
+    ca_file: edge-ca.pem
+  - name: db
+    host: 192.0.2.80
+    port: 5432
+    protocol: tcp
+    family: ipv4
+    first_ttl: 2
+    max_ttl: 20
+    timeout_s: 2
+    interval_s: 30
 service_edge:
   host: edge.example.com
   port: 443
   api: https://edge.example.com:8443
   token_file: edge.token
   ca_file: edge-ca.pem
+  insecure: false
+other_edges:
+  - {host: edge2.example.com}
 proxy: {mode: environment}
 egress: {address: null}
 ndr: auto
@@ -39,13 +54,28 @@ controls: [192.0.2.1, "https://control.example.com/"]
 captive_check_url: null
 severity_overrides: {CP-13: critical}
 rules: [own-rules.yaml]
+store: {max_mb: 64}
+metrics: {listen: "unix:metrics.sock", insecure: false}
 emit:
   - {type: stdout}
   - {type: file, path: samples.ndjson}
-  - {type: http, url: "https://collector.example.com/ingest", format: ndjson, headers: {Authorization: "${file:token}"}}
-  - {type: otlp, url: "https://otel.example.com:4318/v1/logs"}
+  - type: http
+    name: collector
+    url: https://collector.example.com/ingest
+    format: ndjson
+    headers: {Authorization: "${file:token}"}
+    gzip: false
+    proxy: http://proxy.example.com:3128
+    ca_file: edge-ca.pem
+    timeout_s: 5
+    batch: 100
+    insecure: false
+  - {type: http, url: "https://search.example.com:9200/_bulk", format: es_bulk, index: cloudpath-samples}
+  - {type: otlp, url: "https://otel.example.com:4318/v1/logs", encoding: json}
+  - {type: syslog, address: "unix:/dev/log", facility: local3}
+  - {type: journald}
 private_access: {synthetic_ranges: [100.64.0.0/16, "2001:db8::/48"], interface: zcctun0}
-zpa: {lss_listen: "127.0.0.1:9601", insecure: false, window_s: 600}
+zpa: {lss_listen: "127.0.0.1:9601", insecure: false, window_s: 600, username: ann@example.com}
 """
 
 
@@ -56,7 +86,8 @@ def load(text: str, **environment: str) -> Loaded:
 @pytest.fixture
 def everything(tmp_path: Path) -> Path:
     (tmp_path / "edge.token").write_text("t0ken\n", encoding="utf-8")
-    (tmp_path / "own-rules.yaml").touch()
+    for name in ("own-rules.yaml", "asn.mmdb"):
+        (tmp_path / name).touch()
     (tmp_path / "edge-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
     (tmp_path / "token").write_text("Bearer t0ps3cret\n", encoding="utf-8")
     file = tmp_path / "agent.yaml"
@@ -89,7 +120,15 @@ def test_the_whole_documented_schema_is_accepted(everything: Path) -> None:
     assert settings.private_access.interface == "zcctun0"
     assert settings.zpa is not None
     assert (settings.zpa.lss_listen, settings.zpa.window_s) == ("127.0.0.1:9601", 600)
-    assert [sink.type for sink in settings.emit] == ["stdout", "file", "http", "otlp"]
+    assert [sink.type for sink in settings.emit] == [
+        "stdout",
+        "file",
+        "http",
+        "http",
+        "otlp",
+        "syslog",
+        "journald",
+    ]
 
 
 def test_a_secret_comes_from_its_file_without_the_last_line_break(everything: Path) -> None:

@@ -108,10 +108,11 @@ def test_a_name_given_twice_is_told_with_both_places() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_a_section_of_the_wrong_kind_is_not_mended_by_a_drop_in() -> None:
-    write(agent="agent: [60]\nstore: {max_mb: 64}\n", _10="store: 64\n")
+    write(agent="agent: [60]\nstore: {max_mb: 64}\ntargets: 7\n", _10="store: 64\ntargets: [{name: a, host: a}]\n")
     assert lines() == [
         "agent.yaml:1:8: agent: expected a mapping, found a list",
         "conf.d/10.yaml:1:8: store: expected a mapping, found 64",
+        "conf.d/10.yaml:2:10: targets: a list here, and 7 in agent.yaml:3:10; one of them is wrong",
     ]
 
 
