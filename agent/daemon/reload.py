@@ -73,8 +73,10 @@ class Reloading:
         return ended
 
     def _run(self) -> None:
-        self._result = self._read()
+        result = self._read()
+        # In this order: who finds a result may count on the descriptor being readable.
         os.eventfd_write(self._wake, 1)
+        self._result = result
 
     def _refuse(self, problems: PlanProblems, log: logging.Logger) -> None:
         self.refused += 1
