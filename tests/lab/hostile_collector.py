@@ -126,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
             case Mode.REDIRECT:
                 self._say(302, (("Location", "http://127.0.0.1:1/elsewhere"),))
             case _:
-                self._say(STATUSES.get(mode, 200), body=collector.reply if mode in {Mode.OK, Mode.TWICE} else b"no")
+                good = mode in {Mode.OK, Mode.TWICE}
+                headers = (("Content-Type", collector.reply_type),)
+                self._say(STATUSES.get(mode, 200), headers, collector.reply if good else b"no")
 
     def _say(self, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> None:
         self.send_response(status)
@@ -172,7 +174,7 @@ class HostileCollector:
 
     Attributes:
         requests: Every request in the order of coming.
-        reply: The body of a good answer.
+        reply: The body of a good answer, and `reply_type` what it is.
         late_s: How late a late answer is.
         ended: Set when it ends.
     """
@@ -188,6 +190,7 @@ class HostileCollector:
     ) -> None:
         self.requests: list[Request] = []
         self.reply = b""
+        self.reply_type = "application/json"
         self.late_s = 3.0
         self.ended = threading.Event()
         self._file = file
