@@ -222,17 +222,19 @@ class Schedule:
         over = now - target.extra_s > _grace_s(target)
         target.extra_s = None
         if over:
+            # A sample that was to be taken again has had its round.
+            target.skipped += target.state is _State.HELD
             target.state = _State.IDLE
-            target.skipped += 1
         return not over
 
     def _take_slot(self, target: _Target, now: float) -> bool:
         """Return whether a target's slot is taken, after laying out the next one."""
-        over = now - target.slot_s > _grace_s(target)
+        oldest_s = now - _grace_s(target)
+        over = target.slot_s < oldest_s
         target.round += 1
         if over:
-            # The first slot from now on, wherever the clock stands in the round.
-            gone = max(0, int((now - target.base_s) // target.interval_s) + 1 - target.round)
+            # On with the first one that is not over, however many went by.
+            gone = max(0, int((oldest_s - target.base_s) // target.interval_s) + 1 - target.round)
             target.round += gone
             target.skipped += gone
         target.slot_s = self._slot_s(target)
