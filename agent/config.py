@@ -13,7 +13,7 @@ from agent.config_checks import cross_check
 from agent.config_drop_ins import DropInError, drop_ins_of
 from agent.config_layers import Layer, Merged
 from agent.config_model import Settings
-from agent.config_values import Expanded, Problem, Steps, expand
+from agent.config_values import Expanded, Problem, Steps, expand, without_value
 from agent.config_variables import layers_of, slips
 from agent.config_words import problem_of
 from probes.frozen import frozen, replace
@@ -152,7 +152,8 @@ def _settings(model: type[_Model], check: "CrossCheck", merged: Merged, expanded
     settings, problems = _validate(model, check, expanded.data, directory)
     # A value that could not be read is wrong once, not twice.
     unread = {problem.steps for problem in expanded.problems}
-    problems = [*expanded.problems, *(problem for problem in problems if problem.steps not in unread)]
+    readable = (without_value(problem, expanded) for problem in problems if problem.steps not in unread)
+    problems = [*expanded.problems, *readable]
     if settings is None or problems or merged.wrong:
         raise ConfigurationError(merged.lines(problems))
     return settings

@@ -1,9 +1,10 @@
 """Values from elsewhere: `${env:NAME}` and `${file:PATH}` in the texts of a configuration."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from probes.frozen import frozen_positional
 
@@ -12,6 +13,8 @@ Steps = tuple[str | int, ...]
 
 # `$${` stands for a plain `${`.
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+# So many letters of a secret are some of it.
+_TELLING: Final = 4
 _VARIABLE: Final = re.compile(r"\$\{env:([^}]*)\}")
 # A secret is a line or a certificate, never a disk.
 _LARGEST_FILE: Final = 1_000_000
@@ -75,6 +78,27 @@ def expand(data: object, environment: Mapping[str, str], directory: Path) -> Exp
     expanded = walk(data, ())
     named = frozenset(name for text in written.values() for name in _VARIABLE.findall(text))
     return Expanded(expanded, written, tuple(problems), named)
+
+
+def without_value(problem: Problem, expanded: Expanded) -> Problem:
+    """Return a problem whose words show what is written, and not what a reference led to: that may be a secret."""
+    written = expanded.written.get(problem.steps)
+    if written is None:
+        return problem
+    value = _at(expanded.data, problem.steps)
+    # A message shows a value in quotes, or cut.
+    what = problem.what.replace(repr(value), repr(written)).replace(value, written)
+    # Up to the reference both are the same.
+    telling = value.removeprefix(os.path.commonprefix((value, written)))[:_TELLING]
+    if telling and telling in what.replace(written, ""):
+        what = f"what {written} leads to cannot stand here"
+    return Problem(problem.steps, what, at_key=problem.at_key, first=problem.first)
+
+
+def _at(data: Any, steps: Steps) -> str:
+    for step in steps:
+        data = data[step]
+    return str(data)
 
 
 def _value_of(match: re.Match[str], environment: Mapping[str, str], directory: Path) -> str:
