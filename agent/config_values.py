@@ -1,6 +1,5 @@
 """Values from elsewhere: `${env:NAME}` and `${file:PATH}` in the texts of a configuration."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +88,7 @@ def without_value(problem: Problem, expanded: Expanded) -> Problem:
     # A message shows a value in quotes, or cut.
     what = problem.what.replace(repr(value), repr(written)).replace(value, written)
     # Up to the reference both are the same.
-    telling = value.removeprefix(os.path.commonprefix((value, written)))[:_TELLING]
+    telling = value.removeprefix(written.partition("${")[0])[:_TELLING]
     if telling and telling in what.replace(written, ""):
         what = f"what {written} leads to cannot stand here"
     return Problem(problem.steps, what, at_key=problem.at_key, first=problem.first)
