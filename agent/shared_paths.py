@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from probes.frozen import frozen
-from probes.trace.near_knowledge import Neighbourhood, Shared, Wait, Whole
+from probes.trace.near_knowledge import Neighbourhood, Patience, Shared, Wait, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from probes.trace.near_hops import NearHops
     from probes.trace.settings import TraceSettings
 
-# A trace waits no longer than this for routers to have answers to spare: its sample has other ends to meet.
-PATIENCE_S: Final = 2.0
+# A trace waits no longer than this for routers to have answers to spare, and twice as long at most for others that ask
+# the same hops: its sample has other ends to meet.
+PATIENCE_S: Final = 1.5
 # Who was let in and has not begun its trace after so long holds nothing any more: it was looking up names.
-_ADMITTED_S: Final = 5.0
+_ADMITTED_S: Final = 3.0
 _LOOK_AGAIN_S: Final = 0.1
 # A host has as many ways out as it has gateways; others are of networks that it has left.
 _MOST_WAYS: Final = 8
@@ -92,7 +93,7 @@ class SharedPaths:
             if way is None:
                 return self._first_of_all(name, now)
             address, queries = (None, 3) if known is None else (known.address, known.queries)
-            decision = self._ways[way].decide(("admitted", name), address, queries, now, patient=True)
+            decision = self._ways[way].decide(("admitted", name), address, queries, now, Patience.FULL)
             if isinstance(decision, Wait):
                 return max(decision.until, now + _LOOK_AGAIN_S)
             self._admitted[name] = (now, way)
@@ -122,18 +123,16 @@ class SharedPaths:
         way = (here, sending, ":" in address)
         began_at = self._clock.monotonic()
         ticket = object()
-        waiting = True
+        may_wait = True
         while True:
             now = self._clock.monotonic()
-            waiting = waiting and now - began_at < PATIENCE_S
-            decision = self._decide(ticket, name, address, way, settings.queries, now, patient=waiting)
+            patience = _patience(now - began_at) if may_wait else Patience.NONE
+            decision = self._decide(ticket, name, address, way, settings.queries, now, patience)
             if isinstance(decision, Wait):
-                left_s = min(decision.until, began_at + PATIENCE_S) - now
-                waiting = pause(max(left_s, 0.0))
+                may_wait = pause(min(decision.until - now, _LOOK_AGAIN_S))
                 continue
             near = decision.near if isinstance(decision, Shared) else None
-            queries = decision.queries if isinstance(decision, Whole) else settings.queries
-            return Turn(way=way, address=address, near=near, queries=queries, began_at=now, ticket=ticket)
+            return Turn(way=way, address=address, near=near, queries=decision.queries, began_at=now, ticket=ticket)
 
     def end(self, turn: Turn, outcome: TraceOutcome | None) -> None:
         """Learn from a trace that is over, None for one that failed, and let the others go on."""
@@ -155,7 +154,7 @@ class SharedPaths:
             self._admitted.clear()
 
     def _decide(
-        self, ticket: object, name: str | None, address: str, way: _Way, queries: int, now: float, *, patient: bool
+        self, ticket: object, name: str | None, address: str, way: _Way, queries: int, now: float, patience: Patience
     ) -> Wait | Whole | Shared:
         with self._lock:
             if name is not None:
@@ -166,7 +165,7 @@ class SharedPaths:
                 ways = self._ways[way] = Neighbourhood()
                 if len(self._ways) > _MOST_WAYS:
                     del self._ways[next(iter(self._ways))]
-            return ways.decide(ticket, address, queries, now, patient=patient)
+            return ways.decide(ticket, address, queries, now, patience)
 
     def _first_of_all(self, name: str, now: float) -> float:
         """Let one target in, from which all others learn where they are."""
@@ -185,3 +184,9 @@ class SharedPaths:
     def _forget_admitted(self, now: float) -> None:
         for name in [name for name, (since, _) in self._admitted.items() if now - since > _ADMITTED_S]:
             self._let_go(name, now)
+
+
+def _patience(waited_s: float) -> Patience:
+    if waited_s < PATIENCE_S:
+        return Patience.FULL
+    return Patience.OTHERS if waited_s < 2 * PATIENCE_S else Patience.NONE

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol as Interface
 
     from probes.facts import Hop
-    from probes.trace.rows import Rows
+    from probes.trace.rows import Row, Rows
 
     class Known(Interface):
         """The hops that other traces have just asked."""
@@ -38,6 +38,7 @@ class NearHops:
         check: Whether the last of them has an answer to spare for a probe of this trace.
         own_first: Who answered at the first TTL behind them when it was last asked, None where nobody knows.
         queries: So many probes may go to each of them if this trace has to ask them itself after all.
+        explores: Nobody has traced this target before: where its own hops are known after all, one probe is enough.
     """
 
     hops: tuple[Hop, ...]
@@ -45,6 +46,7 @@ class NearHops:
     check: bool
     own_first: str | None
     queries: int
+    explores: bool = False
 
     @property
     def last_ttl(self) -> int:
@@ -88,6 +90,15 @@ class Walk:
             return []
         return [probe_ttl] * (self._queries - 1) + self._step()
 
+    def wants_more(self, row: Row) -> bool:
+        """Return whether a hop behind the shared ones is to be asked again."""
+        if not self._near.explores:
+            return True
+        replies = [attempt.reply for attempt in row.attempts if attempt.reply is not None]
+        return bool(replies) and not any(
+            self._near.known.chain(row.probe_ttl, reply.sender) for reply in replies if reply.ending is Ending.PASSED
+        )
+
     def at_end(self, rows: Rows) -> list[int]:
         """Return the TTLs to ask before the search ends: what lies before silence is asked all at once."""
         if self._settled:
@@ -125,8 +136,9 @@ class Walk:
 
     def _completed(self, hop: Hop, *, target_loss: bool) -> Hop:
         ttl = hop.probe_ttl
-        own = hop.sent > (ttl == len(self._shared))
-        if own or ttl > self._near.last_ttl:
+        if ttl > self._near.last_ttl:
+            return self._met(hop)
+        if hop.sent > (ttl == len(self._shared)):
             return hop
         if ttl > len(self._shared):
             return hop if hop.sent else replace(hop, loss_class=LossClass.UNKNOWN)
@@ -134,6 +146,13 @@ class Walk:
         # Another target's loss is not this one's: probes of this trace went past.
         blamed = shared.loss_class is LossClass.LOSS and not target_loss
         return replace(shared, loss_class=LossClass.UNKNOWN) if blamed else shared
+
+    def _met(self, hop: Hop) -> Hop:
+        """Return a hop behind the shared ones: another's, where one probe showed that others have asked it."""
+        if not self._near.explores or hop.sent > 1 or not hop.responders or not self._shared:
+            return hop
+        chain = self._near.known.chain(hop.probe_ttl, hop.responders[0].address)
+        return hop if chain is None else chain[-1]
 
     def _behind_is_as_remembered(self, rows: Rows) -> bool:
         behind = self._near.last_ttl + 1

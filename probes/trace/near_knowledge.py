@@ -7,15 +7,17 @@ its near hops: for as long as these are fresh, and with a check of their own as 
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from math import inf
 
 from probes.facts import EndReason, SharedCheck
 from probes.frozen import field, frozen, frozen_positional, mutable, replace
 from probes.trace.near_hops import NearHops
+from probes.word import Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
     from typing import Final
 
     from probes.facts import Hop, Leg
@@ -29,16 +31,27 @@ REFILL_S: Final = 1.02
 
 # Whoever comes later than this after the near hops were asked asks them again: loss and delay are news of seconds.
 REFRESH_S: Final = 10.0
+_REFRESH_US: Final = REFRESH_S * 1e6
 # Nobody is shown answers older than this.
 USABLE_S: Final = 20.0
 # One target is checked so often that all that share a router take half of what that answers.
 _CHECKS_PER_S: Final = 0.5
+# What so many targets share is taken to be shared by one more, until its turn to be checked comes.
+_SUPPORTED_BY: Final = 8
 # A trace that has not come back after so long leads nobody any more.
-_LEADS_S: Final = 6.0
+_ASKS_S: Final = 6.0
 _LOOK_AGAIN_S: Final = 0.05
 
 MOST_PATHS: Final = 4096
 _MOST_SEEN: Final = 4096
+
+
+class Patience(Word):
+    """What a trace can wait for: everything, only for others that are under way where it wants to go, or nothing."""
+
+    FULL = "full"
+    OTHERS = "others"
+    NONE = "none"
 
 
 @frozen_positional
@@ -57,9 +70,10 @@ class Whole:
 
 @frozen_positional
 class Shared:
-    """Begin behind these near hops."""
+    """Begin behind these near hops, with so many queries for each hop that is the trace's own."""
 
     near: NearHops
+    queries: int
 
 
 @frozen
@@ -110,12 +124,42 @@ class _Fresh:
 
 
 @frozen
+class _View:
+    """What is known when one trace wants to begin.
+
+    Attributes:
+        address: Its end, None for one that is not known yet.
+        path: Who answered on its way when it was last traced, None if it never was.
+        way: The same, or else what is presumed.
+        fresh: What was asked lately.
+        good: The hops of its way that need not be asked again.
+        usable: Those that can be shown if they cannot be asked.
+    """
+
+    address: str | None
+    path: Path | None
+    way: Path
+    fresh: _Fresh
+    good: tuple[Hop, ...]
+    usable: tuple[Hop, ...]
+
+    @property
+    def to_ask(self) -> frozenset[str]:
+        """Return the routers that it would ask."""
+        return frozenset(router for router in self.way[len(self.good) :] if router is not None)
+
+
+@frozen
 class _Held:
-    """What one trace may take: answers of routers, by address; and whether others wait for it."""
+    """What one trace takes: answers of routers, by address; and whom it asks. None: nobody knows, so others wait.
+
+    `explores`: it goes where nobody has been; whoever else does waits for it, for both may meet one router there.
+    """
 
     at: float
     tokens: Mapping[str, int] = field(default_factory=dict)
-    leads: bool = False
+    asks: frozenset[str] | None = frozenset()
+    explores: bool = False
 
 
 class Neighbourhood:
@@ -141,7 +185,7 @@ class Neighbourhood:
     # --- before a trace -----------------------------------------------------------------------------------------------
 
     def decide(
-        self, ticket: Hashable, address: str | None, queries: int, now: float, *, patient: bool
+        self, ticket: Hashable, address: str | None, queries: int, now: float, patience: Patience
     ) -> Wait | Whole | Shared:
         """Return how a target may be traced, and hold what that takes.
 
@@ -150,10 +194,10 @@ class Neighbourhood:
             address: Where to; None: a target that nobody has traced yet.
             queries: Probes to each hop.
             now: The time.
-            patient: Whether it can wait; else it gets along with what there is.
+            patience: What it can wait for; without any it gets along with what there is.
         """
         self._forget_held(now)
-        decision, held = self._weigh(address, queries, now, patient=patient)
+        decision, held = self._weigh(address, queries, now, patience)
         if not isinstance(decision, Wait):
             self._held[ticket] = held
             for router, count in held.tokens.items():
@@ -161,56 +205,68 @@ class Neighbourhood:
         return decision
 
     def _weigh(
-        self, address: str | None, queries: int, now: float, *, patient: bool
+        self, address: str | None, queries: int, now: float, patience: Patience
     ) -> tuple[Wait | Whole | Shared, _Held]:
+        view = self._view(address, queries, now)
+        others = any(held.asks is None or held.asks & view.to_ask for held in self._held.values())
+        explored = view.path is None and any(held.explores for held in self._held.values())
+        if patience is not Patience.NONE and (others or explored):
+            # Whoever asks these hops now will have told of them in a moment.
+            return Wait(now + _LOOK_AGAIN_S), _Held(at=now)
+        if not others and self._spare(view.way, now) >= BURST:
+            return self._ask(replace(view, good=()), queries, now)
+        spare = self._spare(view.way[len(view.good) :], now)
+        if spare >= queries:
+            return self._ask(view, queries, now, patience)
+        if view.usable:
+            return self._ask(replace(view, good=view.usable), queries, now, patience)
+        if patience is Patience.FULL:
+            return Wait(now + (queries - spare) * REFILL_S), _Held(at=now)
+        return self._ask(view, max(1, int(spare)), now)
+
+    def _view(self, address: str | None, queries: int, now: float) -> _View:
         path = self._paths.get(address or "")
         way = self._presumed() if path is None else path
         fresh = _Fresh(asked=dict(self._asked), now=now)
-        hops = _longest_chain(fresh, way)
-        led = any(held.leads for held in self._held.values())
-        stale = not hops or max(hop.shared_age_us or 0 for hop in hops) > REFRESH_S * 1e6
-        if stale and led and patient:
-            return Wait(now + _LOOK_AGAIN_S), _Held(at=now)
-        spare = self._spare(way, now)
-        if not hops or (not led and ((stale and spare >= queries) or spare >= BURST)):
-            return self._lead(way, queries, spare, now, patient=patient)
-        return self._share(address, path, hops, fresh, queries, now, patient=patient)
+        return _View(
+            address=address,
+            path=path,
+            way=way,
+            fresh=fresh,
+            good=_longest_chain(
+                fresh, way, lambda hop: (hop.shared_age_us or 0) <= _REFRESH_US and hop.sent >= queries
+            ),
+            usable=_longest_chain(fresh, way, lambda _: True),
+        )
 
-    def _lead(self, way: Path, queries: int, spare: float, now: float, *, patient: bool) -> tuple[Wait | Whole, _Held]:
-        if spare < queries and patient:
-            return Wait(now + (queries - spare) * REFILL_S), _Held(at=now)
-        asked = max(1, min(queries, int(spare)))
-        routers = {router: asked for router in way if router is not None}
-        return Whole(asked), _Held(at=now, tokens=routers, leads=True)
-
-    def _share(
-        self,
-        address: str | None,
-        path: Path | None,
-        hops: tuple[Hop, ...],
-        fresh: _Fresh,
-        queries: int,
-        now: float,
-        *,
-        patient: bool,
-    ) -> tuple[Wait | Shared, _Held]:
-        last = len(hops)
-        router = hops[-1].responders[0].address
-        level = self._level(router, now)
-        due = path is None or self._is_due(address or "", last, router, now)
-        if path is None and level < 1 and patient:
+    def _ask(
+        self, view: _View, queries: int, now: float, patience: Patience = Patience.NONE
+    ) -> tuple[Wait | Whole | Shared, _Held]:
+        """Return the trace of what lies behind the hops that are good, and what it takes of whom."""
+        asks = frozenset(router for router in view.way[len(view.good) :] if router is not None)
+        taken = dict.fromkeys(asks, queries)
+        if not view.good:
+            return Whole(queries), _Held(at=now, tokens=taken, asks=asks if view.way else None)
+        last, router = len(view.good), view.good[-1].responders[0].address
+        level, path = self._level(router, now), view.path
+        due = path is None or self._is_due(view.address or "", last, router, now)
+        supported = self._sharers.get((last, router), 0) >= _SUPPORTED_BY
+        if path is None and level < 1 and patience is Patience.FULL and not supported:
             # What nobody has seen is not assumed where a little patience shows it.
             return Wait(now + (1 - level) * REFILL_S), _Held(at=now)
         check = due and level >= 1
-        spare = self._spare([_responder(hop) for hop in hops], now) - check
+        spare = self._spare([_responder(hop) for hop in view.good], now) - check
         near = NearHops(
-            hops=hops,
-            known=fresh,
+            hops=view.good,
+            known=view.fresh,
             check=check,
-            own_first=None if path is None else (*path, address)[last],
+            own_first=None if path is None else (*path, view.address)[last],
+            explores=path is None,
             queries=max(0, min(queries, int(spare))),
         )
-        return Shared(near), _Held(at=now, tokens={router: 1} if check else {})
+        return Shared(near, queries), _Held(
+            at=now, tokens=taken | ({router: 1} if check else {}), asks=asks, explores=path is None
+        )
 
     def _presumed(self) -> Path:
         """Return the way that an unknown target probably has: the beginning common to all that are known."""
@@ -243,7 +299,7 @@ class Neighbourhood:
             started_at: When its first probe left.
             now: When it was over.
         """
-        path = self._merged(address, path_of(leg))
+        path = self._merged(address, leg)
         held = self._held.pop(ticket, _Held(at=now))
         spent = _spent(path, asked)
         for router in {*held.tokens, *spent}:
@@ -251,11 +307,12 @@ class Neighbourhood:
         if leg.end_reason in {EndReason.ABORTED, EndReason.NOT_TRACED} or not (path or leg.reached):
             return
         own = [hop for hop in leg.hops[: len(path)] if hop.shared_with is None and hop.sent]
-        if self._contradicted(own, path, leg):
-            self._asked.clear()
+        self._drop_contradicted(address, path, leg)
         self._remember_path(address, path)
         self._remember_hops(address, own, path, started_at)
-        if leg.shared_check is not SharedCheck.NOT_ASKED:
+        if not all(hop.sent for hop in leg.hops):
+            self._checked_at.pop(address, None)
+        elif leg.shared_check is not SharedCheck.NOT_ASKED:
             self._checked_at[address] = now
 
     def drop(self, ticket: Hashable, now: float) -> None:
@@ -264,30 +321,37 @@ class Neighbourhood:
         for router, count in held.tokens.items():
             self._bucket(router, now).take(-count, now)
 
-    def _merged(self, address: str, path: Path) -> Path:
-        """Return a path whose silent hops are who answered there before, where all the others are who they were."""
-        known = self._paths.get(address, ())
-        if len(known) != len(path) or any(a != b and a is not None for a, b in zip(path, known, strict=True)):
-            return path
-        return known
+    def _merged(self, address: str, leg: Leg) -> Path:
+        """Return a leg's path; who is silent is who answered there before, if the others are who they were.
 
-    def _contradicted(self, own: Iterable[Hop], path: Path, leg: Leg) -> bool:
-        """Return whether somebody new answers on a way that others have asked lately, or nobody does any more."""
-        for hop in own:
-            ttl, responder = hop.probe_ttl, path[hop.probe_ttl - 1]
-            if responder is not None and (ttl, responder) not in self._seen and self._others_at(ttl, path):
-                return True
-        beyond = len(path) + 1
-        return leg.reached is False and self._others_at(beyond, path) and leg.shared_check is None
-
-    def _others_at(self, probe_ttl: int, path: Path) -> bool:
-        """Return whether somebody else was met at this TTL behind the same hops."""
-        before = path[: probe_ttl - 1]
-        responder = path[probe_ttl - 1] if probe_ttl <= len(path) else None
-        return any(
-            ttl == probe_ttl and other not in {None, responder} and one.before == before
-            for (ttl, other), one in self._asked.items()
+        Who was not asked is taken for who answered before in any case.
+        """
+        known, path = self._paths.get(address, ()), path_of(leg)
+        asked = [hop.sent > 0 for hop in leg.hops]
+        path = tuple(
+            now if was_asked else was
+            for now, was_asked, was in zip_longest(path, asked[: len(path)], known[: len(path)])
         )
+        same = len(known) == len(path) and not any(_differ(*pair) for pair in zip(known, path, strict=True))
+        return tuple(now or was for now, was in zip(path, known, strict=True)) if same else path
+
+    def _drop_contradicted(self, address: str, path: Path, leg: Leg) -> None:
+        """Forget the hops behind the first that somebody new answers at, or that nobody answers at any more.
+
+        Who was met there before on some way is one of several (a balancer's), and contradicts nothing.
+        """
+        known = self._paths.get(address, ())
+        changed = next((ttl for ttl, pair in enumerate(zip(known, path, strict=False), 1) if _differ(*pair)), None)
+        if changed is not None and (changed, path[changed - 1] or "") in self._seen:
+            return
+        if changed is None and len(path) < len(known) and not leg.reached:
+            changed = len(path) + 1
+        if changed is None:
+            return
+        gone = known[changed - 1]
+        for place, one in tuple(self._asked.items()):
+            if place == (changed, gone) or one.before[changed - 1 : changed] == (gone,):
+                del self._asked[place]
 
     def _remember_path(self, address: str, path: Path) -> None:
         self._forget_path(address)
@@ -340,26 +404,26 @@ class Neighbourhood:
         return min((self._level(router, now) for router in routers if router is not None), default=BURST)
 
     def _forget_held(self, now: float) -> None:
-        old = [ticket for ticket, held in self._held.items() if now - held.at > _LEADS_S]
+        old = [ticket for ticket, held in self._held.items() if now - held.at > _ASKS_S]
         for ticket in old:
-            self._held[ticket] = replace(self._held[ticket], leads=False)
+            self._held[ticket] = replace(self._held[ticket], asks=frozenset())
 
 
 def path_of(leg: Leg) -> Path:
-    """Return who answered before the end of a leg, without the silence behind the last who did."""
-    hops = leg.hops[:-1] if leg.end_reason is EndReason.REACHED else leg.hops
-    found = [_responder(hop) for hop in hops]
-    while found and found[-1] in {None, leg.address}:
+    """Return who answered before the end of a leg; where that is not known, without the silence behind the last."""
+    reached = leg.end_reason is EndReason.REACHED
+    found = [_responder(hop) for hop in leg.hops[: len(leg.hops) - reached]]
+    while not reached and found and found[-1] in {None, leg.address}:
         found.pop()
     return tuple(found)
 
 
-def _longest_chain(fresh: _Fresh, way: Sequence[str | None]) -> tuple[Hop, ...]:
-    """Return the hops of the longest beginning of a way that was asked lately and ends with an answer."""
+def _longest_chain(fresh: _Fresh, way: Sequence[str | None], good: Callable[[Hop], bool]) -> tuple[Hop, ...]:
+    """Return the hops of the longest beginning of a way that was asked lately, is good, and ends with an answer."""
     for ttl in range(len(way), 0, -1):
         responder = way[ttl - 1]
         chain = None if responder is None else fresh.chain(ttl, responder)
-        if chain is not None:
+        if chain is not None and all(map(good, chain)):
             return chain
     return ()
 
@@ -375,6 +439,10 @@ def _spent(path: Path, asked: Mapping[int, int]) -> dict[str, int]:
 
 def _responder(hop: Hop) -> str | None:
     return hop.responders[0].address if hop.responders else None
+
+
+def _differ(was: str | None, now: str | None) -> bool:
+    return None not in {was, now} and was != now
 
 
 def _places(path: Path) -> list[tuple[int, str]]:

@@ -197,7 +197,7 @@ class Search:
         best: tuple[float, int] | None = None
         for ttl in range(self._later_horizon, self._first_own - 1, -1):
             asked = self.rows[ttl].queries
-            if not 0 < asked < self._settings.queries:
+            if not 0 < asked < self._settings.queries or (self._walk and not self._walk.wants_more(self.rows[ttl])):
                 continue
             at = max(self._may_leave_at(ttl), self._round_due(asked))
             if at <= self._next_send_at:
