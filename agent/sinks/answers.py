@@ -128,8 +128,11 @@ def _settled(batch: Batch, results: list[tuple[str, int, str]], now_s: float) ->
     """Return what the results of a batch's entries mean together."""
     seqs = {entry.id: entry.seq for entry in batch.entries}
     never: list[RefusedEntry] = []
-    for identity, status, why in results:
-        if identity not in seqs or status in _SUCCESS or status == _CONFLICT:
+    ours = [result for result in results if result[0] in seqs]
+    if not ours:
+        return unavailable("the answer says that entries failed, and not which; does filter_path hide their _id?")
+    for identity, status, why in ours:
+        if status in _SUCCESS or status == _CONFLICT:
             continue
         single = outcome_of(Answer(status=status, headers={}, body=why.encode()), now_s)
         if single.fate is Fate.UNAVAILABLE:

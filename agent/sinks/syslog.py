@@ -10,7 +10,7 @@ import socket
 import struct
 import termios
 
-from agent.sinks.sink import DELIVERED, refused, unavailable, words_of
+from agent.sinks.sink import DELIVERED, Fate, Outcome, RefusedEntry, unavailable, words_of
 from agent.sinks.syslog_message import counted, ended, message
 
 TYPE_CHECKING = False
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from agent.daemon.plan import SinkPlan
     from agent.record import AgentIdentity
-    from agent.sinks.sink import Outcome
     from agent.store.entry import Batch
     from probes.clock import Clock
 
@@ -42,6 +41,7 @@ class SyslogSink:
         # How many messages of which batch a datagram socket has taken: they are not sent again.
         self._batch = ""
         self._done = 0
+        self._too_large: list[RefusedEntry] = []
 
     def send(self, batch: Batch, stop: Callable[[], bool]) -> Outcome:
         """Return what became of the batch."""
@@ -52,8 +52,8 @@ class SyslogSink:
             opened = self._opened(stop)
             if opened.type == socket.SOCK_STREAM:
                 self._streamed(opened, messages, stop)
-            elif (problem := self._one_by_one(opened, batch, messages, stop)) is not None:
-                return problem
+            else:
+                return self._one_by_one(opened, batch, messages, stop)
         except OSError as error:
             self.close()
             return unavailable(f"syslog {self._shown}: {_words(error)}")
@@ -133,10 +133,10 @@ class SyslogSink:
 
     def _one_by_one(
         self, opened: socket.socket, batch: Batch, messages: Sequence[bytes], stop: Callable[[], bool]
-    ) -> Outcome | None:
-        """Send each message in a datagram, those left out that were sent before; return what is wrong with the rest."""
+    ) -> Outcome:
+        """Send each message in a datagram, those left out that were sent before; what is too large is refused alone."""
         if batch.id != self._batch:
-            self._batch, self._done = batch.id, 0
+            self._batch, self._done, self._too_large = batch.id, 0, []
         until = self._clock.monotonic() + _TIMEOUT_S
         opened.settimeout(_NAP_S)
         while self._done < len(messages):
@@ -145,14 +145,14 @@ class SyslogSink:
             except TimeoutError:
                 # A reader of a socket of this host that is behind.
                 self._check(until, stop)
+                continue
             except OSError as error:
                 if error.errno != errno.EMSGSIZE:
                     raise
-                size = len(messages[self._done])
-                return refused(f"syslog {self._shown}: a message of {size} bytes does not fit into a datagram")
-            else:
-                self._done += 1
-        return None
+                why = f"syslog {self._shown}: a message of {len(messages[self._done])} bytes fits into no datagram"
+                self._too_large.append(RefusedEntry(batch.entries[self._done].seq, why))
+            self._done += 1
+        return Outcome(fate=Fate.DELIVERED, refused=tuple(self._too_large))
 
 
 def _to_path(path: str) -> socket.socket:
