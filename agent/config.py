@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +13,7 @@ from agent.config_checks import cross_check
 from agent.config_drop_ins import DropInError, drop_ins_of
 from agent.config_layers import Layer, Merged
 from agent.config_model import Settings
+from agent.config_types import sections_in
 from agent.config_values import Expanded, Problem, Steps, expand, without_value
 from agent.config_variables import layers_of, slips
 from agent.config_words import problem_of
@@ -20,7 +21,7 @@ from probes.frozen import frozen, replace
 from rules.yaml_marks import load_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     # What one key demands of another: raw data in, every contradiction out.
     CrossCheck = Callable[[Mapping[str, Any]], list[Problem]]
@@ -181,12 +182,5 @@ def known_keys(steps: Steps, model: type[BaseModel] = Settings) -> tuple[str, ..
         if isinstance(step, int):
             continue
         fields = [model.model_fields[step] for model in models if step in model.model_fields]
-        models = [model for field in fields for model in _models_in(field.annotation)]
+        models = [model for field in fields for model in sections_in(field.annotation)]
     return tuple(dict.fromkeys(key for model in models for key in model.model_fields))
-
-
-def _models_in(annotation: Any) -> "Iterator[type[BaseModel]]":
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)

@@ -1,10 +1,11 @@
 """What the values of a configuration may be: the types, ranges and checks that its keys are made of."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
 from agent.authorities import why_no_authorities
 from probes.sample import NdrSetting, Target
@@ -33,6 +34,14 @@ class Section(BaseModel):
     """A mapping of the file: no key beyond the known ones, no value bent into another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the kinds of mapping that a key's annotation names, those of a list's items too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from sections_in(part)
 
 
 def _host(text: str) -> str:
@@ -189,7 +198,7 @@ Port = Annotated[int, Field(ge=1, le=LARGEST_PORT)]
 IntervalSeconds = Annotated[int, Field(ge=SHORTEST_INTERVAL_S, le=LONGEST_INTERVAL_S)]
 Ttl = Annotated[int, Field(ge=1, le=LARGEST_TTL)]
 TimeoutSeconds = Annotated[float, Field(ge=SHORTEST_TIMEOUT_S, le=LONGEST_TIMEOUT_S)]
-Ndr = Annotated[NdrSetting, BeforeValidator(_ndr)]
+Ndr = Annotated[NdrSetting, BeforeValidator(_ndr), WithJsonSchema({"enum": [NdrSetting.AUTO, True, False]})]
 Name = Annotated[str, AfterValidator(_name)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]

@@ -1,7 +1,8 @@
-"""Make the JSON Schemas of the records from the code, and write them to docs/schema; with --check, only compare."""
+"""Make the JSON Schemas of records and configuration, and write them to docs/schema; with --check, only compare."""
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,11 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pydantic import ConfigDict, TypeAdapter  # noqa: E402 - the tree must be in the path first
+from pydantic import BaseModel, ConfigDict, TypeAdapter  # noqa: E402 - the tree must be in the path first
 
 from agent.change_record import CHANGE_SCHEMA, ChangeRecord  # noqa: E402
+from agent.config_model import Settings  # noqa: E402
+from agent.config_types import sections_in  # noqa: E402
 from agent.record import SCHEMA, Record  # noqa: E402
 
 DIRECTORY: Final = ROOT / "docs/schema"
@@ -69,6 +72,55 @@ def text(name: str = SCHEMA) -> str:
     return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
 
 
+# --- the configuration ------------------------------------------------------------------------------------------------
+
+CONFIGURATION: Final = DIRECTORY / "configuration.json"
+_ROW: Final = re.compile(r"^\| `([a-z_.\[\]]+)` \| (.+?) \| (?:`[^`]*`|required) \| [^|]+ \|$", re.MULTILINE)
+
+
+def configuration_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a configuration file, for editors; each key says what docs/configuration.md says."""
+    made = Settings.model_json_schema()
+    said = dict(_ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    _describe(Settings, made, "", said, made["$defs"])
+    bare = _untitled(made)
+    if not isinstance(bare, dict):
+        raise TypeError("a schema is an object")
+    return {"$schema": _DIALECT, "$id": "urn:cloudpath:configuration", "title": "cloudpath-agent configuration", **bare}
+
+
+def _describe(kind: type[BaseModel], node: dict[str, Any], path: str, said: dict[str, str], known: Any) -> None:
+    for name, field in kind.model_fields.items():
+        key = f"{path}{name}"
+        if key in said:
+            node["properties"][name].setdefault("description", said[key])
+        step = "[]." if "tuple" in str(field.annotation) else "."
+        for section in sections_in(field.annotation):
+            _describe(section, known[section.__name__], f"{key}{step}", said, known)
+
+
+def _untitled(node: object) -> object:
+    """Return the node without the titles that repeat the names of keys and classes."""
+    if isinstance(node, list):
+        return [_untitled(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: {key: _untitled(item) for key, item in value.items()} if name in _MAPS else _untitled(value)
+        for name, value in node.items()
+        if name != "title"
+    }
+
+
+def published() -> dict[Path, str]:
+    """Return every file with what it holds."""
+    configuration = json.dumps(configuration_schema(), indent=2, ensure_ascii=False) + "\n"
+    return {**{file_of(name): text(name) for name in RECORDS}, CONFIGURATION: configuration}
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
 def _refined(node: object, key: str = "") -> object:
     """Return the node without defaults and titles, and with what numbers and instants promise; `key` holds it."""
     if isinstance(node, list):
@@ -96,14 +148,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     if not parser.parse_args().check:
         DIRECTORY.mkdir(parents=True, exist_ok=True)
-        for name in RECORDS:
-            file_of(name).write_text(text(name), encoding="utf-8")
+        for file, content in published().items():
+            file.write_text(content, encoding="utf-8")
         return 0
-    stale = [name for name in RECORDS if not file_of(name).exists() or file_of(name).read_text("utf-8") != text(name)]
-    for name in stale:
-        print(
-            f"{file_of(name).relative_to(ROOT)} is not what the code makes: run scripts/make_schema.py", file=sys.stderr
-        )
+    stale = [file for file, made in published().items() if not file.exists() or file.read_text("utf-8") != made]
+    for file in stale:
+        print(f"{file.relative_to(ROOT)} is not what the code makes: run scripts/make_schema.py", file=sys.stderr)
     return 1 if stale else 0
 
 
