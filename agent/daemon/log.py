@@ -153,11 +153,12 @@ class LineHandler(logging.Handler):
 
     def _tell(self, record: logging.LogRecord) -> None:
         self.turn()
-        about = getattr(record, "about", None)
-        text = record.getMessage()
+        about, text = _about(record), record.getMessage()
         # What is looked for by debugging is wanted whole.
         if record.levelno > logging.DEBUG:
-            event = Event(logger=record.name, level=record.levelno, words=str(record.msg), about=about)
+            event = Event(
+                logger=record.name, level=record.levelno, words=str(record.msg), about=about or _first_value(record)
+            )
             if not self._limit.admit(event, text, self._monotonic()):
                 return
         self._write(
@@ -228,6 +229,17 @@ def _object(line: Line, text: str, more: tuple[str, ...]) -> str:
     if more:
         fields["traceback"] = more
     return json.dumps(fields)
+
+
+def _about(record: logging.LogRecord) -> str | None:
+    """Return what a record is about, which whoever logs it says by `extra={"about": name}`."""
+    about = getattr(record, "about", None)
+    return None if about is None else str(about)
+
+
+def _first_value(record: logging.LogRecord) -> str | None:
+    """Return what is filled in first: a sentence about another target is another event."""
+    return str(record.args[0]) if isinstance(record.args, tuple) and record.args else None
 
 
 def _level_name(level: int) -> str:
