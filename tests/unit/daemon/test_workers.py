@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -77,11 +78,13 @@ def test_a_thousand_are_done_in_order_by_no_more_threads_than_may_be() -> None:
 
 def test_one_thread_does_them_one_after_the_other() -> None:
     with pool(1) as workers:
-        order: list[int] = []
         for n in range(50):
-            workers.submit("x", lambda _, n=n: order.append(n) or n)
-        collected(workers, 50)
-        assert order == list(range(50))
+            workers.submit("x", partial(number, n))
+        assert [done.result for done in collected(workers, 50)] == list(range(50))
+
+
+def number(n: int, _: Stop) -> int:
+    return n
 
 
 def leave(_: Stop) -> int:
@@ -151,18 +154,18 @@ def test_what_hangs_gives_its_place_to_the_next_and_is_asked_to_end() -> None:
         assert workers.next_deadline() == clock.now + LIMIT_S
         clock.now += LIMIT_S - 0.001
         assert workers.turn(clock.now) == ()
-        assert (workers.running, workers.waiting, workers.stuck) == (1, 1, 0)
+        assert [workers.running, workers.waiting, workers.stuck] == [1, 1, 0]
         clock.now += 0.002
         assert workers.turn(clock.now) == ("hung",)
         assert workers.turn(clock.now) == ()
         (done,) = collected(workers, 1)
         assert (done.name, done.result) == ("next", 2)
-        assert (workers.running, workers.stuck) == (1, 1)
+        assert [workers.running, workers.stuck] == [1, 1]
         assert workers.next_deadline() is None
         gate.set()
         (late,) = collected(workers, 1)
         assert (late.name, late.result, asked) == ("hung", 1, [True])
-        assert (workers.running, workers.stuck) == (0, 0)
+        assert [workers.running, workers.stuck] == [0, 0]
 
 
 def test_once_as_many_hang_as_may_run_only_a_new_process_helps() -> None:
@@ -172,15 +175,15 @@ def test_once_as_many_hang_as_may_run_only_a_new_process_helps() -> None:
         for name in ("a", "b"):
             workers.submit(name, lambda _: int(gate.wait(10)))
         clock.now += LIMIT_S
-        assert not workers.exhausted
+        exhausted = [workers.exhausted]
         assert workers.turn(clock.now) == ("a", "b")
-        assert workers.exhausted
+        exhausted.append(workers.exhausted)
         # Who asks for more gets it all the same, while the manager's patience lasts.
         workers.submit("c", lambda _: 3)
         assert [done.name for done in collected(workers, 1)] == ["c"]
         gate.set()
         collected(workers, 2)
-        assert not workers.exhausted
+        assert [*exhausted, workers.exhausted] == [False, True, False]
 
 
 def test_cancelling_ends_what_runs_and_answers_for_what_waits() -> None:
