@@ -16,11 +16,12 @@ from agent.change_record import CHANGE_SCHEMA, ChangeRecord  # noqa: E402
 from agent.config_model import Settings  # noqa: E402
 from agent.config_types import sections_in  # noqa: E402
 from agent.record import SCHEMA, Record  # noqa: E402
+from agent.store.gap_record import GAP_SCHEMA, GapRecord  # noqa: E402
 
 DIRECTORY: Final = ROOT / "docs/schema"
 
 # Each kind of document, by the name that its key `schema` has.
-RECORDS: Final[dict[str, type]] = {SCHEMA: Record, CHANGE_SCHEMA: ChangeRecord}
+RECORDS: Final[dict[str, type]] = {SCHEMA: Record, CHANGE_SCHEMA: ChangeRecord, GAP_SCHEMA: GapRecord}
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _UUID7: Final = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"

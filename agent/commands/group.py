@@ -26,6 +26,7 @@ SUBCOMMANDS: Final = {
     "edge": "Serve agents as the far end: seen addresses, and traces back and on.",
     "errors": "Show the catalogue of errors, or one of them.",
     "explain": "Diagnose recorded samples again, offline, and say why.",
+    "history": "Show the samples that the service took.",
     "report": "Show recorded samples as one HTML page, with Hop View.",
     "zpa": "Show what private access says of its sessions.",
     "doctor": "Check what this host allows, and what would stop a trace.",

@@ -6,7 +6,7 @@ nothing, it goes on from here, and the disk catches up later.
 
 from __future__ import annotations
 
-from agent.store.entry import Losses, Why
+from agent.store.loss import Losses, LossReason
 from probes.frozen import field, frozen, replace
 
 TYPE_CHECKING = False
@@ -85,7 +85,7 @@ def settled(books: Books, sink: str, seqs: tuple[int, ...]) -> Books:
     return _with_cursor(books, sink, Cursor(seq=seqs[-1], pending=max(0, cursor.pending - got)))
 
 
-def lost(books: Books, why: Why, seqs: tuple[int, ...]) -> Books:
+def lost(books: Books, why: LossReason, seqs: tuple[int, ...]) -> Books:
     """Return the books without these entries, in order of `seq`; what a sink had not got of them is a loss.
 
     A batch that had one of them gets another id when it is handed out next: an id never stands for other content.
@@ -124,7 +124,9 @@ def as_found(books: Books, sink: str, seqs: tuple[int, ...], identity: str) -> B
     after = _with_cursor(books, sink, Cursor(seq=place, pending=max(0, cursor.pending - missing), batch=kept))
     if missing <= 0:
         return after
-    gone = Losses(why=Why.DAMAGED, lost=missing, first_seq=cursor.seq + 1, last_seq=batch.last_seq, sinks=(sink,))
+    gone = Losses(
+        why=LossReason.DAMAGED, lost=missing, first_seq=cursor.seq + 1, last_seq=batch.last_seq, sinks=(sink,)
+    )
     return with_losses(after, gone)
 
 

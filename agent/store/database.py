@@ -10,8 +10,9 @@ import sqlite3
 import threading
 
 from agent.store.books import Cursor, OpenBatch, as_found, lost, opened, registered, settled, with_losses
-from agent.store.entry import Batch, SinkBacklog, StoreState, Why
+from agent.store.entry import Batch, SinkBacklog, StoreState
 from agent.store.journal import Journal, unchanged
+from agent.store.loss import LossReason
 from agent.store.parking import (
     again_as_found,
     again_of,
@@ -181,7 +182,7 @@ class SqliteStore:
                 connection.execute("DELETE FROM document WHERE seq=?", (seq,))
 
         def without(books: Books) -> Books:
-            after = lost(books, Why.DAMAGED, damaged)
+            after = lost(books, LossReason.DAMAGED, damaged)
             return replace(after, unreadable=books.unreadable + len(damaged))
 
         self._journal.keep(without, delete)

@@ -11,8 +11,8 @@ import sqlite3
 from contextlib import suppress
 
 from agent.store.books import Books, with_losses
-from agent.store.entry import Losses, Why
 from agent.store.ledger import keep_number, load_books, save_books
+from agent.store.loss import Losses, LossReason
 from agent.store.owner import Owner
 from agent.store.room import Room
 from agent.store.salvage import losses_of, rescue, set_aside
@@ -116,10 +116,10 @@ class Disk:
         if said is None:
             return loaded
         if last == 0 and said.ceiling:
-            missing = Losses(why=Why.DAMAGED, lost=None, first_seq=1, last_seq=said.ceiling)
+            missing = Losses(why=LossReason.DAMAGED, lost=None, first_seq=1, last_seq=said.ceiling)
             return self._with_number(loaded, said.ceiling + 1, missing)
         if said.spent > last:
-            missing = Losses(why=Why.DISK, lost=said.spent - last, first_seq=last + 1, last_seq=said.spent)
+            missing = Losses(why=LossReason.DISK, lost=said.spent - last, first_seq=last + 1, last_seq=said.spent)
             return self._with_number(loaded, said.spent + 1, missing)
         return loaded
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from agent.record import AgentIdentity, plain, uuid7
-from agent.store.entry import Entry, Kind, Losses, Why
+from agent.store.entry import Entry, Kind
+from agent.store.loss import Losses, LossReason  # noqa: TC001 - the JSON Schema is made from the class at run time
 from probes.clock import utc_text
 from probes.frozen import frozen
 
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-SCHEMA: Final = "cloudpath.gap/1"
+GAP_SCHEMA: Final = "cloudpath.gap/1"
 
 
 @frozen
@@ -25,7 +26,7 @@ class GapRecord:
     seq: int
     agent: AgentIdentity
     at: str
-    why: Why
+    why: LossReason
     lost: int | None
     first_seq: int
     last_seq: int
@@ -35,7 +36,7 @@ class GapRecord:
 def gap_entry(seq: int, losses: Losses, identity: AgentIdentity, realtime_ns: int, random: bytes) -> Entry:
     """Return the entry that tells of a loss; `random` holds 10 bytes for its UUID."""
     record = GapRecord(
-        schema=SCHEMA,
+        schema=GAP_SCHEMA,
         id=uuid7(realtime_ns, random),
         seq=seq,
         agent=identity,

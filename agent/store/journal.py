@@ -11,10 +11,10 @@ import sqlite3
 from agent.record import uuid7
 from agent.store.books import Books, Cursor, appended, lost, with_losses
 from agent.store.disk import Disk, Transaction
-from agent.store.entry import Losses, Why
 from agent.store.gap_record import gap_entry
 from agent.store.held import Held
 from agent.store.ledger import insert, save_books, shed
+from agent.store.loss import Losses, LossReason
 from agent.store.owner import StoreInUse
 from agent.store.rows import row_of
 from agent.store.trouble import Trouble, trouble_of, words_of
@@ -48,7 +48,7 @@ class Journal:
     Attributes:
         books: As they are now.
         held: Entries that only memory has.
-        problem: Why the disk takes nothing just now, None where it does.
+        problem: LossReason the disk takes nothing just now, None where it does.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class Journal:
         self.books = appended(self.books)
         gone = self.held.add(row)
         if gone:
-            self.books = replace(lost(self.books, Why.DISK, gone), shed=self.books.shed + len(gone))
+            self.books = replace(lost(self.books, LossReason.DISK, gone), shed=self.books.shed + len(gone))
 
     def _jump(self) -> None:
         self._jumped = True
@@ -277,4 +277,4 @@ def unchanged(books: Books) -> Books:
 
 
 def _skipped(first: int, following: int) -> Losses:
-    return Losses(why=Why.SKIPPED, lost=0, first_seq=first, last_seq=following - 1)
+    return Losses(why=LossReason.SKIPPED, lost=0, first_seq=first, last_seq=following - 1)

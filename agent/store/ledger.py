@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from agent.store.books import Books, Cursor, OpenBatch, lost, with_losses
-from agent.store.entry import Losses, Why
+from agent.store.loss import Losses, LossReason
 from agent.store.parking import without_shed
 from agent.store.schema import used_pages
 from probes.frozen import replace
@@ -47,7 +47,7 @@ def _cursor(connection: sqlite3.Connection, row: tuple[str, int, str | None, int
 
 def _losses(values: list[object]) -> Losses:
     why, lost_entries, first_seq, last_seq, sinks = values
-    return Losses(why=Why(why), lost=lost_entries, first_seq=first_seq, last_seq=last_seq, sinks=tuple(sinks))  # type: ignore[arg-type]
+    return Losses(why=LossReason(why), lost=lost_entries, first_seq=first_seq, last_seq=last_seq, sinks=tuple(sinks))  # type: ignore[arg-type]
 
 
 def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
@@ -109,7 +109,7 @@ def shed(connection: sqlite3.Connection, books: Books, most_pages: int) -> Books
         seqs = _oldest(connection)
         if not seqs:
             break
-        books = replace(lost(books, Why.SIZE, seqs), shed=books.shed + len(seqs))
+        books = replace(lost(books, LossReason.SIZE, seqs), shed=books.shed + len(seqs))
         for refused in without_shed(connection, seqs[-1]):
             books = with_losses(books, refused)
         connection.execute("DELETE FROM log WHERE seq <= ?", (seqs[-1],))

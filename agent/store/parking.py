@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from agent.store.entry import Losses, Why
+from agent.store.loss import Losses, LossReason
 from probes.frozen import frozen
 
 TYPE_CHECKING = False
@@ -50,14 +50,14 @@ def keep_aside(
     for oldest, *_ in beyond:
         connection.execute("DELETE FROM parked WHERE id=?", (oldest,))
     return tuple(
-        Losses(why=Why.REFUSED, lost=entries, first_seq=first, last_seq=last, sinks=(sink,))
+        Losses(why=LossReason.REFUSED, lost=entries, first_seq=first, last_seq=last, sinks=(sink,))
         for _, entries, first, last in beyond
     )
 
 
 def refused(sink: str, seqs: tuple[int, ...]) -> Losses:
     """Return entries that cannot be kept aside as lost for the sink that refused them."""
-    return Losses(why=Why.REFUSED, lost=len(seqs), first_seq=seqs[0], last_seq=seqs[-1], sinks=(sink,))
+    return Losses(why=LossReason.REFUSED, lost=len(seqs), first_seq=seqs[0], last_seq=seqs[-1], sinks=(sink,))
 
 
 def settle_again(connection: sqlite3.Connection, identity: str) -> None:

@@ -7,8 +7,8 @@ import shutil
 import sqlite3
 from contextlib import closing, suppress
 
-from agent.store.entry import Losses, Why
 from agent.store.ledger import insert
+from agent.store.loss import Losses, LossReason
 from agent.store.rows import entry_of
 from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, version_of
 from probes.frozen import frozen
@@ -106,7 +106,7 @@ def losses_of(rescued: Rescued, *, entries: int | None, first_seq: int | None, n
     first = max(rescued.front_seq + 1, first_seq or 1)
     if lost == 0 or first >= next_seq:
         return None
-    return Losses(why=Why.DAMAGED, lost=lost, first_seq=first, last_seq=next_seq - 1)
+    return Losses(why=LossReason.DAMAGED, lost=lost, first_seq=first, last_seq=next_seq - 1)
 
 
 def _copy(damaged: sqlite3.Connection, connection: sqlite3.Connection, table: str) -> None:

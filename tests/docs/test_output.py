@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.exit_codes import ExitCode
+from agent.store import loss
 from agent.views.path_signs import marks
 from probes import egress_facts, facts, failure, host_facts, name_facts, sample, session_facts, web_facts
 from probes.word import Word
@@ -19,14 +20,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/output.md").read_text(encoding="utf-8")
 
 # Each kind of document, by the section that explains its keys.
+TITLES = {"The record": "sample", "The record of a change": "change", "The record of a loss": "gap"}
 SCHEMAS: dict[str, dict[str, Any]] = {
     title: json.loads((ROOT / f"docs/schema/cloudpath.{name}-1.schema.json").read_text(encoding="utf-8"))
-    for title, name in {"The record": "sample", "The record of a change": "change"}.items()
+    for title, name in TITLES.items()
 }
 SHAPES: dict[str, Any] = {name: shape for schema in SCHEMAS.values() for name, shape in schema["$defs"].items()}
 
 OBJECTS = {name: list(shape["properties"]) for name, shape in SHAPES.items() if "properties" in shape}
-FACTS = (facts, host_facts, name_facts, web_facts, egress_facts, session_facts, sample, failure, diagnosis)
+FACTS = (facts, host_facts, name_facts, web_facts, egress_facts, session_facts, sample, failure, diagnosis, loss)
 ENUMS = {
     kind.__name__: [str(member.value) for member in kind]
     for module in FACTS

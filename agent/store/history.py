@@ -1,0 +1,231 @@
+"""What the store holds, for other processes and for views: read beside the agent that writes, and never in its way.
+
+Entries are read a few hundred at a time, each time in a short transaction, so that a reader who takes an hour holds up
+neither the writer nor the writer's log.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from agent.store.entry import Kind, SinkBacklog
+from agent.store.parking import parked_batches, parked_counts, put_back
+from agent.store.rows import entry_of
+from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, version_of
+from probes.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Final, Self
+
+    from agent.store.entry import Entry
+    from agent.store.parking import Parked
+
+_AT_ONCE: Final = 200
+# Another process may be writing for so long.
+_BUSY_S: Final = 5.0
+
+
+class HistoryError(Exception):
+    """There is nothing to read, or it cannot be read; the text is one line that says what to do."""
+
+
+@frozen
+class Wanted:
+    """Which entries are wanted; what is None or empty makes no difference.
+
+    Attributes:
+        since: The earliest, RFC 3339 UTC with milliseconds, as the host believed; `until` likewise, and not included.
+        target: A target's name; what is about no target (changes and losses) is wanted with any.
+        last: Only so many, the newest.
+    """
+
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    target: str | None = None
+    since: str | None = None
+    until: str | None = None
+    statuses: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    last: int | None = None
+
+
+class History:
+    """A store that is open for reading; a context manager.
+
+    Attributes:
+        unreadable: How many entries that were wanted turned out to be damaged.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.unreadable = 0
+        self._connection = _opened(directory)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def entries(self, wanted: Wanted) -> Iterator[Entry]:
+        """Yield the entries, the oldest first, in the order of `seq` whatever the clock did.
+
+        Raises:
+            HistoryError: The database is damaged.
+        """
+        where, values = _condition(wanted)
+        behind = self._before_last(where, values, wanted.last)
+        query = f"SELECT log.*, packed FROM log LEFT JOIN document USING (seq) WHERE log.seq > ? AND {where} LIMIT ?"  # noqa: S608 - of our own words
+        while rows := self._read(query.replace("LIMIT", "ORDER BY log.seq LIMIT"), (behind, *values, _AT_ONCE)):
+            for row in rows:
+                entry = entry_of(row)  # type: ignore[arg-type]
+                if entry is None:
+                    self.unreadable += 1
+                else:
+                    yield entry
+            behind = int(str(rows[-1][0]))
+
+    def targets(self) -> tuple[str, ...]:
+        """Return the name of each target that there are samples of, in order; raises HistoryError."""
+        query = "SELECT DISTINCT target FROM log WHERE target IS NOT NULL ORDER BY target"
+        return tuple(str(name) for (name,) in self._read(query, ()))
+
+    def is_empty(self) -> bool:
+        """Return whether there is nothing at all; raises HistoryError."""
+        return not self._read("SELECT seq FROM log LIMIT 1", ())
+
+    def backlogs(self) -> tuple[SinkBacklog, ...]:
+        """Return what each sink has still to get; raises HistoryError."""
+        try:
+            parked = parked_counts(self._connection)
+        except sqlite3.Error as error:
+            raise _damaged(error) from None
+        query = (
+            "SELECT sink, seq, (SELECT count(*) FROM log WHERE log.seq > cursor.seq),"
+            " (SELECT at FROM log WHERE log.seq > cursor.seq ORDER BY log.seq LIMIT 1) FROM cursor ORDER BY sink"
+        )
+        return tuple(
+            SinkBacklog(
+                sink=str(sink),
+                pending=int(str(pending)),
+                oldest_pending_at=None if oldest is None else str(oldest),
+                parked=parked.get(str(sink), 0),
+                delivered_seq=int(str(seq)),
+            )
+            for sink, seq, pending, oldest in self._read(query, ())
+        )
+
+    def parked(self) -> tuple[Parked, ...]:
+        """Return every batch that a sink refused and that is kept aside; raises HistoryError."""
+        try:
+            return parked_batches(self._connection)
+        except sqlite3.Error as error:
+            raise _damaged(error) from None
+
+    def _before_last(self, where: str, values: tuple[object, ...], last: int | None) -> int:
+        """Return the number behind which the newest so many begin."""
+        if last is None:
+            return 0
+        query = f"SELECT log.seq FROM log WHERE {where} ORDER BY log.seq DESC LIMIT 1 OFFSET ?"  # noqa: S608 - likewise
+        found = self._read(query, (*values, last))
+        return int(str(found[0][0])) if found else 0
+
+    def _read(self, query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise _damaged(error) from None
+
+
+def unpark(directory: Path, sink: str) -> int:
+    """Let what a sink refused be tried again, beside the agent or without it; return how many batches that are.
+
+    Raises:
+        HistoryError: There is no store, or it cannot be written to.
+    """
+    _opened(directory).close()
+    uri = f"{(directory / FILE).absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)) as connection:
+            return put_back(connection, sink)
+    except sqlite3.Error as error:
+        raise HistoryError(f"{directory / FILE}: cannot change it: {error}") from None
+
+
+def _opened(directory: Path) -> sqlite3.Connection:
+    """Return a connection that reads; raises HistoryError."""
+    path = directory / FILE
+    try:
+        path.stat()
+    except PermissionError:
+        raise _not_permitted(path) from None
+    except OSError:
+        raise HistoryError(
+            f"{directory}: there is no store; `cloudpath run` makes one. Name the service's configuration with -c, or "
+            "its directory with --state-dir"
+        ) from None
+    try:
+        with path.open("rb"):
+            pass
+    except PermissionError:
+        raise _not_permitted(path) from None
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot read it: {(error.strerror or str(error)).lower()}") from None
+    return _checked(path)
+
+
+def _checked(path: Path) -> sqlite3.Connection:
+    """Return a connection to a database that is ours, and that this version can read."""
+    try:
+        try:
+            connection = connect_to_read(path)
+            ours = is_ours(connection)
+        except sqlite3.OperationalError:
+            # Where nothing can be written beside it, and nobody else writes.
+            connection = connect_to_read(path, immutable=True)
+            ours = is_ours(connection)
+        version = version_of(connection)
+    except sqlite3.Error as error:
+        raise HistoryError(f"{path}: cannot read it: {error}") from None
+    if not ours or version != VERSION:
+        connection.close()
+        what = f"version {version} of the store; this program reads version {VERSION}" if ours else "no store of ours"
+        raise HistoryError(f"{path}: {what}")
+    return connection
+
+
+def _condition(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
+    """Return the condition in SQL, and its values."""
+    parts: list[str] = [f"kind IN ({_places(wanted.kinds)})"]
+    values: list[object] = [kind.value for kind in wanted.kinds]
+    if wanted.target is not None:
+        parts.append("(target = ? OR target IS NULL)")
+        values.append(wanted.target)
+    if wanted.since is not None:
+        parts.append("at >= ?")
+        values.append(wanted.since)
+    if wanted.until is not None:
+        parts.append("at < ?")
+        values.append(wanted.until)
+    if wanted.statuses:
+        parts.append(f"(kind <> 'sample' OR status IN ({_places(wanted.statuses)}))")
+        values += wanted.statuses
+    if wanted.codes:
+        matches = " OR ".join(["' ' || codes || ' ' LIKE ?"] * len(wanted.codes))
+        parts.append(f"(kind <> 'sample' OR {matches})")
+        values += [f"% {code} %" for code in wanted.codes]
+    return " AND ".join(parts), tuple(values)
+
+
+def _places(values: tuple[object, ...]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _not_permitted(path: Path) -> HistoryError:
+    return HistoryError(f"{path}: reading it is not permitted; run this as root, or as the user of the service")
+
+
+def _damaged(error: sqlite3.Error) -> HistoryError:
+    return HistoryError(f"the store is damaged: {error}; the agent replaces it when it comes upon that itself")
