@@ -12,6 +12,7 @@ from agent.daemon.plan import ServicePlan, SinkPlan, TargetPlan
 from agent.proxy_url import pac_problem
 from agent.trace_request import TraceOptions, sample_request, session_source
 from agent.usage import UsageProblem
+from probes.frozen import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.config import Loaded
     from agent.config_model import Settings
+    from agent.request import SampleRequest
     from rules.ruleset import RuleSet
 
 # opentelemetry-proto's import name; its extra is `otlp`.
@@ -59,15 +61,24 @@ def _targets(settings: Settings) -> tuple[tuple[TargetPlan, ...], list[Problem]]
         return (), []
     plans: list[TargetPlan] = []
     problems: list[Problem] = []
+    shared: dict[object, Any] = {}
     for index, target in enumerate(settings.targets):
+        # Alone in the settings, for a target is looked for from the first one on.
+        alone = settings.model_copy(update={"targets": (target,)})
         try:
-            request = sample_request(TraceOptions(target=target.name), settings)
+            request = _sharing(sample_request(TraceOptions(target=target.name), alone), shared)
         except UsageProblem as error:
             problems.append(Problem(("targets", index), str(error)))
         else:
             interval_s = float(target.interval_s or settings.agent.interval_s)
             plans.append(TargetPlan(name=target.name, request=request, interval_s=interval_s))
     return tuple(plans), problems
+
+
+def _sharing(request: SampleRequest, shared: dict[object, Any]) -> SampleRequest:
+    """Return the request with what it has in common with others once in memory, pickled or not."""
+    common = {name: getattr(request, name) for name in ("settings", "sending", "edges", "controls", "zpa")}
+    return replace(request, **{name: shared.setdefault((name, value), value) for name, value in common.items()})
 
 
 def _sink(section: Any) -> SinkPlan:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 DEADLINE_S: Final = 30.0
 # A plan of a thousand targets has 300 kB [measured].
 _LARGEST_PLAN: Final = 32 << 20
-# Beyond what a configuration of the largest size takes; a child must not cost the service its own memory.
-_MOST_MEMORY: Final = 512 << 20
+# Seven thousand targets take 80 MB [measured]; a child must not cost the service the memory that its unit may have.
+_MOST_MEMORY: Final = 160 << 20
 _LONGEST_WORDS: Final = 300
 # The child finds modules where this process does, wherever that was started from.
 _START: Final = "import sys; sys.path[:] = sys.argv[2:]; from agent.daemon.plan_child import main; main(sys.argv[1])"
@@ -71,7 +71,7 @@ def _exit_code(command: Sequence[str], output: BinaryIO, complaints: BinaryIO, d
     ) as process:
         try:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (_LARGEST_PLAN, _LARGEST_PLAN))
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
             return process.wait(deadline_s)
         except subprocess.TimeoutExpired:
             return None

@@ -263,8 +263,7 @@ def test_a_child_that_does_not_stop_to_talk_is_ended(monkeypatch: pytest.MonkeyP
     assert line.startswith(f"{PLAN_ENDED} with exit code 1: OSError: [Errno 27] File too large")
 
 
-def test_a_child_that_takes_all_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_reading, "_MOST_MEMORY", 200 << 20)
+def test_a_child_that_takes_all_memory_is_one_line() -> None:
     (line,) = lines_of(plan_said_by((*PYTHON, "import time; time.sleep(0.3); bytearray(1 << 30)"), FILE, deadline_s=20))
     assert line == f"{PLAN_ENDED} with exit code 1: MemoryError"
 
