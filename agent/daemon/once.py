@@ -72,7 +72,8 @@ def _taken(plan: ServicePlan, parts: Parts) -> tuple[Taken, ...]:
     found: dict[str, Taken] = {}
     under_way = len(waiting)
     while under_way and parts.signals.take().stop is None:
-        for target in tuple(waiting.values()):
+        now = parts.clock.monotonic()
+        for target in [one for one in waiting.values() if parts.shared.ready_at(one.name, now) <= now]:
             del waiting[target.name]
             parts.workers.submit(target.name, partial(parts.sample, target))
         poll.poll(_ASK_AGAIN_S * 1000)
@@ -82,6 +83,7 @@ def _taken(plan: ServicePlan, parts: Parts) -> tuple[Taken, ...]:
                 _LOG.error("%s: %s: %s", done.name, type(done.error).__name__, done.error)
             elif done.result is not None:
                 found[done.name] = done.result
+                parts.deliveries.wake()
     parts.workers.stop(parts.clock.monotonic())
     return tuple(found[target.name] for target in plan.targets if target.name in found)
 

@@ -17,6 +17,7 @@ from agent.daemon.sampling import Taken, take_sample
 from agent.daemon.service_world import ServiceWorld
 from agent.daemon.workers import Workers
 from agent.record import uuid7
+from agent.shared_paths import SharedPaths
 from probes.proxy import ProxyError, parse_proxy
 from probes.web_facts import ProxyMode
 from rules.shipped import shipped_rules
@@ -42,6 +43,7 @@ class Parts:
         store: Where everything is filed.
         deliveries: Who takes it from there to the sinks.
         network: The watch of the host's network.
+        shared: What targets know of each other's near hops.
         workers: The threads that take samples.
         signals: What somebody asked this process for.
         notifier: Tells the manager of services.
@@ -57,6 +59,7 @@ class Parts:
         self.signals = signals
         self.notifier = notifier()
         self.network = NetworkLog(clock)
+        self.shared = SharedPaths(clock)
         self.workers: Workers[Taken | None] = Workers(plan.concurrent, clock)
         self.deliveries = Deliveries(store, identity, clock, _say)
         self._plan = plan
@@ -77,7 +80,7 @@ class Parts:
 
     def sample(self, plan: TargetPlan, interrupted: Callable[[], bool]) -> Taken:
         """Return what came of one sample; for any thread."""
-        world = ServiceWorld(self._listening.sessions)
+        world = ServiceWorld(self._listening.sessions, self.shared)
         return take_sample(plan, world, self._rules, self.store, self.identity, interrupted)
 
     def file_changes(self, changes: Sequence[HostChange]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.daemon.parts import Parts
-    from agent.daemon.plan import PlanProblems, ServicePlan
+    from agent.daemon.plan import PlanProblems, ServicePlan, TargetPlan
     from agent.daemon.sampling import Taken
     from agent.daemon.workers import Done
     from probes.network_burst import HostChange
@@ -35,6 +35,7 @@ SAMPLES_END_S: Final = 3.0
 SINKS_END_S: Final = 4.3
 # The news of what spoiled a sample may come a little after it; until then the network looks as if it had settled.
 _NEWS_S: Final = 0.25
+LONGEST_HOLD_S: Final = 20.0
 _CHANGES: Final = "network changes"
 
 
@@ -67,6 +68,8 @@ class Service:
         self._reloading = Reloading(read_plan)
         # Whose samples a change of the network spoiled: they are taken anew once it has come to rest.
         self._spoiled: dict[str, float] = {}
+        # Who waits for routers, and until when at most.
+        self._held_until: dict[str, float] = {}
         self._unfiled: list[HostChange] = []
         self._filing = False
         self._epoch = parts.network.epoch
@@ -138,8 +141,13 @@ class Service:
     # -- samples
 
     def _start(self, name: str, now: float) -> None:
-        """Begin the sample of a target that is due."""
+        """Begin the sample of a target that is due, or let it wait a little for the routers on its way."""
         plan, sample = self._targets[name], self._parts.sample
+        ready_at = self._parts.shared.ready_at(name, now)
+        if ready_at > now and now < self._held_until.setdefault(name, now + _longest_hold_s(plan)):
+            self._schedule.hold(name, ready_at)
+            return
+        self._held_until.pop(name, None)
         self._schedule.started(name, now)
         self._parts.workers.submit(name, lambda interrupted: sample(plan, interrupted))
 
@@ -185,6 +193,7 @@ class Service:
                 _LOG.info("network: %s: %s: %s -> %s", change.subject, change.what, change.before, change.after)
         self._epoch = network.epoch
         if self._epoch != before:
+            self._parts.shared.forget()
             self._parts.deliveries.retry_soon()
 
     def _file_changes(self) -> None:
@@ -276,6 +285,11 @@ class Service:
 
 def _timings(plan: ServicePlan) -> list[tuple[str, float]]:
     return [(target.name, target.interval_s) for target in plan.targets]
+
+
+def _longest_hold_s(plan: TargetPlan) -> float:
+    """Return how long a sample may wait for routers; then it asks them less, and says so."""
+    return min(plan.interval_s / 2, LONGEST_HOLD_S)
 
 
 def _about(name: str) -> dict[str, str]:

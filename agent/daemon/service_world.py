@@ -9,6 +9,7 @@ from agent.live_world import LiveWorld
 if TYPE_CHECKING:
     from agent.request import SessionSource
     from agent.session_listener import SessionListener
+    from agent.shared_paths import SharedPaths
     from probes.sample import AgentFailure, Target
     from probes.session_facts import SessionEvent
 
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 class ServiceWorld(LiveWorld):
     """One sample's view of the world, in a process that takes one sample after the other."""
 
-    def __init__(self, listener: SessionListener | None) -> None:
-        """Take who has listened to the log of private access since the service began, None for nobody."""
-        super().__init__()
+    def __init__(self, listener: SessionListener | None, shared: SharedPaths) -> None:
+        """Take what outlives the sample.
+
+        Args:
+            listener: Who has listened to the log of private access since the service began, None for nobody.
+            shared: What targets know of each other's near hops.
+        """
+        super().__init__(shared=shared)
         self._listener = listener
 
     def sessions(  # type: ignore[explicit-override] # typing.override is Python 3.12's

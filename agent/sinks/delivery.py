@@ -97,6 +97,8 @@ class Delivery:
         """Deliver what is there, if the sink takes it, and end by monotonic time `by`; return whether it did end."""
         with self._bell:
             self._by = by - _RESERVE_S
+            # Whatever was filed last, nobody need have said so.
+            self._woken = True
             self._bell.notify()
         if self._thread.ident is not None:
             self._thread.join(max(0.0, by - self._clock.monotonic()))
