@@ -37,7 +37,7 @@ class Connection:
         self.events = selectors.EVENT_READ
         self._any_host = any_host
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
-        self._unsent = b""
+        self._unsent = memoryview(b"")
         self._lingers = False
 
     def turn(self, now: float, answer: Callable[[Request], Page]) -> bool:
@@ -49,7 +49,7 @@ class Connection:
             if head is None:
                 return self._http.their_state is h11.CLOSED
             page, bodiless = self._page(head, answer)
-            self._unsent = self._bytes_of(page, bodiless=bodiless)
+            self._unsent = memoryview(self._bytes_of(page, bodiless=bodiless))
             self.deadline_s = now + ANSWER_S
             self.events = selectors.EVENT_WRITE
         return self._send(now)

@@ -53,6 +53,7 @@ class PageServer:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._connections: dict[socket.socket, Connection] = {}
         self._accept_at_s: float | None = None
+        self._closed = False
         self._thread = Thread(target=self._serve, name="pages", daemon=True)
 
     @property
@@ -68,11 +69,14 @@ class PageServer:
 
     def close(self) -> None:
         """Stop to listen, and hang up; takes a second at most."""
-        if self._thread.ident is None:
-            self._hang_up()
-        else:
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread.ident is not None:
             os.eventfd_write(self._wake, 1)
             self._thread.join(_CLOSE_S)
+        if not self._thread.is_alive():
+            self._hang_up()
         self._socket.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
@@ -85,9 +89,9 @@ class PageServer:
             now = self._clock.monotonic()
             for key, _ in events:
                 if key.fileobj == self._wake:
-                    return self._hang_up()
+                    return
                 if key.fileobj is self._socket:
-                    self._accept(now)
+                    self._accept_waiting(now)
                 elif isinstance(key.data, Connection):
                     self._look_after(key.data, now)
             self._give_up(now)
@@ -99,17 +103,28 @@ class PageServer:
             deadlines.append(self._accept_at_s)
         return max(0.0, min(deadlines) - self._clock.monotonic()) if deadlines else None
 
-    def _accept(self, now: float) -> None:
+    def _accept_waiting(self, now: float) -> None:
+        """Accept who waits, but not for ever: those who are there already want their answers."""
+        for _ in range(MOST_CONNECTIONS):
+            accepted = self._accepted(now)
+            if accepted is None:
+                return
+            self._welcome(accepted, now)
+
+    def _accepted(self, now: float) -> socket.socket | None:
+        """Return the next who waits, None for nobody."""
         try:
-            accepted, _ = self._socket.accept()
+            return self._socket.accept()[0]
         except (BlockingIOError, ConnectionError):
-            return
+            return None
         except OSError as error:
             # No more descriptors: trying again at once would be all that this thread does.
             _log.warning("the pages are out of reach for a moment: %s", error.strerror)
             self._selector.unregister(self._socket)
             self._accept_at_s = now + _FULL_S
-            return
+            return None
+
+    def _welcome(self, accepted: socket.socket, now: float) -> None:
         if len(self._connections) >= MOST_CONNECTIONS:
             self._drop(min(self._connections.values(), key=lambda each: each.deadline_s))
         accepted.setblocking(False)
