@@ -27,10 +27,13 @@ def shipped_rules() -> RuleSet:
     return _loaded() if sys.dont_write_bytecode else compile_rules()
 
 
-def compile_rules() -> RuleSet:
-    """Return the rules from their files and keep them compiled: for an installer, as compileall is for modules."""
+def compile_rules(home: str = _HERE) -> RuleSet:
+    """Return the rules from their files and keep them compiled: for an installer, as compileall is for modules.
+
+    `home` is where this package will lie, for who compiles it in another place.
+    """
     # Stamped before they are read: what changes meanwhile is then read again.
-    stamp, kept, rules = _stamp(), _kept_at(), _loaded()
+    stamp, kept, rules = _stamp(), _kept_at(), _moved(_loaded(), home)
     if kept is not None:
         _write(kept, stamp, rules)
     return rules
@@ -40,6 +43,15 @@ def _loaded() -> RuleSet:
     from rules.load import load_rules  # noqa: PLC0415 - YAML is what this file spares us
 
     return load_rules()
+
+
+def _moved(rules: RuleSet, home: str) -> RuleSet:
+    """Return the rules as if their files were in `home`."""
+    moved = {
+        code: tuple(rule._replace(source=f"{home}{rule.source.removeprefix(_HERE)}") for rule in of_code)
+        for code, of_code in rules.rules.items()
+    }
+    return rules._replace(rules=moved)
 
 
 def _stamp() -> _Stamp:

@@ -42,7 +42,7 @@ _UNNEEDED: Final = (
 )
 _COMPILE_RULES: Final = (
     "import sys; sys.dont_write_bytecode = True; sys.path.insert(0, sys.argv[1]); "
-    "from rules.shipped import compile_rules; compile_rules()"
+    "from rules.shipped import compile_rules; compile_rules(sys.argv[2])"
 )
 
 
@@ -204,7 +204,8 @@ def _compile(stage: Path, version: str, interpreter: str) -> None:
     home = stage / HOME
     _run((interpreter, "-P", "-m", "compileall", "-qq", "-j0", "--invalidation-mode", "unchecked-hash",
           "-s", str(stage), "-p", "/", str(home / "lib")))  # fmt: skip
-    _run((interpreter, "-P", "-c", _COMPILE_RULES, str(_site_packages(stage, version))))
+    packages = _site_packages(stage, version)
+    _run((interpreter, "-P", "-c", _COMPILE_RULES, str(packages), f"/{packages.relative_to(stage)}/rules"))
     _set_modes(home)
 
 

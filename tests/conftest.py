@@ -35,6 +35,9 @@ LAB_TOOLS: Final = (
     "nginx",
     "openssl",
     "tcpdump",
+    "debootstrap",
+    "systemd-nspawn",
+    "rpm",
 )
 
 

@@ -64,3 +64,13 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, m
     monkeypatch.setattr(shipped, "_kept_at", lambda: blocked / "shipped.rules")
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     assert shipped.shipped_rules() == load_rules()
+
+
+def test_an_installer_compiles_them_for_another_place(kept: Path) -> None:
+    moved = shipped.compile_rules("/usr/lib/elsewhere/rules")
+    assert {Path(rule.source).parent for rules in moved.rules.values() for rule in rules} == {
+        Path("/usr/lib/elsewhere/rules/rules")
+    }
+    # It is taken as it is, for the files have not changed.
+    assert shipped.shipped_rules() == moved
+    assert kept.is_file()
