@@ -13,6 +13,7 @@ from agent.daemon.plan import ServicePlan
 from agent.daemon.plan_reading import read_plan
 from agent.daemon.service import Service
 from agent.daemon.signals import SignalInbox
+from agent.daemon.thrift import keep_memory_small
 from agent.exit_codes import ServiceExit
 from agent.live_world import LiveWorld
 from agent.store.database import open_store
@@ -31,6 +32,7 @@ def serve(file: Path, level: LogLevel, form: LogForm) -> int:
     """Serve by a configuration until somebody asks for the end; return the exit code."""
     # The command switches collection off, for it ends within seconds; this does not.
     gc.enable()
+    keep_memory_small()
     lines = start_logging(level, form, os.environ)
     with SignalInbox() as signals:
         ready = opened(file, signals)
