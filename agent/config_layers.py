@@ -93,11 +93,11 @@ class Merged:
                 yield from ((leaf, self.place(leaf)) for leaf in self._leaves(steps))
 
     def _leaves(self, steps: Steps) -> Iterator[Steps]:
-        """Yield the steps to everything in a mapping, but to what came from elsewhere; or those to anything else."""
+        """Yield the steps to what a section holds, but for what came from elsewhere; or those to anything else."""
         value = self.value
         for step in steps:
             value = value[step]
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or isinstance(steps[-1], int):
             yield steps
             return
         for key in value:
