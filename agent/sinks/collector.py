@@ -6,7 +6,6 @@ h11 and the streams of the web check: a sink costs no second HTTP library (docs/
 from __future__ import annotations
 
 import socket
-import ssl
 from http import HTTPStatus
 
 import h11
@@ -212,11 +211,10 @@ class Collector:
 
     def _secured(self, inner: Stream, host: str, ca_file: Path | None) -> Stream:
         try:
-            # A file of the operator's own stands alone: who runs a private authority trusts no other here.
-            context = Trust(None).context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
-        except OSError as error:
-            words = (error.strerror or str(error)).lower()
-            raise NoAnswerError(f"{ca_file}: {words}", _MENDING_S) from None
+            # Read again when the file has changed; shared with the web checks of targets, for it takes a megabyte.
+            context = Trust(ca_file).context()
+        except EndedError as error:
+            raise NoAnswerError(_words(error), _MENDING_S) from None
         stream = TlsStream(inner, context, host)
         stream.handshake()
         return stream

@@ -235,7 +235,7 @@ def over_tls(tmp_path: Path, authority: trustme.CA, name: str, mode: Mode = Mode
     return HostileCollector(tmp_path / "kept", lambda *_: mode, tls=context)
 
 
-def test_a_private_authority_is_trusted_by_its_file_alone(tmp_path: Path, authority: trustme.CA) -> None:
+def test_a_private_authority_is_trusted_by_its_file(tmp_path: Path, authority: trustme.CA) -> None:
     ca_file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     with over_tls(tmp_path, authority, "127.0.0.1") as collector:
