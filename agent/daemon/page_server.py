@@ -13,7 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from agent.daemon.page_connection import Connection
-from agent.daemon.page_socket import listening_socket, path_of
+from agent.daemon.page_socket import is_loopback, listening_socket, path_of
 from agent.daemon.pages import Page
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class PageServer:
         """
         self._path = path_of(listen)
         self._socket = listening_socket(listen)
+        # By any name where strangers may come anyway; on loopback alone, a browser could be led here.
+        self._any_host = not is_loopback(self._socket)
         self._answer = answer
         self._clock = clock
         self._selector = selectors.DefaultSelector()
@@ -128,7 +130,7 @@ class PageServer:
         if len(self._connections) >= MOST_CONNECTIONS:
             self._drop(min(self._connections.values(), key=lambda each: each.deadline_s))
         accepted.setblocking(False)
-        connection = Connection(accepted, now, any_host=self._path is not None)
+        connection = Connection(accepted, now, any_host=self._any_host)
         self._connections[accepted] = connection
         self._selector.register(accepted, selectors.EVENT_READ, connection)
 

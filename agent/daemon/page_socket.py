@@ -35,6 +35,11 @@ def listening_socket(listen: str) -> socket.socket:
     return _listening_on(listen) if path is None else _listening_at(path)
 
 
+def is_loopback(listening: socket.socket) -> bool:
+    """Return whether only programs of this host reach a socket, over TCP."""
+    return listening.family != socket.AF_UNIX and ipaddress.ip_address(listening.getsockname()[0]).is_loopback
+
+
 def _listening_on(listen: str) -> socket.socket:
     """Return a socket that listens on `address:port`."""
     host, _, port = listen.rpartition(":")

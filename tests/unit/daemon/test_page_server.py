@@ -145,6 +145,15 @@ def test_what_is_asked_wrongly_is_refused(sent: bytes, status: int) -> None:
         assert asked(server, "/healthz")[0] == 200
 
 
+def test_who_listens_for_strangers_has_any_name() -> None:
+    sent = b"GET /metrics HTTP/1.1\r\nHost: agent-1.example.com:9469\r\n\r\n"
+    with serving(listen="0.0.0.0:0") as server:
+        assert exchanged(server, sent)[0] == 200
+    with serving(listen="[::1]:0") as server, socket.create_connection(("::1", server.port), timeout=10) as connection:
+        connection.sendall(sent)
+        assert received(connection).startswith(b"HTTP/1.1 421")
+
+
 def test_a_refused_method_is_told_which_there_are() -> None:
     with serving() as server:
         assert b"allow: get, head\r\n" in exchanged(server, b"PUT / HTTP/1.1\r\nHost: [::1]\r\n\r\n")[1].lower()
