@@ -9,6 +9,7 @@ from agent.cycle import collect
 from agent.formats.json_text import ndjson_line
 from agent.record import RecordHeader, document, uuid7
 from agent.store.entry import Entry, Kind
+from probes.facts import Prober
 from probes.frozen import frozen
 from rules.diagnosis import Status
 
@@ -31,6 +32,7 @@ class Taken:
 
     Attributes:
         entry: What was filed; None where it was abandoned because the service ends.
+        addresses: Where its legs from here lead.
         rtt_us: The average delay to the end of the main leg, None where nothing came back; `loss_ratio` likewise.
     """
 
@@ -39,6 +41,7 @@ class Taken:
     errors: tuple[FiredError, ...]
     duration_us: int
     entry: Entry | None
+    addresses: tuple[str, ...] = ()
     rtt_us: float | None = None
     loss_ratio: float | None = None
 
@@ -75,6 +78,7 @@ def take_sample(
         errors=diagnosis.errors,
         duration_us=sample.duration_us,
         entry=entry,
+        addresses=tuple(leg.address for leg in sample.legs if leg.probed_by is Prober.AGENT and leg.address),
         rtt_us=None if ends is None or ends.rtt_us is None else ends.rtt_us.avg,
         loss_ratio=None if leg is None else leg.loss_ratio,
     )
@@ -97,4 +101,6 @@ def _entry(seq: int, target: str, sample: Sample, diagnosis: Diagnosis, world: W
 
 def _main_leg(sample: Sample) -> Leg | None:
     """Return the leg that the agent itself traced furthest: the way to the target, its edge or its proxy."""
-    return next((leg for leg in reversed(sample.legs) if leg.probed_by == "agent" and leg.reached is not None), None)
+    return next(
+        (leg for leg in reversed(sample.legs) if leg.probed_by is Prober.AGENT and leg.reached is not None), None
+    )

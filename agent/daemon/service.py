@@ -163,6 +163,7 @@ class Service:
         if done.result is None or done.result.entry is None:
             return
         self._standings.taken(done.result, now)
+        self._parts.network.follow(done.result.target, done.result.addresses)
         self._parts.deliveries.wake()
         if done.result.discarded:
             self._discarded(done.result, now)
