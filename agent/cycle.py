@@ -42,6 +42,9 @@ NAMES_LAST_WORD_S = 0.1
 # What runs beside the main trace is waited for until so long after the start: a verdict comes within 4 s.
 LONGEST_S = 3.6
 
+# Why a leg is there without hops where the network changed before anything was sent along it.
+OVERTAKEN = "the network changed before the path was traced"
+
 # A router whose answers are used up has one more a second later, and that one comes within this time.
 LIMITER_S = 1.1
 AGAIN_S = 0.5
@@ -285,6 +288,9 @@ class _Collection:
             self._findings.legs.append(aimed)
             return
         self._look_up_missing((aimed.address,), watch)
+        if watch.disturbed():
+            self._findings.legs.append(Leg(from_=Node.CLIENT, to=aimed.node, address=aimed.address, reason=OVERTAKEN))
+            return
         # Remembered paths belong to the way to this address: its look-up comes first.
         network = self._findings.network
         mine = sorted(network.routes, key=lambda route: route.destination != aimed.address)

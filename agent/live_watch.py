@@ -1,13 +1,18 @@
 """The network watched through the kernel's news, by the pure watch."""
 
 import threading
+from pathlib import Path
 
 from agent.world import Sending
 from probes.clock import Clock, utc_text
 from probes.drivers.netlink import NetlinkError
 from probes.drivers.network_events import NetworkEvents
+from probes.drivers.watched_file import WatchedFile
 from probes.host_facts import Network, NetworkChange
 from probes.network_watch import NetworkWatch
+
+# How often a proxy's script is looked at, at most.
+FILE_S = 0.03
 
 
 class LiveWatch:
@@ -19,6 +24,8 @@ class LiveWatch:
         self._watch: NetworkWatch | None = None
         # Whether the ways to the resolvers are watched for want of one to the target.
         self._meanwhile = False
+        self._script: WatchedFile | None = None
+        self._script_at = 0.0
         # Several traces ask at once.
         self._one_at_a_time = threading.Lock()
         self.events: NetworkEvents | None = None
@@ -55,6 +62,11 @@ class LiveWatch:
         else:
             self.events.follow_defaults()
 
+    def follow_script(self, path: Path) -> None:
+        """Count this file as used by the sample: it chooses the proxy."""
+        with self._one_at_a_time:
+            self._script, self._script_at = WatchedFile(path), self._clock.monotonic() + FILE_S
+
     def _forget_meanwhile(self, events: NetworkEvents) -> None:
         if self._meanwhile:
             self._meanwhile = False
@@ -82,11 +94,21 @@ class LiveWatch:
             self._take_news(self._watch, final=final)
 
     def _take_news(self, watch: NetworkWatch, *, final: bool) -> None:
+        self._look_at_script(watch, final=final)
         if self.events is None:
             return
         events = self.events.drain(self._clock.monotonic(), final=final)
         if events:
             watch.observe(events, utc_text(self._clock.realtime_ns()))
+
+    def _look_at_script(self, watch: NetworkWatch, *, final: bool) -> None:
+        script, now = self._script, self._clock.monotonic()
+        if script is None or (now < self._script_at and not final):
+            return
+        self._script_at = now + FILE_S
+        before = script.content
+        if script.changed():
+            watch.script_changed(str(script.path), before, script.content, utc_text(self._clock.realtime_ns()))
 
 
 def _on_this_host(address: str) -> bool:

@@ -65,6 +65,7 @@ class LiveWorld:
         self.shared = shared
         self._paths = path_memory()
         self._epoch: str | None = None
+        self._watching: LiveWatch | None = None
 
     def random_bytes(self, count: int) -> bytes:
         """Return unguessable bytes from the kernel."""
@@ -78,7 +79,8 @@ class LiveWorld:
 
     def watch(self, sending: Sending) -> LiveWatch:
         """Start to watch the network."""
-        return LiveWatch(self.clock, sending)
+        self._watching = LiveWatch(self.clock, sending)
+        return self._watching
 
     def network(self, addresses: Sequence[str], sending: Sending) -> Network:
         """Return the network as it is, with a route look-up for each address."""
@@ -200,6 +202,8 @@ class LiveWorld:
             from probes.drivers.pac import proxy_by_script  # noqa: PLC0415 - few hosts have a script
             from probes.pac import asked_of  # noqa: PLC0415 - likewise
 
+            if self._watching is not None and (path := _script_path(url or "")) is not None:
+                self._watching.follow_script(path)
             return proxy_by_script(
                 url or "",
                 asked_of(target),
@@ -378,6 +382,12 @@ class LiveWorld:
         """Return who this agent is."""
         host = self._host.identity()
         return AgentIdentity(id=host.agent_id, version=VERSION, hostname=host.hostname, boot_id=host.boot_id)
+
+
+def _script_path(source: str) -> Path | None:
+    """Return the file that a proxy's script is in, None for one that is fetched."""
+    # As the child reads it (`pac_child`): no URL, a path behind a word.
+    return Path(source.removeprefix("file:")) if source.startswith("file:") else None
 
 
 def _literal(role: Role, address: str) -> DnsCheck:

@@ -143,6 +143,13 @@ class NetworkWatch:
         for event in events:
             self._take(event)
 
+    def script_changed(self, path: str, before: str | None, after: str | None, now_text: str) -> None:
+        """Take in that a script that chooses the proxy says something else; `WatchedFile.content` before and after."""
+        self._now = now_text
+        self._record(
+            kind=ChangeKind.PROXY, subject=path, what="script changed", before=before, after=after, counts=True
+        )
+
     def changes(self, end: Network, now_text: str) -> tuple[NetworkChange, ...]:
         """Return every change, those that only the end shows included, in the order in which they were seen.
 

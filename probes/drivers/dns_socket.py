@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _LARGEST_MESSAGE: Final = 65_535
 _LENGTH: Final = struct.Struct("!H")
-_LONGEST_NAP_S: Final = 0.1
+_LONGEST_NAP_S: Final = 0.01
 
 
 class _Plan(Protocol):
@@ -86,7 +86,7 @@ def check_names(
         clock: The clock.
         route_to: Looks the way to an address up, for the order of preference (RFC 6724): an address without a way is
             put at the end.
-        stop: Asked ten times a second; once True, what is unanswered stays so (ABORTED).
+        stop: Asked often; once True, what is unanswered stays so (ABORTED).
     """
     plans = [NameCheck(one, resolv, hosts) for one in asked]
     # Begun first, so that the system works while our own codec is still being loaded.

@@ -40,9 +40,11 @@ _GROUPS: Final = {
     "ipv6_rule": 1 << 18,
 }
 _BUFFER_BYTES: Final = 65536
-# Programs change a network in several steps; what holds between them is not asked for (half of what a person notices
-# of a VPN's start, ten times what `ip` needs for two commands).
-_SETTLE_S: Final = 0.05
+# Programs change a network in several steps; what holds between them is not asked for (six times what `ip` needs for
+# two commands). A sample is to end within a tenth of a second, naps of its loops before and after this included.
+_SETTLE_S: Final = 0.03
+# How often the resolvers' file is looked at, at most.
+_FILES_S: Final = 0.03
 # How much longer the host must have been up than it ran before that is called sleep: far above the nanoseconds between
 # the two readings, far below any real suspend.
 _SLEPT_S: Final = 0.01
@@ -192,7 +194,7 @@ class NetworkEvents:
     def _resolvers_changed(self, now: float, *, final: bool) -> Iterator[ResolversRead]:
         if not final and now < self._resolvers_at:
             return
-        self._resolvers_at = now + _SETTLE_S
+        self._resolvers_at = now + _FILES_S
         seen = version_of(self._resolv_conf)
         if seen == self._file_seen:
             return
