@@ -262,7 +262,7 @@ _WORDS: Final = {
 # --- what does not touch the sample -----------------------------------------------------------------------------------
 
 ROUNDS: Final = 40
-# Each round is 25 events: links and their state, addresses, lifetimes, routes, metrics, other tables, neighbours, rules.
+# Each round is 25 events: links, addresses, lifetimes, routes, metrics, other tables, neighbours, rules, a bridge.
 UNRELATED: Final = """\
 link add cta{n} type veth peer name ctb{n}
 link set cta{n} up
