@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.daemon.exposition import Metric, Point, Type
 from agent.daemon.health import what_is_missing
 from probes.frozen import frozen
+from probes.host_facts import ChangeKind
 from rules.diagnosis import Status
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def _service(status: ServiceStatus, process: ProcessFacts) -> Iterable[Metric]:
         name="cloudpath_network_changes",
         type=Type.COUNTER,
         help="Changes of the host's network.",
-        points=tuple(Point(times, (("kind", kind),)) for kind, times in sorted(status.changes.items())),
+        # Each from the start on, so that the first change is seen as one.
+        points=tuple(Point(status.changes.get(kind, 0), (("kind", kind),)) for kind in ChangeKind),
     )
     yield Metric(
         name="cloudpath_config_reloads",

@@ -109,6 +109,8 @@ class Schedule:
         # passed over.
         self._heap: list[tuple[float, int, _Target]] = []
         self._pushed = 0
+        # An ordered set.
+        self._skipped: dict[str, None] = {}
         self.replace(targets, now)
 
     def replace(self, targets: Iterable[tuple[str, float]], now: float) -> None:
@@ -194,6 +196,12 @@ class Schedule:
             heapq.heappop(self._heap)
         return None
 
+    def take_skipped(self) -> list[str]:
+        """Return whose rounds were skipped since it was last asked, in the order in which that was noticed."""
+        names = [name for name in self._skipped if name in self._targets]
+        self._skipped.clear()
+        return names
+
     def timing(self, name: str) -> TargetTiming:
         """Return how a target keeps its time; KeyError for one that there is not."""
         target = self._targets[name]
@@ -223,7 +231,8 @@ class Schedule:
         target.extra_s = None
         if over:
             # A sample that was to be taken again has had its round.
-            target.skipped += target.state is _State.HELD
+            if target.state is _State.HELD:
+                self._skip(target, 1)
             target.state = _State.IDLE
         return not over
 
@@ -236,14 +245,18 @@ class Schedule:
             # On with the first one that is not over, however many went by.
             gone = max(0, int((oldest_s - target.base_s) // target.interval_s) + 1 - target.round)
             target.round += gone
-            target.skipped += gone
+            self._skip(target, gone)
         target.slot_s = self._slot_s(target)
         self._push(target.slot_s, target)
         if over or target.state in {_State.TAKEN, _State.HELD}:
-            target.skipped += 1
+            self._skip(target, 1)
             return False
         target.extra_s = None
         return True
+
+    def _skip(self, target: _Target, rounds: int) -> None:
+        target.skipped += rounds
+        self._skipped[target.name] = None
 
     def _slot_s(self, target: _Target) -> float:
         """Return where the slot of the target's round lies."""

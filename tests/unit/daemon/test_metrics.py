@@ -58,6 +58,7 @@ def test_the_numbers_are_those_of_the_service() -> None:
         ("cloudpath_loop_age_seconds",): 2.0,
         ("cloudpath_samples_stuck",): 1,
         ("cloudpath_network_changes_total", "link"): 2,
+        ("cloudpath_network_changes_total", "tunnel"): 0,
         ("cloudpath_config_reloads_total", "refused"): 1,
         ("cloudpath_config_last_reload_successful",): 0,
         ("cloudpath_samples_total", "crm", "ok"): 3,

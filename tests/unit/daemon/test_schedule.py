@@ -64,6 +64,8 @@ def test_a_target_whose_sample_runs_is_not_started_again_and_the_round_is_counte
     assert schedule.due(slot_s) == ["crm"]
     assert schedule.due(slot_s + 300.0) == []
     assert schedule.timing("crm").skipped == 1
+    assert schedule.take_skipped() == ["crm"]
+    assert schedule.take_skipped() == []
     assert schedule.timing("crm").running
     schedule.finished("crm")
     assert schedule.due(slot_s + 600.0) == ["crm"]
