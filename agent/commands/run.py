@@ -22,6 +22,8 @@ _FORMS = ("auto", "text", "json", "journal")
 @click.option(
     "-c", "--config", type=FILE, help=f"Configuration file.  [default: $CLOUDPATH_CONFIG, else {DEFAULT_FILE}]"
 )
+@click.option("--once", is_flag=True, help="Take one sample of each target, file and deliver them, and end.")
+@click.option("-j", "--json", "as_json", is_flag=True, help="With --once: print the records, one on each line.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", help="From which level on events are told.")
 @click.option(
     "--log-format",
@@ -29,8 +31,6 @@ _FORMS = ("auto", "text", "json", "journal")
     default="auto",
     help="How log lines look: text, json, or as the journal takes them (auto, where stderr is the journal).",
 )
-@click.option("--once", is_flag=True, help="Take one sample of each target, file and deliver them, and end.")
-@click.option("-j", "--json", "as_json", is_flag=True, help="With --once: print the records, one on each line.")
 def command(config: Path | None, log_level: str, log_format: str, *, once: bool, as_json: bool) -> int:
     """Sample every configured target on its interval, keep what was seen, and deliver it to the sinks.
 
