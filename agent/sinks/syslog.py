@@ -9,9 +9,11 @@ import select
 import socket
 import struct
 import termios
+import time
+from datetime import datetime
 
 from agent.sinks.sink import DELIVERED, Fate, Outcome, RefusedEntry, unavailable, words_of
-from agent.sinks.syslog_message import counted, ended, message
+from agent.sinks.syslog_message import counted, ended, local_message, message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from agent.daemon.plan import SinkPlan
     from agent.record import AgentIdentity
-    from agent.store.entry import Batch
+    from agent.store.entry import Batch, Entry
     from probes.clock import Clock
 
 _TIMEOUT_S: Final = 10.0
@@ -45,9 +47,7 @@ class SyslogSink:
 
     def send(self, batch: Batch, stop: Callable[[], bool]) -> Outcome:
         """Return what became of the batch."""
-        messages = [
-            message(entry, self._identity, facility=self._facility, process_id=os.getpid()) for entry in batch.entries
-        ]
+        messages = [self._message(entry) for entry in batch.entries]
         try:
             opened = self._opened(stop)
             if opened.type == socket.SOCK_STREAM:
@@ -78,6 +78,12 @@ class SyslogSink:
     @property
     def _shown(self) -> str:
         return f"{self._transport}:{self._where}"
+
+    def _message(self, entry: Entry) -> bytes:
+        if self._transport != "unix":
+            return message(entry, self._identity, facility=self._facility, process_id=os.getpid())
+        moment = time.localtime(datetime.fromisoformat(entry.at).timestamp())
+        return local_message(entry, moment, facility=self._facility, process_id=os.getpid())
 
     # -- the socket
 

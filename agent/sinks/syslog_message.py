@@ -1,12 +1,13 @@
 """Entries as syslog messages, and messages as a stream of them; pure.
 
-Source: RFC 5424 (the message), RFC 6587 section 3.4.1 (octet counting).
+Source: RFC 5424 (the message), RFC 6587 section 3.4.1 (octet counting), RFC 3164 section 4.1 (on this host).
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from time import struct_time
     from typing import Final
 
     from agent.record import AgentIdentity
@@ -41,6 +42,8 @@ _LONGEST_HOSTNAME: Final = 255
 # Section 6.4: what follows is UTF-8.
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _PRINTABLE: Final = range(33, 127)
+# RFC 3164 section 4.1.2, whatever the locale.
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def severity(entry: Entry) -> int:
@@ -64,6 +67,23 @@ def message(entry: Entry, identity: AgentIdentity, *, facility: str, process_id:
     # JSON in ASCII needs no mark, and readers that do not know it choke on it.
     mark = b"" if entry.data.isascii() else _BYTE_ORDER_MARK
     return b"%b %b %b%b" % (head.encode(), data.encode(), mark, entry.data)
+
+
+def local_message(entry: Entry, moment: struct_time, *, facility: str, process_id: int) -> bytes:
+    """Return a message as syslog(3) of the C library writes it to a socket of its host.
+
+    Those who read there know no other form: rsyslog and the journal take the head of RFC 5424 for text [measured].
+
+    Args:
+        entry: What is told.
+        moment: When it began, in the host's time zone.
+        facility: A name of `FACILITIES`.
+        process_id: Ours.
+    """
+    priority = FACILITIES[facility] * 8 + severity(entry)
+    month = _MONTHS[moment.tm_mon - 1]
+    stamp = f"{month} {moment.tm_mday:2d} {moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d}"
+    return b"<%d>%b %b[%d]: %b" % (priority, stamp.encode(), APP_NAME.encode(), process_id, entry.data)
 
 
 def counted(messages: list[bytes]) -> bytes:

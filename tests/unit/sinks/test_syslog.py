@@ -6,6 +6,7 @@ import re
 import socket
 import socketserver
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from agent.daemon.plan import SinkPlan
 from agent.record import AgentIdentity
 from agent.sinks.sink import Fate, Outcome
 from agent.sinks.syslog import SyslogSink
-from agent.sinks.syslog_message import FACILITIES, counted, message
+from agent.sinks.syslog_message import FACILITIES, counted, local_message, message
 from agent.store.entry import Entry, Kind
 from probes.clock import SystemClock
 from tests.unit.sinks.a_store import a_batch, entry
@@ -29,6 +30,8 @@ BATCH = a_batch(entry(1), entry(2, status="critical"))
 MESSAGE = re.compile(
     rb"<(\d{1,3})>1 (\S+) (\S{1,255}) (\S{1,48}) (\d{1,128}) (\S{1,32}) ((?:\[[^\]]+\])+) (?:\xef\xbb\xbf)?(.*)"
 )
+# RFC 3164 section 4.1, as syslog(3) writes it.
+LOCAL = re.compile(rb"<(\d{1,3})>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d cloudpath\[\d+\]: (.*)")
 
 
 def written(one: Entry, facility: str = "daemon", hostname: str = "host-7") -> bytes:
@@ -66,6 +69,12 @@ def test_there_are_twenty_facilities() -> None:
     assert len(FACILITIES) == 20
 
 
+def test_readers_of_this_host_get_what_syslog_of_the_c_library_writes() -> None:
+    moment = time.struct_time((2026, 3, 4, 5, 6, 7, 0, 0, 0))
+    line = local_message(entry(812, status="critical"), moment, facility="local3", process_id=42)
+    assert line == b"<154>Mar  4 05:06:07 cloudpath[42]: " + entry(812).data
+
+
 @pytest.mark.parametrize(("seq", "said"), [(1, 1), (2**31 - 1, 2**31 - 1), (2**31, 1), (2**32, 2)])
 def test_the_sequence_starts_again_at_one(seq: int, said: int) -> None:
     assert f'sequenceId="{said}"'.encode() in written(entry(seq))
@@ -97,6 +106,10 @@ def sent(address: str, batch: object = BATCH) -> Outcome:
 
 def documents(datagrams: list[bytes]) -> list[bytes]:
     return [match[8] for match in map(MESSAGE.fullmatch, datagrams) if match]
+
+
+def told_here(datagrams: list[bytes]) -> list[bytes]:
+    return [match[2] for match in map(LOCAL.fullmatch, datagrams) if match]
 
 
 def test_udp_gets_a_datagram_a_message() -> None:
@@ -134,7 +147,7 @@ def test_a_local_socket_of_datagrams(tmp_path: Path) -> None:
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as receiver:
         receiver.bind(str(tmp_path / "log"))
         assert sent(f"unix:{tmp_path / 'log'}").fate is Fate.DELIVERED
-        assert documents([receiver.recv(65_535) for _ in BATCH.entries]) == [each.data for each in BATCH.entries]
+        assert told_here([receiver.recv(65_535) for _ in BATCH.entries]) == [each.data for each in BATCH.entries]
 
 
 def test_a_local_socket_that_is_a_stream_gets_messages_that_end_in_nul(tmp_path: Path) -> None:
@@ -145,7 +158,7 @@ def test_a_local_socket_that_is_a_stream_gets_messages_that_end_in_nul(tmp_path:
         accepted, _ = listener.accept()
         with closing(accepted), accepted.makefile("rb") as stream:
             *messages, rest = stream.read().split(b"\0")
-    assert documents(messages) == [each.data for each in BATCH.entries]
+    assert told_here(messages) == [each.data for each in BATCH.entries]
     assert rest == b""
 
 
