@@ -153,14 +153,16 @@ class _Collection:
             request.controls,
             request.sending,
         )
-        proxy = self._by_script(choose, watch) if request.proxy_mode is ProxyMode.PAC else choose()
+        if request.proxy_mode in {ProxyMode.EXPLICIT, ProxyMode.PAC}:
+            # To find it takes a while, and meanwhile the network may change from what it was.
+            self._look_up((), watch)
+        proxy = self._by_script(choose) if request.proxy_mode is ProxyMode.PAC else choose()
         if proxy is not None:
             self._comparisons.note_proxy(proxy.known)
         return proxy
 
-    def _by_script(self, choose: Callable[[], ProxyCheck | None], watch: Watch) -> ProxyCheck | None:
-        """Return what `choose` finds: a script may take its time, and meanwhile the network may change."""
-        self._look_up((), watch)
+    def _by_script(self, choose: Callable[[], ProxyCheck | None]) -> ProxyCheck | None:
+        """Return what `choose` finds, or a proxy that nobody could ask for when the sample ended before that."""
         choosing = self._errands.start("proxy script", choose)
         proxy = self._errands.until(choosing, self._deadline)
         if choosing.over:
