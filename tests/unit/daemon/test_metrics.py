@@ -3,25 +3,17 @@
 import re
 
 import pytest
-from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
-from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Sample
 
 from agent.daemon.exposition import ExpositionForm, Type, exposition, form_for
 from agent.daemon.metrics import metrics_of
 from agent.daemon.process_facts import read_process_facts
 from probes.frozen import replace
+from tests.unit.daemon.client_parsers import families_in
 from tests.unit.daemon.pictures import HOSTILE, PROCESS, SERVICE
 
 UNIX_S = 1_700_000_000.0
 METRICS = metrics_of(SERVICE, PROCESS, UNIX_S)
-
-
-def families_in(text: str, form: ExpositionForm) -> list[Metric]:
-    """Return what the client's parser of a form makes of a text."""
-    parse = parse_open_metrics if form is ExpositionForm.OPEN_METRICS else parse_text
-    return list(parse(text))
 
 
 def read_back(form: ExpositionForm) -> list[Sample]:
