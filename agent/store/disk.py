@@ -70,10 +70,7 @@ class Disk:
             OSError: The disk does not let us.
             sqlite3.Error: Likewise.
         """
-        with suppress(OSError):
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._owner is None or not self._owner.held:
-            self._owner = Owner(self._directory)
+        self._own()
         said = read_sequence(self._directory)
         self.sequence = Sequence(self._directory, said)
         there = os.path.lexists(self._path)
@@ -96,6 +93,15 @@ class Disk:
         if self._owner is not None:
             self._owner.close()
             self._owner = None
+
+    def _own(self) -> None:
+        """Make the directory if there is none, and lock it; raises StoreInUse."""
+        with suppress(OSError):
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._owner is None or not self._owner.held:
+            before, self._owner = self._owner, Owner(self._directory)
+            if before is not None:
+                before.close()
 
     def _connected(self) -> sqlite3.Connection:
         """Return a connection to the file, which is made if there is none; raises as `open` does."""
@@ -140,17 +146,20 @@ class Disk:
         if deleted is None:
             self._disconnect()
         try:
+            self._own()
             aside = set_aside(self._directory, utc_text(self._clock.realtime_ns()))
             connection = self._connected()
             with Transaction(connection):
-                return self._taken_over(deleted or aside, connection, known, said)
+                books = self._taken_over(deleted or aside, connection, known, said)
         except BaseException:
-            self._disconnect()
+            if self.connection is not deleted:
+                self._disconnect()
+            self.connection = deleted
             raise
-        finally:
-            if deleted is not None:
-                with suppress(sqlite3.Error):
-                    deleted.close()
+        if deleted is not None:
+            with suppress(sqlite3.Error):
+                deleted.close()
+        return books
 
     def _taken_over(
         self,
@@ -165,7 +174,7 @@ class Disk:
         missing = losses_of(
             rescued,
             entries=None if known is None else known.entries,
-            first_seq=None if known is None else known.first_seq,
+            first_seq=(known.first_seq if known is not None else None) or loaded.shed + 1,
             next_seq=next_seq,
         )
         after = replace(loaded, next_seq=next_seq)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from stat import S_ISREG
 
 from agent.store.entry import Kind, SinkBacklog
 from agent.store.parking import parked_batches, parked_counts, put_back
@@ -158,7 +159,7 @@ def _opened(directory: Path) -> sqlite3.Connection:
     """Return a connection that reads; raises HistoryError."""
     path = directory / FILE
     try:
-        path.stat()
+        regular = S_ISREG(path.stat().st_mode)
     except PermissionError:
         raise _not_permitted(path) from None
     except OSError:
@@ -166,6 +167,8 @@ def _opened(directory: Path) -> sqlite3.Connection:
             f"{directory}: there is no store; `cloudpath run` makes one. Name the service's configuration with -c, or "
             "its directory with --state-dir"
         ) from None
+    if not regular:
+        raise HistoryError(f"{path}: it is no file")
     try:
         with path.open("rb"):
             pass

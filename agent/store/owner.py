@@ -26,8 +26,8 @@ class Owner:
 
     @property
     def held(self) -> bool:
-        """Return whether there is a lock; where the directory takes no file there is none."""
-        return self._file is not None
+        """Return whether there is a lock; where the directory takes no file, or somebody deleted it, there is none."""
+        return self._file is not None and os.fstat(self._file).st_nlink > 0
 
     def close(self) -> None:
         """Let go of it."""

@@ -6,31 +6,28 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from pathlib import Path
 
 from agent.store.ledger import insert
 from agent.store.loss import Losses, LossReason
-from agent.store.rows import entry_of
+from agent.store.rows import entry_from, entry_of, row_of
 from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, version_of
 from probes.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-    from typing import Final
+    from collections.abc import Iterator
 
     from agent.store.rows import Row
-
-_ROWS: Final = "SELECT log.*, packed FROM log JOIN document USING (seq) ORDER BY seq"
 
 
 @frozen
 class Rescued:
-    """What could be read: how many entries, up to where from the front, and the last of all."""
+    """What could be read: how many entries, the first of them, and up to which number none is missing."""
 
     entries: int = 0
-    front_seq: int = 0
-    last_seq: int = 0
+    first_seq: int | None = None
+    complete_to: int = 0
 
 
 def set_aside(directory: Path, utc: str) -> Path | None:
@@ -74,7 +71,7 @@ def rescue(source: Path | sqlite3.Connection | None, connection: sqlite3.Connect
         source: Where the damaged one is; or it, where it is still open though its file is gone; None for nothing.
         connection: To the new one.
     """
-    if source is None:
+    if source is None or (isinstance(source, Path) and (source.is_symlink() or not source.is_file())):
         return Rescued()
     try:
         if isinstance(source, sqlite3.Connection):
@@ -83,6 +80,9 @@ def rescue(source: Path | sqlite3.Connection | None, connection: sqlite3.Connect
             return _rescued(damaged, connection)
     except sqlite3.Error:
         return Rescued()
+    finally:
+        # SQLite's own, of reading it.
+        Path(f"{source}-shm").unlink(missing_ok=True)
 
 
 def _rescued(damaged: sqlite3.Connection, connection: sqlite3.Connection) -> Rescued:
@@ -93,17 +93,18 @@ def _rescued(damaged: sqlite3.Connection, connection: sqlite3.Connection) -> Res
     return _rescue_entries(damaged, connection)
 
 
-def losses_of(rescued: Rescued, *, entries: int | None, first_seq: int | None, next_seq: int) -> Losses | None:
+def losses_of(rescued: Rescued, *, entries: int | None, first_seq: int, next_seq: int) -> Losses | None:
     """Return what is lost beyond what was rescued, None for nothing.
 
     Args:
         rescued: What could be read.
         entries: How many there were, None where nobody knows.
-        first_seq: The first of them, None likewise.
+        first_seq: The first of them, as far as that is known.
         next_seq: The number of the entry that comes next.
     """
     lost = None if entries is None else entries - rescued.entries
-    first = max(rescued.front_seq + 1, first_seq or 1)
+    from_the_start = rescued.first_seq is None or rescued.first_seq > first_seq
+    first = first_seq if from_the_start else rescued.complete_to + 1
     if lost == 0 or first >= next_seq:
         return None
     return Losses(why=LossReason.DAMAGED, lost=lost, first_seq=first, last_seq=next_seq - 1)
@@ -118,31 +119,44 @@ def _copy(damaged: sqlite3.Connection, connection: sqlite3.Connection, table: st
 
 def _rescue_entries(damaged: sqlite3.Connection, connection: sqlite3.Connection) -> Rescued:
     """Copy entries from the front up to what cannot be read, and then from the end back to that."""
-    front = last = entries = 0
-    for row in _readable(damaged, _ROWS):
+    entries, first, front, complete_to = 0, None, 0, 0
+    for row in _readable(damaged, "SELECT seq, packed FROM document ORDER BY seq"):
         insert(connection, (row,))
-        front = last = row[0]
+        first = first or row[0]
+        if row[0] == first or row[0] == complete_to + 1:
+            complete_to = row[0]
+        front = row[0]
         entries += 1
-    for row in _readable(damaged, f"{_ROWS} DESC"):
+    for row in _readable(damaged, "SELECT seq, packed FROM document ORDER BY seq DESC"):
         if row[0] <= front:
             break
         insert(connection, (row,))
-        last = max(last, row[0])
         entries += 1
-    return Rescued(entries=entries, front_seq=front, last_seq=last)
+    return Rescued(entries=entries, first_seq=first, complete_to=complete_to)
 
 
 def _readable(damaged: sqlite3.Connection, query: str) -> Iterator[Row]:
+    """Yield rows until a page cannot be read; documents that are there but damaged are left out."""
     seen: set[int] = set()
     with suppress(sqlite3.Error):
-        rows: Iterable[Row] = damaged.execute(query)
-        for row in rows:
+        for seq, packed in damaged.execute(query):
             # A damaged tree may lead in a circle.
-            if row[0] in seen:
+            if seq in seen:
                 return
-            seen.add(row[0])
-            if entry_of(row) is not None:
+            seen.add(seq)
+            row = _row(damaged, seq, packed)
+            if row is not None:
                 yield row
+
+
+def _row(damaged: sqlite3.Connection, seq: int, packed: bytes) -> Row | None:
+    """Return the whole row of a document; what lies beside it is made anew from it where that is damaged."""
+    with suppress(sqlite3.Error):
+        beside = damaged.execute("SELECT * FROM log WHERE seq=?", (seq,)).fetchone()
+        if beside is not None and entry_of((*beside, packed)) is not None:
+            return (*beside, packed)
+    entry = entry_from(seq, packed)
+    return None if entry is None else row_of(entry)
 
 
 def _delete(path: Path) -> None:

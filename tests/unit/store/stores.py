@@ -38,15 +38,31 @@ def opened(directory: Path, clock: Clock | None = None, most_bytes: int = LARGE)
     return store
 
 
-def sample(target: str = "crm", size: int = 200, at: str = "2026-11-23T11:00:00.000Z") -> Callable[[int], Entry]:
+def sample(
+    target: str = "crm",
+    size: int = 200,
+    at: str = "2026-11-23T11:00:00.000Z",
+    status: str = "warning",
+    codes: tuple[str, ...] = ("CP-05",),
+) -> Callable[[int], Entry]:
     """Return what makes an entry of about `size` bytes that hardly shrinks."""
 
     def make(seq: int) -> Entry:
         identity = uuid7(1_795_432_000_000_000_000, os.urandom(10))
-        document = {"id": identity, "seq": seq, "target": target, "noise": os.urandom(size // 2).hex()}
+        document = {
+            "schema": "cloudpath.sample/1",
+            "id": identity,
+            "seq": seq,
+            "started_at": at,
+            "duration_us": 1_500_000,
+            "target": {"name": target},
+            "status": status,
+            "errors": [{"code": code} for code in codes],
+            "noise": os.urandom(size // 2).hex(),
+        }
         data = json.dumps(document).encode()
         return Entry(
-            seq=seq, kind=Kind.SAMPLE, id=identity, at=at, target=target, status="ok", codes=("CP-05",), data=data
+            seq=seq, kind=Kind.SAMPLE, id=identity, at=at, target=target, status=status, codes=codes, data=data
         )
 
     return make

@@ -80,7 +80,7 @@ def test_batches_are_bounded_by_entries_and_by_bytes(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.register(("s",))
     filled(store, 10, size=1000)
-    batch = store.next_batch("s", most_entries=100, most_bytes=3500)
+    batch = store.next_batch("s", most_entries=100, most_bytes=4500)
     assert batch is not None
     assert len(batch.entries) == 3
     store.delivered(batch)
