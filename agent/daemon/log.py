@@ -29,6 +29,7 @@ OWN: Final = "agent"
 # A pipe takes so much at once or not at all (PIPE_BUF, pipe(7)): no two lines of two programs mix.
 LONGEST_LINE: Final = 4_096
 _CUT: Final = "..."
+_LAST_STANDARD: Final = 2
 # Each character may take six octets once it is escaped.
 _SHORT: Final = 300
 
@@ -72,6 +73,7 @@ def start_logging(level: LogLevel, form: LogForm, environment: Mapping[str, str]
 
     Of others' libraries only warnings are told: their debugging lines hold what our configuration keeps secret.
     """
+    _fill_standard_descriptors()
     handler = LineHandler(chosen_form(form, environment, descriptor), descriptor)
     root, own = logging.getLogger(), logging.getLogger(OWN)
     root.handlers[:] = [handler]
@@ -91,6 +93,13 @@ def chosen_form(form: LogForm, environment: Mapping[str, str], descriptor: int) 
     except OSError:
         return LogForm.TEXT
     return LogForm.JOURNAL if environment.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}" else LogForm.TEXT
+
+
+def _fill_standard_descriptors() -> None:
+    """Let what was closed at the start lead nowhere: else the store would get its number, and with it our lines."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _LAST_STANDARD:
+        pass
+    os.close(opened)
 
 
 def lines_of(line: Line, form: LogForm) -> list[str]:

@@ -194,6 +194,20 @@ def test_a_file_that_may_not_grow_costs_the_line_alone(tmp_path: Path) -> None:
     assert 0 < int(done.stdout) < 9
 
 
+def test_what_was_closed_at_the_start_is_no_file_of_ours(tmp_path: Path) -> None:
+    script = (
+        "import logging, os, sys; from agent.daemon.log import *\n"
+        "start_logging(LogLevel.INFO, LogForm.TEXT, os.environ)\n"
+        "files = [open(sys.argv[1], 'a') for _ in range(3)]\n"
+        "logging.getLogger('agent').error('not into the store'); print('nor this')\n"
+    )
+    store = tmp_path / "store"
+    done = subprocess.run(
+        ("sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", sys.executable, "-c", script, store), check=True
+    )
+    assert (done.returncode, store.read_text()) == (0, "")
+
+
 def test_the_journal_is_known_by_the_descriptor_that_it_reads() -> None:
     ours, other = socket.socketpair()
     about = os.fstat(ours.fileno())
