@@ -25,6 +25,7 @@ PATIENCE_S: Final = 1.5
 # Who was let in and has not begun its trace after so long holds nothing any more: it was looking up names.
 _ADMITTED_S: Final = 3.0
 _LOOK_AGAIN_S: Final = 0.1
+_LEAST_PAUSE_S: Final = 0.005
 # A host has as many ways out as it has gateways; others are of networks that it has left.
 _MOST_WAYS: Final = 8
 
@@ -129,7 +130,7 @@ class SharedPaths:
             patience = _patience(now - began_at) if may_wait else Patience.NONE
             decision = self._decide(ticket, name, address, way, settings.queries, now, patience)
             if isinstance(decision, Wait):
-                may_wait = pause(min(decision.until - now, _LOOK_AGAIN_S))
+                may_wait = pause(min(max(decision.until - now, _LEAST_PAUSE_S), _LOOK_AGAIN_S))
                 continue
             near = decision.near if isinstance(decision, Shared) else None
             return Turn(way=way, address=address, near=near, queries=decision.queries, began_at=now, ticket=ticket)

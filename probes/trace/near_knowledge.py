@@ -7,7 +7,7 @@ its near hops: for as long as these are fresh, and with a check of their own as 
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from math import inf
 
 from probes.facts import EndReason, SharedCheck
@@ -17,7 +17,7 @@ from probes.word import Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
     from typing import Final
 
     from probes.facts import Hop, Leg
@@ -31,7 +31,6 @@ REFILL_S: Final = 1.02
 
 # Whoever comes later than this after the near hops were asked asks them again: loss and delay are news of seconds.
 REFRESH_S: Final = 10.0
-_REFRESH_US: Final = REFRESH_S * 1e6
 # Nobody is shown answers older than this.
 USABLE_S: Final = 20.0
 # One target is checked so often that all that share a router take half of what that answers.
@@ -41,9 +40,12 @@ _SUPPORTED_BY: Final = 8
 # A trace that has not come back after so long leads nobody any more.
 _ASKS_S: Final = 6.0
 _LOOK_AGAIN_S: Final = 0.05
+# A bucket that is waited for until it has a whole answer has one then, however its level is rounded.
+_ROUNDING: Final = 1e-6
 
 MOST_PATHS: Final = 4096
 _MOST_SEEN: Final = 4096
+_MOST_COMPARED: Final = 32
 
 
 class Patience(Word):
@@ -95,7 +97,7 @@ class _Bucket:
 
     def level(self, now: float) -> float:
         """Return the answers that it has to spare."""
-        return min(BURST, self.tokens + max(0.0, now - self.at) / REFILL_S)
+        return min(BURST, self.tokens + max(0.0, now - self.at) / REFILL_S + _ROUNDING)
 
     def take(self, count: float, now: float) -> None:
         """Count answers; less than none gives some back."""
@@ -111,13 +113,27 @@ class _Fresh:
 
     def chain(self, probe_ttl: int, responder: str) -> tuple[Hop, ...] | None:
         """Return the hops 1 to `probe_ttl` of a way that ends with this responder, None where one is not fresh."""
+        found = self.asked_up_to(probe_ttl, responder, USABLE_S, 1)
+        return tuple(map(self._marked, found)) if found else None
+
+    def asked_up_to(self, probe_ttl: int, responder: str, oldest_s: float, queries: int) -> list[_Asked]:
+        """Return the same as it was asked, if no longer ago and with so many queries at least; else nothing."""
         last = self.asked.get((probe_ttl, responder))
         if last is None:
-            return None
+            return []
         places = (*enumerate(last.before, start=1), (probe_ttl, responder))
-        found = [self.asked.get(place) for place in places]
-        fresh = [one for one in found if one is not None and self.now - one.asked_at <= USABLE_S]
-        return tuple(self._marked(one) for one in fresh) if len(fresh) == probe_ttl else None
+        found = [one for place in places if (one := self.asked.get(place)) is not None]
+        good = all(self.now - one.asked_at <= oldest_s and one.hop.sent >= queries for one in found)
+        return found if good and len(found) == probe_ttl else []
+
+    def longest_chain(self, way: Sequence[str | None], oldest_s: float, queries: int) -> tuple[Hop, ...]:
+        """Return the hops of the longest beginning of a way that was asked so, and ends with an answer."""
+        for ttl in range(len(way), 0, -1):
+            responder = way[ttl - 1]
+            found = [] if responder is None else self.asked_up_to(ttl, responder, oldest_s, queries)
+            if found:
+                return tuple(map(self._marked, found))
+        return ()
 
     def _marked(self, one: _Asked) -> Hop:
         return replace(one.hop, shared_with=one.owner, shared_age_us=round((self.now - one.asked_at) * 1e6))
@@ -173,6 +189,7 @@ class Neighbourhood:
         self._paths: dict[str, Path] = {}
         self._sharers: dict[tuple[int, str], int] = {}
         self._seen: dict[tuple[int, str], None] = {}
+        self._moved: dict[tuple[int, str], str | None] = {}
         self._checked_at: dict[str, float] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._held: dict[Hashable, _Held] = {}
@@ -225,7 +242,7 @@ class Neighbourhood:
         return self._ask(view, max(1, int(spare)), now)
 
     def _view(self, address: str | None, queries: int, now: float) -> _View:
-        path = self._paths.get(address or "")
+        path = self._moved_path(address or "")
         way = self._presumed() if path is None else path
         fresh = _Fresh(asked=dict(self._asked), now=now)
         return _View(
@@ -233,10 +250,8 @@ class Neighbourhood:
             path=path,
             way=way,
             fresh=fresh,
-            good=_longest_chain(
-                fresh, way, lambda hop: (hop.shared_age_us or 0) <= _REFRESH_US and hop.sent >= queries
-            ),
-            usable=_longest_chain(fresh, way, lambda _: True),
+            good=fresh.longest_chain(way, REFRESH_S, queries),
+            usable=fresh.longest_chain(way, USABLE_S, 1),
         )
 
     def _ask(
@@ -268,9 +283,19 @@ class Neighbourhood:
             at=now, tokens=taken | ({router: 1} if check else {}), asks=asks, explores=path is None
         )
 
+    def _moved_path(self, address: str) -> Path | None:
+        """Return the path of a target, with who has taken the place of a router since, as others found out."""
+        path = self._paths.get(address)
+        if path is None or not self._moved:
+            return path
+        return tuple(
+            None if router is None else self._moved.get((ttl, router), router)
+            for ttl, router in enumerate(path, start=1)
+        )
+
     def _presumed(self) -> Path:
-        """Return the way that an unknown target probably has: the beginning common to all that are known."""
-        paths = iter(self._paths.values())
+        """Return the way that an unknown target probably has: the beginning common to those that were traced last."""
+        paths = islice(reversed(self._paths.values()), _MOST_COMPARED)
         common = next(paths, ())
         for path in paths:
             same = 0
@@ -348,6 +373,9 @@ class Neighbourhood:
             changed = len(path) + 1
         if changed is None:
             return
+        for ttl, (was, now) in enumerate(zip(known, path, strict=False), start=1):
+            if was is not None and _differ(was, now):
+                self._moved[ttl, was] = now
         gone = known[changed - 1]
         for place, one in tuple(self._asked.items()):
             if place == (changed, gone) or one.before[changed - 1 : changed] == (gone,):
@@ -360,12 +388,15 @@ class Neighbourhood:
             self._sharers[place] = self._sharers.get(place, 0) + 1
             self._seen.pop(place, None)
             self._seen[place] = None
+            # Whoever took its place has not done so on every way.
+            self._moved.pop(place, None)
         if len(self._paths) > MOST_PATHS:
             oldest = next(iter(self._paths))
             self._forget_path(oldest)
             self._checked_at.pop(oldest, None)
-        while len(self._seen) > _MOST_SEEN:
-            del self._seen[next(iter(self._seen))]
+        for places in (self._seen, self._moved):
+            while len(places) > _MOST_SEEN:
+                del places[next(iter(places))]
 
     def _forget_path(self, address: str) -> None:
         for place in _places(self._paths.pop(address, ())):
@@ -416,16 +447,6 @@ def path_of(leg: Leg) -> Path:
     while not reached and found and found[-1] in {None, leg.address}:
         found.pop()
     return tuple(found)
-
-
-def _longest_chain(fresh: _Fresh, way: Sequence[str | None], good: Callable[[Hop], bool]) -> tuple[Hop, ...]:
-    """Return the hops of the longest beginning of a way that was asked lately, is good, and ends with an answer."""
-    for ttl in range(len(way), 0, -1):
-        responder = way[ttl - 1]
-        chain = None if responder is None else fresh.chain(ttl, responder)
-        if chain is not None and all(map(good, chain)):
-            return chain
-    return ()
 
 
 def _spent(path: Path, asked: Mapping[int, int]) -> dict[str, int]:

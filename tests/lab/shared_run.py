@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> None:
             while waiting:
                 now = time.monotonic()
                 held = now - due < min(options.interval / 2, LONGEST_HELD_S)
-                ready = [a for a in waiting if shared is None or not held or shared.ready_at(a, now) <= now]
+                ready = [a for a in waiting if shared is None or options.unheld or not held or shared.ready_at(a, now) <= now]
                 waiting = [address for address in waiting if address not in ready]
                 running += [pool.submit(sample, number, address) for address in ready]
                 if waiting:
@@ -75,6 +75,7 @@ def _record(address: str, shared: SharedPaths | None, rules: RuleSet) -> dict[st
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--unheld", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--interval", type=float, default=10.0)
     parser.add_argument("addresses", nargs="+")

@@ -10,6 +10,7 @@ from probes.seam import Driver, Event, Flow, Probe, Received, Stamp
 from probes.trace.account import TraceOutcome
 from probes.trace.adaptive import Naming
 from probes.trace.memory import Lesson
+from probes.trace.near_hops import NearHops
 from probes.trace.run import trace
 from probes.trace.settings import TraceSettings
 from tests.simulation.world import START_S, Sky, World
@@ -159,6 +160,7 @@ class Simulation:
         naming: Naming = Naming.HOST,
         interrupted: Callable[[], bool] = lambda: False,
         remembered: Lesson | None = None,
+        near: NearHops | None = None,
     ) -> TraceOutcome:
         """Return what the engine makes of the way to the world's target."""
         return trace(
@@ -177,6 +179,7 @@ class Simulation:
             random_bytes=self.random_bytes,
             interrupted=interrupted,
             remembered=remembered,
+            near=near,
         )
 
 
