@@ -91,22 +91,6 @@ def test_a_file_that_is_emptied_in_place_goes_on_at_its_new_end(tmp_path: Path) 
     assert path.read_bytes() == lines(SECOND)
 
 
-@pytest.mark.parametrize("mode", ["create", "copytruncate"])
-def test_logrotate_itself_takes_no_line_and_halves_none(tmp_path: Path, mode: str) -> None:
-    path = tmp_path / "logs" / "samples.ndjson"
-    path.parent.mkdir(mode=0o755)
-    rules = tmp_path / "rules"
-    rules.write_text(f"{path} {{\n rotate 99\n size 1\n {mode}\n}}\n", encoding="utf-8")
-    sink = FileSink(path)
-    batches = [a_batch(entry(seq, size=3_000), identity=f"batch-{seq}") for seq in range(1, 21)]
-    for batch in batches:
-        assert sink.send(batch, never).fate is Fate.DELIVERED
-        subprocess.run(["/usr/sbin/logrotate", "--force", "--state", tmp_path / "state", rules], check=True)
-    rotated = sorted(path.parent.glob("samples.ndjson.*"), key=lambda each: -int(each.suffix[1:]))
-    assert len(rotated) == 20
-    assert b"".join(each.read_bytes() for each in rotated) == lines(*batches)
-
-
 @pytest.mark.parametrize("kept", [1, 10, 40, 80])
 def test_the_half_line_of_a_crash_is_removed(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "samples.ndjson"
