@@ -19,7 +19,7 @@ class Account:
         self.samples = 0
         self.running = False
         self.held_until_s: float | None = None
-        self.agains = 0
+        self.times_again = 0
 
     def rounds(self, now: float) -> int:
         """Return how many slots have come."""
@@ -82,7 +82,7 @@ class ScheduleLaws(RuleBasedStateMachine):
     @rule(data=st.data(), wait_s=st.floats(0.001, 20.0))
     def again(self, data: st.DataObject, wait_s: float) -> None:
         name = data.draw(st.sampled_from(sorted(self.accounts)))
-        self.accounts[name].agains += 1
+        self.accounts[name].times_again += 1
         self.schedule.again(name, self.now + wait_s)
 
     @rule(data=st.data(), interval_s=INTERVALS)
@@ -99,7 +99,7 @@ class ScheduleLaws(RuleBasedStateMachine):
         for name, account in self.accounts.items():
             timing = self.schedule.timing(name)
             told = account.samples + timing.skipped + (account.held_until_s is not None)
-            assert account.rounds(self.now) <= told <= account.rounds(self.now) + account.agains
+            assert account.rounds(self.now) <= told <= account.rounds(self.now) + account.times_again
             assert timing.running == account.running
 
 
