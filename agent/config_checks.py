@@ -16,7 +16,10 @@ _ONE_OF_TWO: Final = "give exactly one of {} and {}"
 
 
 def cross_check(data: Mapping[str, Any], known_codes: frozenset[str]) -> list[Problem]:
-    """Return every contradiction between keys; wrong types are passed over, for the model reports those."""
+    """Return every contradiction between keys; wrong types are passed over, for the model reports those.
+
+    A key that is null is one that is not there: a drop-in takes keys back so, and `show-config` writes every key.
+    """
     return [problem for check in _CHECKS for problem in check(data, known_codes)]
 
 
@@ -46,21 +49,21 @@ def _names_are_unique(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterat
 
 def _a_target_is_named_once(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     for steps, target in _targets(data):
-        if ("url" in target) == ("host" in target):
+        if (target.get("url") is None) == (target.get("host") is None):
             yield Problem(steps, _ONE_OF_TWO.format("url", "host"))
-        elif "url" in target and "port" in target:
+        elif target.get("url") is not None and target.get("port") is not None:
             yield Problem((*steps, "port"), "a URL has its own port; write it there, or use host")
 
 
 def _authorities_are_for_a_url(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     for steps, target in _targets(data):
-        if target.get("ca_file") is not None and "url" not in target:
+        if target.get("ca_file") is not None and target.get("url") is None:
             yield Problem((*steps, "ca_file"), "certificates are looked at for a URL only; leave it out, or give url")
 
 
 def _a_family_fits_its_target(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     for steps, target in _targets(data):
-        text, family = target.get("url", target.get("host")), target.get("family")
+        text, family = target.get("url") or target.get("host"), target.get("family")
         if not isinstance(text, str) or family not in set(Family):
             continue
         named = parse_target(text)
@@ -79,7 +82,7 @@ def _ttls_are_in_order(data: Mapping[str, Any], _codes: frozenset[str]) -> Itera
 
 def _an_edge_route_has_an_edge(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     for steps, target in _targets(data):
-        if target.get("route") == "service_edge" and "service_edge" not in data:
+        if target.get("route") == "service_edge" and data.get("service_edge") is None:
             yield Problem((*steps, "route"), "this route needs the section service_edge, which is not there")
 
 
@@ -94,7 +97,7 @@ def _edges(data: Mapping[str, Any]) -> Iterator[tuple[Steps, dict[str, Any]]]:
 
 
 def _other_edges_have_a_first(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
-    if data.get("other_edges") and "service_edge" not in data:
+    if data.get("other_edges") and data.get("service_edge") is None:
         yield Problem(("other_edges",), "these are compared with the section service_edge, which is not there")
 
 
@@ -124,7 +127,7 @@ def _is_loopback(host: str) -> bool:
 def _a_proxy_can_be_found(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     proxy = _section(data, "proxy")
     url = proxy.get("url")
-    if proxy.get("mode") == "pac" and ("url" in proxy) == ("file" in proxy):
+    if proxy.get("mode") == "pac" and (proxy.get("url") is None) == (proxy.get("file") is None):
         yield Problem(("proxy",), _ONE_OF_TWO.format("url", "file"))
     if proxy.get("mode") == "explicit" and isinstance(url, str) and (problem := proxy_problem(url)):
         # Never the URL itself: it may hold a password.
@@ -143,7 +146,6 @@ def _overrides_name_errors(data: Mapping[str, Any], codes: frozenset[str]) -> It
 
 def _session_lines_have_one_source(data: Mapping[str, Any], _codes: frozenset[str]) -> Iterator[Problem]:
     zpa = data.get("zpa")
-    # A drop-in takes one back by null.
     if isinstance(zpa, dict) and (zpa.get("lss_listen") is None) == (zpa.get("file") is None):
         yield Problem(("zpa",), _ONE_OF_TWO.format("lss_listen", "file"))
 

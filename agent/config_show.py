@@ -9,6 +9,7 @@ from agent.views.escape import escape, escape_text
 from rules.yaml_marks import dotted
 
 MASK: Final = "***"
+_PROXY_KEYS: Final = frozenset({"url", "proxy"})
 # Every value below a key of this name is a secret: tokens travel in headers.
 _SECRET_SECTIONS: Final = frozenset({"headers"})
 
@@ -38,16 +39,19 @@ def _walk(value: object, steps: Steps, written: Mapping[Steps, str]) -> object:
     if isinstance(value, list):
         return [_walk(item, (*steps, index), written) for index, item in enumerate(value)]
     if steps in written:
-        return _without_password(written[steps])
+        return _without_password(written[steps], steps)
     if not isinstance(value, str):
         return value
-    return MASK if _SECRET_SECTIONS.intersection(steps) else _without_password(value)
+    return MASK if _SECRET_SECTIONS.intersection(steps) else _without_password(value, steps)
 
 
-def _without_password(text: str) -> str:
-    """Return a URL with its user name and password masked, any other text as it is."""
+def _without_password(text: str, steps: Steps) -> str:
+    """Return a URL with its user name and password masked, any other text as it is.
+
+    A proxy may be written without `http://`; elsewhere an @ alone is no sign of a password (`ann@example.com`).
+    """
     scheme, separator, rest = text.partition("://")
     authority = rest.partition("/")[0]
-    if "@" not in (authority if separator else text):
+    if "@" not in (authority if separator else text) or not (separator or steps[-1] in _PROXY_KEYS):
         return text
     return f"{scheme}://{MASK}@{rest.rpartition('@')[2]}" if separator else f"{MASK}@{text.rpartition('@')[2]}"

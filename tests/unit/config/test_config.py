@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.config import ConfigurationError, Loaded, load_configuration, parse_configuration
 from agent.config_model import ExplicitProxySection, NoProxySection, ServiceEdgeSection, Settings
+from agent.config_show import shown
 from agent.config_sinks import HttpSink
 from probes.facts import ProtocolChoice, RouteKind
 from probes.sample import NdrSetting
@@ -137,6 +139,31 @@ def test_a_secret_comes_from_its_file_without_the_last_line_break(everything: Pa
     assert isinstance(sink, HttpSink)
     assert sink.headers == {"Authorization": "Bearer t0ps3cret"}
     assert loaded.written == {("emit", 2, "headers", "Authorization"): "${file:token}"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("", ""),
+        ("proxy: {mode: environment}", "proxy: {mode: pac, file: token}"),
+        ("proxy: {mode: environment}", "proxy: {mode: pac, url: 'http://wpad.example/proxy.pac'}"),
+        ('zpa: {lss_listen: "127.0.0.1:9601"', "zpa: {file: token"),
+    ],
+)
+def test_what_is_shown_is_the_same_configuration_again(everything: Path, change: tuple[str, str]) -> None:
+    everything.write_text(EVERYTHING.replace(*change), encoding="utf-8")
+    loaded = load_configuration(everything, {})
+    again = yaml.safe_dump(shown(loaded), allow_unicode=True)
+    assert parse_configuration(again, "again.yaml", everything.parent, {}).settings == loaded.settings
+
+
+@pytest.mark.parametrize("url", ["http://u:t0ps3cret@p.example:1", "u:t0ps3cret@p.example:1", "t0ps3cret@p.example:1"])
+def test_no_password_of_a_proxy_is_shown(url: str) -> None:
+    loaded = load(
+        f"proxy: {{mode: explicit, url: '{url}'}}\nemit: [{{type: http, url: 'https://c.example/', proxy: '{url}'}}]"
+    )
+    assert "t0ps3cret" not in yaml.safe_dump(shown(loaded))
+    assert yaml.safe_dump(shown(loaded)).count("***@p.example:1") == 2
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "\ufeff"])
