@@ -93,7 +93,8 @@ def _interpreter(version: str) -> str:
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     found = shutil.which(f"python{version}")
-    if found is None:
+    # A version manager has names for Pythons that it would not start.
+    if found is None or subprocess.run((found, "-c", ""), capture_output=True, check=False).returncode:
         sys.exit(f"scripts/package: there is no python{version} here to compile for it; install it, or choose --python")
     return found
 

@@ -283,6 +283,31 @@ def test_it_runs_with_one_capability_and_sees_raw_answers(booted: Machine, packa
     assert shown(booted, "StatusText").startswith("1 target")
 
 
+def test_what_it_keeps_is_read_by_root_and_stays_its_own(booted: Machine, packages: dict[str, Path]) -> None:
+    started(booted, packages, f"{CONFIGURATION}metrics: {{listen: 'unix:/run/cloudpath-agent/metrics.sock'}}\n")
+    for reader in (
+        ("cloudpath",),
+        ("setpriv", "--reuid=cloudpath-agent", "--regid=cloudpath-agent", "--clear-groups", "cloudpath"),
+    ):
+        assert "self" in booted.run(*reader, "history").stdout
+    assert booted.shell("stat --format=%U /var/lib/cloudpath-agent/*").split() == ["cloudpath-agent"] * len(
+        booted.shell("ls /var/lib/cloudpath-agent").split()
+    )
+    assert "cloudpath_" in booted.run("python3", "-c", _ASK_THE_SOCKET).stdout
+    count = len(samples(booted))
+    wait_until(lambda: len(samples(booted)) > count, booted)
+
+
+_ASK_THE_SOCKET: Final = """\
+import socket
+with socket.socket(socket.AF_UNIX) as asked:
+    asked.connect("/run/cloudpath-agent/metrics.sock")
+    asked.sendall(b"GET /metrics HTTP/1.1\\r\\nHost: here\\r\\nConnection: close\\r\\n\\r\\n")
+    while part := asked.recv(65536):
+        print(part.decode(), end="")
+"""
+
+
 def test_a_reload_tells_what_is_wrong_and_changes_nothing(booted: Machine, packages: dict[str, Path]) -> None:
     started(booted, packages)
     process = shown(booted, "MainPID")
