@@ -42,6 +42,8 @@ def drop_ins_of(file: Path) -> tuple[Path, ...]:
         if name.endswith(_LOOKS_READ)
     )
     found = tuple(directory / name for name in seen if name.endswith(_SUFFIX))
+    # Reading a FIFO would wait for whoever writes to it.
+    wrong += tuple(f"{file}: no file" for file in found if file.exists() and not (file.is_file() or file.is_dir()))
     if len(found) > _MOST:
         wrong += (f"{directory}: {len(found)} drop-ins; {_MOST} is the most that are read",)
     if wrong:

@@ -16,7 +16,7 @@ from agent.daemon.plan import PlanProblems
 if TYPE_CHECKING:
     from agent.daemon.plan import ServicePlan
 
-_LONGEST_LIFE_S: Final = 60
+_LONGEST_LIFE_S: Final = 35
 
 
 def main(file: str) -> None:

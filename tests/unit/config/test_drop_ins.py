@@ -1,5 +1,6 @@
 """Drop-ins in conf.d beside the file: what is read, in which order, how it is merged, and whose mistake is whose."""
 
+import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -157,6 +158,7 @@ def in_place_of_the_directory(put: str) -> None:
             lambda: Path("conf.d/a.yml").touch(),
             "conf.d/a.yml: not read, for drop-ins end in .yaml; rename it, or move it away",
         ),
+        (lambda: os.mkfifo("conf.d/a.yaml"), "conf.d/a.yaml: no file"),
         (lambda: Path("conf.d/a.yaml").mkdir(), "conf.d/a.yaml: cannot read it: is a directory"),
         (lambda: Path("conf.d/a.yaml").symlink_to("gone"), "conf.d/a.yaml: cannot read it: no such file or directory"),
         (lambda: Path("conf.d/a.yaml").write_bytes(b"a: \xff"), "conf.d/a.yaml:1:1: not UTF-8 text; save it as UTF-8"),
