@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 # A sample is on time if it began so soon after the instant that its interval counts from [the bar's own meaning].
 ON_TIME_S: Final = 1.0
+# Between the beginning of the first round and the line of the log that tells of it.
+_NEARLY_S: Final = 0.25
 _KB_IN_MB: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How many slots there were, in how many of them a sample began on time, and in how many none began at all."""
+    """How many slots there were, in how many of them a sample began on time, and in how many none began at all.
+
+    A sample that had to wait for its routers' limits is late like any other.
+    """
 
     targets: int
     slots: int
@@ -82,39 +87,30 @@ def slope(pairs: Sequence[tuple[float, float]]) -> float:
     return sum((x - x_mean) * (y - y_mean) for x, y in pairs) / spread if spread else 0.0
 
 
-def punctuality(starts_s: Mapping[str, Sequence[float]], agent_id: str, interval_s: float, until_s: float) -> Timing:
+def punctuality(
+    starts_s: Mapping[str, Sequence[float]], agent_id: str, interval_s: float, *, begun_s: float, until_s: float
+) -> Timing:
     """Return how punctual targets were, by when their samples say that they began.
 
-    A target's slot begins where the schedule's splay puts it, which is known from outside; that of the first round is
-    where the service began, which the earliest sample of all tells. Each slot is put off by a part of the interval that
-    is not known, so a sample is on time that begins no later than `ON_TIME_S` after the latest instant possible.
+    A target's slot begins where the schedule's splay puts it, which is known from outside. Each is put off by a part of
+    the interval that is not known, so a sample is on time that begins no later than `ON_TIME_S` after the latest
+    instant possible.
 
     Args:
         starts_s: For each target when its samples began, in seconds since anything.
         agent_id: Whose splay it is.
         interval_s: That of all of them.
+        begun_s: When the first round began, give or take `_NEARLY_S`.
         until_s: When the measurement ended: a slot that was not over by then does not count.
     """
-    splays = {name: splay_s(agent_id, name, interval_s) for name in starts_s}
-    firsts = [min(starts) - splays[name] for name, starts in starts_s.items() if starts]
-    if not firsts:
-        return Timing(targets=len(starts_s), slots=0, on_time=0, missed=0)
-    # Of later rounds too: whichever slot was put off least tells best.
-    begun_s = min(firsts)
-    off = (
-        (start - splays[name] - begun_s + interval_s / 2) % interval_s - interval_s / 2
-        for name, starts in starts_s.items()
-        for start in starts
-    )
-    begun_s += min(off)
     patience_s = JITTER_RATIO * interval_s + ON_TIME_S
     slots = on_time = missed = 0
     for name, starts in starts_s.items():
-        slot_s = begun_s + splays[name]
-        while slot_s + patience_s <= until_s:
+        slot_s = begun_s + splay_s(agent_id, name, interval_s) - _NEARLY_S
+        while slot_s + patience_s + 2 * _NEARLY_S <= until_s:
             slots += 1
             inside = [start for start in starts if slot_s <= start < slot_s + interval_s]
-            on_time += any(start <= slot_s + patience_s for start in inside)
+            on_time += any(start <= slot_s + patience_s + 2 * _NEARLY_S for start in inside)
             missed += not inside
             slot_s += interval_s
     return Timing(targets=len(starts_s), slots=slots, on_time=on_time, missed=missed)

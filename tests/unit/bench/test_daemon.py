@@ -82,20 +82,20 @@ def starts(rounds: int, late_s: float = 0.0) -> dict[str, list[float]]:
 
 
 def test_whoever_begins_in_his_slot_is_on_time() -> None:
-    timing = punctuality(starts(5), "a", 60, until_s=100 + 5 * 60 + 5)
+    timing = punctuality(starts(5), "a", 60, begun_s=100, until_s=100 + 5 * 60 + 5)
     assert (timing.targets, timing.slots) == (10, 50)
     assert (timing.on_time, timing.missed) == (50, 0)
 
 
 def test_whoever_begins_later_is_late_and_whoever_never_begins_is_missed() -> None:
-    late = punctuality(starts(5, late_s=8), "a", 60, until_s=100 + 5 * 60 + 5)
+    late = punctuality(starts(5, late_s=8), "a", 60, begun_s=100, until_s=100 + 5 * 60 + 5)
     assert (late.slots - late.on_time, late.missed) == (5, 0)
-    absent = punctuality(starts(5) | {"t9": []}, "a", 60, until_s=100 + 5 * 60 + 5)
+    absent = punctuality(starts(5) | {"t9": []}, "a", 60, begun_s=100, until_s=100 + 5 * 60 + 5)
     assert (absent.on_time, absent.missed) == (45, 5)
 
 
 def test_nothing_at_all_is_not_on_time() -> None:
-    assert punctuality({"t0": []}, "", 60, until_s=1_000).on_time == 0
+    assert punctuality({"t0": []}, "", 60, begun_s=0, until_s=1_000).on_time == 0
 
 
 def test_a_process_is_looked_at() -> None:
