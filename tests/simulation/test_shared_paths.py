@@ -1,4 +1,4 @@
-"""Many targets behind the same routers, traced in turn in virtual time: what is shared, checked, doubted, never lost."""
+"""Many targets behind the same routers, traced in virtual time: what is shared, checked, doubted, and never lost."""
 
 import tracemalloc
 from collections import Counter
