@@ -9,6 +9,7 @@ from typing import Final
 from agent.record import AgentIdentity, uuid7
 from agent.store.database import SqliteStore, open_store
 from agent.store.entry import Batch, Entry, Kind
+from probes.clock import Clock as AnyClock
 
 AGENT: Final = AgentIdentity(id="a1", version="1.0", hostname="host", boot_id=None)
 LARGE: Final = 64 << 20
@@ -31,7 +32,7 @@ class Clock:
         return self.now_s
 
 
-def opened(directory: Path, clock: Clock | None = None, most_bytes: int = LARGE) -> SqliteStore:
+def opened(directory: Path, clock: AnyClock | None = None, most_bytes: int = LARGE) -> SqliteStore:
     clock = clock or Clock()
     store = open_store(directory, most_bytes=most_bytes, clock=clock, random_bytes=os.urandom, identity=AGENT)
     assert isinstance(store, SqliteStore)

