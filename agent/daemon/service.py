@@ -36,7 +36,7 @@ SINKS_END_S: Final = 4.3
 # The news of what spoiled a sample may come a little after it; until then the network looks as if it had settled.
 _NEWS_S: Final = 0.25
 LONGEST_HOLD_S: Final = 20.0
-_CHANGES: Final = "network changes"
+_CHANGES: Final = "changes of the network"
 
 
 class Service:
@@ -71,7 +71,7 @@ class Service:
         # Who waits for routers, and until when at most.
         self._held_until: dict[str, float] = {}
         self._unfiled: list[HostChange] = []
-        self._filing = False
+        self._filing: int | None = None
         self._epoch = parts.network.epoch
         self._changes: Counter[str] = Counter()
         self._aborted = 0
@@ -114,6 +114,8 @@ class Service:
         self._take_anew(now)
         for name in self._schedule.due(now):
             self._start(name, now)
+        for name in self._schedule.take_skipped():
+            self._standings.timed(name, self._schedule.timing(name))
         self._file_changes()
         self._feed(now)
         self._on_turn()
@@ -125,15 +127,19 @@ class Service:
             self._schedule.next_deadline(),
             self._parts.workers.next_deadline(),
             self._parts.network.next_deadline(),
-            min(self._spoiled.values(), default=None),
-            None if self._parts.notifier.watchdog_s is None else self._fed_at + self._parts.notifier.watchdog_s,
+            min((at for at in self._spoiled.values() if at > now), default=None),
+            self._fed_next_at(),
         )
         return min(deadline for deadline in deadlines if deadline is not None)
 
-    def _feed(self, now: float) -> None:
-        """Tell the manager that this loop turns, unless only a new process could help."""
+    def _fed_next_at(self) -> float | None:
+        """Return when the manager is to be told that this loop turns; None where only a new process could help."""
         every_s = self._parts.notifier.watchdog_s
-        if every_s is not None and now >= self._fed_at + every_s and not self._parts.workers.exhausted:
+        return None if every_s is None or self._parts.workers.exhausted else self._fed_at + every_s
+
+    def _feed(self, now: float) -> None:
+        due_at = self._fed_next_at()
+        if due_at is not None and now >= due_at:
             self._parts.notifier.watchdog()
             self._parts.notifier.status(self._summary())
             self._fed_at = now
@@ -148,18 +154,19 @@ class Service:
             self._schedule.hold(name, ready_at)
             return
         self._held_until.pop(name, None)
-        self._schedule.started(name, now)
         self._parts.workers.submit(name, lambda interrupted: sample(plan, interrupted))
 
     def _take(self, done: Done[Taken | None], now: float) -> None:
         """Take in what a thread did."""
-        if done.name == _CHANGES:
-            self._filing = False
-        elif done.name in self._targets:
+        if done.error is not None:
+            _LOG.error("%s: a mistake of the agent's", done.name, exc_info=done.error, extra=_about(done.name))
+        if done.number == self._filing:
+            self._filing = None
+            return
+        if done.name in self._targets:
+            self._schedule.started(done.name, done.started_s)
             self._schedule.finished(done.name)
             self._standings.timed(done.name, self._schedule.timing(done.name))
-        if done.error is not None:
-            _LOG.error("%s: %s: %s", done.name, type(done.error).__name__, done.error)
         if done.result is None or done.result.entry is None:
             return
         self._standings.taken(done.result, now)
@@ -199,11 +206,10 @@ class Service:
 
     def _file_changes(self) -> None:
         """Let a thread file what changed, one at a time so that they stay in order: the disk may take its time."""
-        if self._filing or not self._unfiled:
+        if self._filing is not None or not self._unfiled:
             return
         changes, self._unfiled = self._unfiled, []
-        self._filing = True
-        self._parts.workers.submit(_CHANGES, lambda _: self._parts.file_changes(changes))
+        self._filing = self._parts.workers.submit(_CHANGES, lambda _: self._parts.file_changes(changes))
 
     # -- reload
 
@@ -227,10 +233,10 @@ class Service:
             if self._targets.get(name) != before[name]:
                 self._parts.workers.cancel(name)
         self._schedule.replace(_timings(plan), now)
-        for name in before.keys() & self._targets.keys():
-            if self._targets[name] != before[name]:
-                self._schedule.finished(name)
         self._standings.replace(plan.targets)
+        for gone in before.keys() - self._targets.keys():
+            self._spoiled.pop(gone, None)
+            self._held_until.pop(gone, None)
         self._parts.put_to_work(plan)
 
     # -- the end, and how it is going
