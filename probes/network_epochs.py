@@ -97,7 +97,7 @@ class NetworkEpochs:
     def note(self, change: NetworkChange, now: float) -> None:
         """Take in one change; `affects_sample` says whether it matters."""
         if change.affects_sample:
-            self._first = now if self.settled(now) else self._first
+            self._first = now if now >= self._newest + QUIET_S else self._first
             self._newest = now
         if self._burst is None:
             self._burst = Burst(self._quiet, now)
@@ -115,9 +115,11 @@ class NetworkEpochs:
             return ()
         self._burst, self._quiet = None, self._network
         told = burst.told(self._network)
+        # What was kept back comes first, or one more aside would take its place again and again.
+        kept_back = self._rest(now, now_text)
         shown = [change for change in told if change.matters or self._may_tell(now)]
         self._untold += burst.untold + sum(change.times for change in told if change not in shown)
-        return (*shown, *self._rest(now, now_text))
+        return (*shown, *(kept_back or self._rest(now, now_text)))
 
     # --- what matters -------------------------------------------------------------------------------------------------
 
@@ -200,8 +202,8 @@ def _sent_from(change: NetworkChange, network: Network) -> bool:
     sources = {
         route.source for route in (*network.routes, *network.default_routes) if route.interface == change.subject
     }
-    if change.before in sources:
-        return True
+    if change.before is None or change.before in sources:
+        return change.before is not None
     return any(
         one.address == change.before and not one.temporary and not one.address.startswith("fe80:")
         for interface in network.interfaces

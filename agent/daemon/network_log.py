@@ -108,10 +108,14 @@ class NetworkLog:
         ends_at = self._epochs.ends_at()
         over = ends_at is not None and now >= ends_at
         if now >= self._poll_at() or (self._read_at is not None and (over or now >= self._read_at)):
-            self._epochs.read(self._read(), now, self._now_text())
+            self.read_now()
         changes = self._epochs.ended(now, self._now_text())
         self._moved = self._moved or any(change.matters for change in changes)
         return changes
+
+    def read_now(self) -> None:
+        """Read the network, whether anything is due or not."""
+        self._epochs.read(self._read(), self._clock.monotonic(), self._now_text())
 
     # --- what the service tells ---------------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ import pytest
 
 from probes.drivers.network_events import NetworkEvents
 from probes.facts import Family
+from probes.failure import Failure
+from probes.frozen import replace
 from probes.host_facts import ChangeKind, Interface, InterfaceAddress, Network, Route
-from probes.network_watch import NetworkEvent, NetworkWatch, Slept
+from probes.network_watch import DefaultsRead, NetworkEvent, NetworkWatch, Slept
 from probes.route_watch import RouteLookup
 from probes.wire.netlink_entries import RTN_UNICAST, AddressEntry, LinkEntry, NextHop, RouteEntry
 
@@ -200,3 +202,84 @@ def test_a_suspended_host_is_seen_by_its_two_clocks() -> None:
         (slept,) = [one for one in events.drain(clock.monotonic()) if isinstance(one, Slept)]
         assert slept.seconds == pytest.approx(2.0, abs=0.001)
         assert [one for one in events.drain(clock.monotonic()) if isinstance(one, Slept)] == []
+
+
+# --- before the way to the target is known ----------------------------------------------------------------------------
+
+DEFAULT = Route(
+    destination="0.0.0.0/0", family=Family.IPV4, interface="eth0", gateway="10.0.0.1", table=254, metric=100
+)
+NAMES_FIRST = Network(
+    epoch="e",
+    interfaces=(*START.interfaces, Interface(name="eth1", index=3, up=True, carrier=True, loopback=False, mtu=1500)),
+    default_routes=(DEFAULT,),
+)
+LATER = Network(epoch="e", interfaces=NAMES_FIRST.interfaces, default_routes=(DEFAULT,), routes=(WAY,))
+DOWN = LinkEntry(index=2, name="eth0", flags=0)
+OTHER_DOWN = LinkEntry(index=3, name="eth1", flags=0)
+TO_RESOLVER = Route(destination="10.0.1.53", family=Family.IPV4, interface="eth1", source="10.0.1.2", table=254)
+
+
+def test_what_happened_to_the_interface_before_its_look_up_counts() -> None:
+    watch = NetworkWatch(NAMES_FIRST)
+    watch.observe([DOWN, LinkEntry(index=2, name="eth0", flags=UP)], "t1")
+    assert not watch.disturbed()
+    watch.look_up(LATER, "t2")
+    assert watch.disturbed()
+    first, second = watch.changes(LATER, "t3")
+    assert (first.at, first.before, first.after, first.affects_sample) == ("t1", "up", "down", True)
+    assert (second.before, second.after) == ("down", "up")
+
+
+def test_what_happened_to_another_interface_before_the_look_up_does_not_count() -> None:
+    watch = NetworkWatch(NAMES_FIRST)
+    watch.observe([OTHER_DOWN], "t1")
+    watch.look_up(LATER, "t2")
+    assert not watch.disturbed()
+
+
+def test_a_look_up_that_finds_no_way_any_more_counts() -> None:
+    watch = NetworkWatch(NAMES_FIRST)
+    lost = Route(destination=TARGET, family=Family.IPV4, failure=Failure.NETWORK_UNREACHABLE)
+    watch.look_up(Network(epoch="e", interfaces=NAMES_FIRST.interfaces, routes=(lost,)), "t2")
+    (change,) = [one for one in watch.changes(NAMES_FIRST, "t3") if one.affects_sample][:1]
+    assert (change.kind, change.subject) == (ChangeKind.ROUTE, TARGET)
+    assert (change.before, change.after) == ("via 10.0.0.1 dev eth0 table 254", "network_unreachable")
+
+
+def test_a_look_up_that_never_found_a_way_does_not_count() -> None:
+    nowhere = Network(epoch="e", interfaces=NAMES_FIRST.interfaces)
+    lost = Route(destination=TARGET, family=Family.IPV4, failure=Failure.NETWORK_UNREACHABLE)
+    watch = NetworkWatch(nowhere)
+    watch.look_up(Network(epoch="e", interfaces=NAMES_FIRST.interfaces, routes=(lost,)), "t2")
+    assert not watch.disturbed()
+
+
+def test_the_way_to_the_resolvers_counts_until_the_target_has_one() -> None:
+    watch = NetworkWatch(NAMES_FIRST)
+    watch.use_meanwhile([TO_RESOLVER])
+    watch.observe([OTHER_DOWN], "t1")
+    assert watch.disturbed()
+    later = NetworkWatch(NAMES_FIRST)
+    later.use_meanwhile([TO_RESOLVER])
+    later.look_up(LATER, "t2")
+    later.observe([OTHER_DOWN], "t3")
+    assert not later.disturbed()
+
+
+def test_without_a_resolver_elsewhere_the_default_routes_count() -> None:
+    watch = NetworkWatch(NAMES_FIRST)
+    watch.use_meanwhile([])
+    watch.observe([OTHER_DOWN, DefaultsRead(default_routes=(replace(DEFAULT, metric=50),))], "t1")
+    assert not watch.disturbed()
+    watch.observe([DefaultsRead(default_routes=())], "t2")
+    (change,) = [one for one in watch.changes(NAMES_FIRST, "t3") if one.affects_sample][:1]
+    assert (change.kind, change.before, change.after) == (ChangeKind.ROUTE, "via 10.0.0.1 dev eth0 table 254", None)
+
+
+def test_a_script_that_changes_counts() -> None:
+    watch = watch_of()
+    watch.script_changed("/etc/proxy.pac", "1 bytes, aa", "2 bytes, bb", "t1")
+    (change,) = watch.changes(START, "t2")
+    assert (change.kind, change.subject, change.affects_sample) == (ChangeKind.PROXY, "/etc/proxy.pac", True)
+    assert (change.before, change.after) == ("1 bytes, aa", "2 bytes, bb")

@@ -76,7 +76,7 @@ class Host:
         return utc_text(self.clock.realtime_ns())
 
 
-def _wait_for_carriers() -> None:
+def wait_for_carriers() -> None:
     """Return when every interface runs: the kernel may tell of a new carrier up to a second late."""
     until = time.monotonic() + 5
     while not all(one.carrier for one in HostReader().interfaces()):
@@ -90,7 +90,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     resolv_conf.write_text("nameserver 10.77.1.1\nsearch corp.example\n")
     with OwnNamespace() as namespace:
         namespace.ip(NETWORK)
-        namespace.call(_wait_for_carriers)
+        namespace.call(wait_for_carriers)
         yield Host(namespace, resolv_conf)
 
 
