@@ -28,6 +28,8 @@ _LATER: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = range(500, 600)
 # "Not Implemented", "HTTP Version Not Supported", "Network Authentication Required" (RFC 6585): no matter of time.
 _NEVER_BY_ITSELF: Final = frozenset({501, 505, 511})
+# Out of memory, or unable to read this very batch: nobody can tell from one answer.
+_INTERNAL_ERROR: Final = 500
 # An entry that is there already has been delivered before.
 _CONFLICT: Final = 409
 # https://help.splunk.com (HTTP Event Collector, "Troubleshoot"): incorrect index, data channel missing or invalid,
@@ -54,6 +56,8 @@ def outcome_of(answer: Answer, now_s: float) -> Outcome:
     if status in _ABOUT_THE_BATCH:
         return refused(why)
     asked_s = retry_after_s(answer.headers, now_s)
+    if status == _INTERNAL_ERROR:
+        return Outcome(fate=Fate.UNAVAILABLE, why=why, retry_after_s=asked_s, suspect=True)
     if status in _LATER or (status in _SERVER_ERRORS and status not in _NEVER_BY_ITSELF):
         return unavailable(why, asked_s)
     return unavailable(why, max(asked_s or 0.0, MENDING_S))

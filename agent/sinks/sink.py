@@ -43,6 +43,7 @@ class Outcome:
         retry_after_s: How long the sink asks to be left alone, or what its kind of failure makes sensible.
         refused: With DELIVERED: the entries that the sink said it does not take.
         rejected: With DELIVERED: how many entries the sink did not take without saying which.
+        suspect: With UNAVAILABLE: it may be the batch that the sink fails over.
     """
 
     fate: Fate
@@ -50,6 +51,7 @@ class Outcome:
     retry_after_s: float | None = None
     refused: tuple[RefusedEntry, ...] = ()
     rejected: int = 0
+    suspect: bool = False
 
 
 DELIVERED: Final = Outcome(fate=Fate.DELIVERED)

@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 good = mode in {Mode.OK, Mode.TWICE}
                 headers = (("Content-Type", collector.reply_type),)
-                self._say(STATUSES.get(mode, 200), headers, collector.reply if good else b"no")
+                self._say(STATUSES.get(mode, 200), headers, collector.reply if good else collector.complaint)
 
     def _say(self, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> None:
         self.send_response(status)
@@ -179,6 +179,7 @@ class HostileCollector:
     Attributes:
         requests: Every request in the order of coming.
         reply: The body of a good answer, and `reply_type` what it is.
+        complaint: The body of a bad one.
         late_s: How late a late answer is.
         ended: Set when it ends.
     """
@@ -195,6 +196,7 @@ class HostileCollector:
         self.requests: list[Request] = []
         self.reply = b""
         self.reply_type = "application/json"
+        self.complaint = b"no"
         self.late_s = 3.0
         self.ended = threading.Event()
         self._file = file

@@ -25,7 +25,11 @@ def test_a_success_is_delivered(status: int) -> None:
     assert outcome_of(answer(status, b"whatever"), NOW_S) == DELIVERED
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507, 520, 599])
+def test_an_internal_error_may_be_about_the_batch() -> None:
+    assert outcome_of(answer(500), NOW_S) == Outcome(fate=Fate.UNAVAILABLE, why="answered 500", suspect=True)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504, 507, 520, 599])
 def test_what_passes_is_tried_again_soon(status: int) -> None:
     assert outcome_of(answer(status), NOW_S) == Outcome(fate=Fate.UNAVAILABLE, why=f"answered {status}")
 

@@ -118,6 +118,35 @@ def test_a_sink_that_refuses_everything_finds_nearly_everything_there_once_it_is
     assert len(desk.store.taken) + len(desk.store.aside) == 1_000
 
 
+def chokes_on(seq: int) -> Callable[[Batch], Outcome]:
+    bad = Outcome(fate=Fate.UNAVAILABLE, why="500", suspect=True)
+    return lambda batch: bad if any(each.seq == seq for each in batch.entries) else DELIVERED
+
+
+def test_an_entry_that_a_collector_chokes_on_does_not_stop_the_others_for_ever() -> None:
+    desk = Desk(chokes_on(333), count=600)
+    desk.delivery._most = desk.delivery._limit = 500
+    desk.turns()
+    assert [each.seq for each, _ in desk.store.aside] == [333]
+    assert len(desk.store.taken) == 599
+    assert desk.clock.now - 1_000 < 5 * 3_600
+
+
+def test_a_collector_that_is_broken_for_a_day_costs_few_entries() -> None:
+    desk = Desk(lambda _: Outcome(fate=Fate.UNAVAILABLE, why="500", suspect=True), count=5_000)
+    desk.delivery._most = desk.delivery._limit = 500
+    while desk.clock.now < 1_000 + 86_400:
+        desk.clock.now += desk.delivery.turn() or 0
+    assert len(desk.store.aside) <= 90
+
+
+def test_a_collector_that_is_broken_for_ten_minutes_costs_none() -> None:
+    desk = Desk(lambda _: Outcome(fate=Fate.UNAVAILABLE, why="500", suspect=True), count=5_000)
+    while desk.clock.now < 1_000 + 600:
+        desk.clock.now += desk.delivery.turn() or 0
+    assert {batch.id for batch in desk.sink.batches} == {"batch-1"}
+
+
 def test_entries_that_a_sink_names_are_put_aside_and_the_rest_counts() -> None:
     outcome = Outcome(fate=Fate.DELIVERED, refused=(RefusedEntry(2, "mapping"),))
     desk = Desk(lambda _: outcome, count=4)

@@ -212,13 +212,14 @@ def test_a_name_that_nobody_has_is_said() -> None:
 
 
 def test_secrets_that_come_back_are_masked(collector: HostileCollector, modes: list[Mode]) -> None:
-    modes[:] = [Mode.OK]
-    collector.reply = b'{"errors": true, "items": "Bearer not-for-logs, secret=abcdefgh"}'
-    url = f"{collector.url}?token=abcdefgh"
-    sink = sink_to(url, format="es_bulk", index="a", headers={"Authorization": "Bearer not-for-logs"})
-    assert "not-for-logs" not in sink._poster._without_secrets(collector.reply.decode())
-    assert "abcdefgh" not in sink._poster._without_secrets(collector.reply.decode())
-    sink.close()
+    modes[:] = [Mode.BAD_REQUEST]
+    collector.complaint = b"Authorization: Bearer not-for-logs, from /ingest?token=abcdefgh&table=samples: not-for-logs"
+    url = f"{collector.url}?token=abcdefgh&table=samples"
+    outcome = sent(url, headers={"Authorization": "Bearer not-for-logs"})
+    assert outcome.why == (
+        f"http://127.0.0.1:{collector.port}: answered 400: "
+        "Authorization: ***, from /ingest?token=***&table=samples: ***"
+    )
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
