@@ -78,7 +78,7 @@ def load_configuration(file: Path, environment: Mapping[str, str] = os.environ) 
         except ConfigurationError as error:
             unread += error.problems
     try:
-        loaded = _loaded(layers or [Layer(load_marked("", str(file)))], file.parent, environment)
+        loaded = loaded_from(layers or [Layer(load_marked("", str(file)))], file.parent, environment)
     except ConfigurationError as error:
         raise ConfigurationError((*unread, *error.problems)) from None
     if unread:
@@ -108,10 +108,11 @@ def parse_configuration(text: str, source: str, directory: Path, environment: Ma
     Raises:
         ConfigurationError: As `load_configuration`; `source` is the FILE of its lines.
     """
-    return _loaded([Layer(load_marked(text, source))], directory, environment)
+    return loaded_from([Layer(load_marked(text, source))], directory, environment)
 
 
-def _loaded(layers: list[Layer], directory: Path, environment: Mapping[str, str]) -> Loaded:
+def loaded_from(layers: list[Layer], directory: Path, environment: Mapping[str, str]) -> Loaded:
+    """Return the settings of files, the configuration first, and of variables; raises as `parse_configuration` does."""
     merged = Merged([*layers, *layers_of(environment)])
     expanded = expand(merged.value, environment, directory)
     wrong = slips(environment, expanded.variables)

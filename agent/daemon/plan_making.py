@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.config import Loaded
     from agent.config_model import Settings
+    from agent.config_values import Steps
     from agent.request import SampleRequest
     from rules.ruleset import RuleSet
 
@@ -38,7 +39,8 @@ def service_plan(loaded: Loaded) -> ServicePlan:
     rules = _rules(settings.rules, wrong)
     _check_databases(settings, wrong)
     targets, problems = _targets(settings)
-    wrong = [*loaded.merged.lines([*problems, *_missing_packages(settings)]), *wrong]
+    problems += [*_missing_packages(settings), *_unreadable_authorities(settings)]
+    wrong = [*loaded.merged.lines(problems), *wrong]
     if wrong:
         raise ConfigurationError(tuple(wrong))
     return ServicePlan(
@@ -94,6 +96,32 @@ def _missing_packages(settings: Settings) -> Iterator[Problem]:
         if sink.type == "otlp" and sink.encoding == "protobuf" and not _is_there(_PROTOBUF):
             what = "protobuf needs the package opentelemetry-proto, which is not installed; install it, or take json"
             yield Problem(("emit", index, "encoding"), what)
+
+
+def _unreadable_authorities(settings: Settings) -> Iterator[Problem]:
+    """Yield each file of certificates that cannot be read as such, though it looks like one."""
+    named = [(("targets", index), target.ca_file) for index, target in enumerate(settings.targets)]
+    named += [(("other_edges", index), edge.ca_file) for index, edge in enumerate(settings.other_edges)]
+    named += [(("emit", index), getattr(sink, "ca_file", None)) for index, sink in enumerate(settings.emit)]
+    places: list[tuple[Steps, Path | None]] = [*named]
+    if settings.service_edge is not None:
+        places.append((("service_edge",), settings.service_edge.ca_file))
+    for steps, file in places:
+        if file is not None and (problem := _why_no_certificate(file)):
+            yield Problem((*steps, "ca_file"), problem)
+
+
+def _why_no_certificate(file: Path) -> str | None:
+    import ssl  # noqa: PLC0415 - for those who name authorities
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError:
+        # OpenSSL's own words for it name its source files.
+        return f"{file}: a certificate in it is damaged; get the file anew"
+    except OSError as error:
+        return f"cannot read {file}: {(error.strerror or str(error)).lower()}"
+    return None
 
 
 def _is_there(package: str) -> bool:

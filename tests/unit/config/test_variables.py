@@ -5,12 +5,16 @@ from pathlib import Path
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.commands import trace, zpa
 from agent.commands.group import SUBCOMMANDS, group
-from agent.config import ConfigurationError, load_configuration, parse_configuration
+from agent.config import ConfigurationError, load_configuration, loaded_from, parse_configuration
+from agent.config_layers import Layer
 from agent.config_model import ExplicitProxySection, NoProxySection, Settings
 from agent.config_variables import keys_by_variable
+from rules.yaml_marks import load_marked
 
 # A value for every key that a variable can stand for: as the variable, and as the file has it.
 SAME = {
@@ -224,3 +228,38 @@ def test_variables_stand_over_drop_ins(tmp_path: Path) -> None:
     assert [(steps, place.text) for steps, place in loaded.merged.later()] == [
         (("agent", "interval_s"), "CLOUDPATH_AGENT_INTERVAL_S")
     ]
+
+
+PARTS = st.sampled_from(sorted(Settings.model_fields)) | st.sampled_from(
+    ["url", "host", "name", "mode", "type", "file"]
+)
+SCALARS = st.sampled_from(["1", "true", "~", "x", "'${env:A}'", "https://x/", "192.0.2.1", "pac", "http", "'"])
+YAML = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(PARTS, inner, max_size=4).map(
+            lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(YAML, min_size=1, max_size=3), st.dictionaries(st.sampled_from(sorted(SAME)), YAML, max_size=4))
+def test_any_files_and_variables_are_settings_or_lines_that_name_them(
+    texts: list[str], environment: dict[str, str]
+) -> None:
+    layers = [Layer(load_marked(text, f"{number}.yaml")) for number, text in enumerate(texts)]
+    sources = (*(f"{number}.yaml:" for number in range(len(texts))), *(f"{name}:" for name in environment))
+    lines = lines_of(layers, environment)
+    assert [line for line in lines if not line.startswith(sources)] == []
+
+
+def lines_of(layers: list[Layer], environment: dict[str, str]) -> tuple[str, ...]:
+    """Any other exception than the one for a person fails the test."""
+    try:
+        loaded_from(layers, Path("/nowhere"), environment)
+    except ConfigurationError as error:
+        return error.problems or ("a configuration was refused without a reason",)
+    return ()

@@ -45,7 +45,12 @@ def everything(tmp_path: Path) -> Path:
     """Return a configuration with every key, every file that it names, and a drop-in."""
     authority = trustme.CA().cert_pem.bytes().decode()
     texts = {"edge.token": "t0ken\n", "token": "Bearer t0ps3cret\n", "own-rules.yaml": OWN_RULES}
-    texts |= {"edge-ca.pem": authority, "agent.yaml": EVERYTHING, "proxy.pac": "function FindProxyForURL() {}"}
+    texts |= {
+        "edge-ca.pem": authority,
+        "cut.pem": authority[:200],
+        "agent.yaml": EVERYTHING,
+        "proxy.pac": "function FindProxyForURL() {}",
+    }
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     write_database(tmp_path / "asn.mmdb", {"192.0.2.0/24": {"autonomous_system_number": 64500}}, "GeoLite2-ASN")
@@ -174,6 +179,7 @@ def test_a_service_without_a_target_is_refused_and_a_file_without_one_is_good(tm
 
 
 ON_EVERY_LINK = "fe80::1 is on every link; say which one: fe80::1%INTERFACE, or --interface"
+CUT = "{0}/cut.pem: a certificate in it is damaged; get the file anew"
 NO_DATABASE = "{0}/edge.token is no MMDB file, or a part of it is missing"
 
 
@@ -183,6 +189,9 @@ NO_DATABASE = "{0}/edge.token is no MMDB file, or a part of it is missing"
         ("rules: [edge.token]", "{0}/edge.token:1:1: must be a mapping with code, about, reasons"),
         ("agent: {address_databases: [edge.token]}", NO_DATABASE),
         ("agent: {address_databases: [asn.mmdb, edge.token]}", NO_DATABASE),
+        ("service_edge: {host: e.example, ca_file: cut.pem}", "{0}/agent.yaml:1:42: service_edge.ca_file: " + CUT),
+        ("targets: [{name: a, url: 'https://a.example/', ca_file: cut.pem}]",
+         "{0}/agent.yaml:1:57: targets.0.ca_file: " + CUT),
         ("targets: [{name: a, host: fe80::1}]", "{0}/agent.yaml:1:11: targets.0: " + ON_EVERY_LINK),
     ],
 )  # fmt: skip
