@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -80,9 +81,9 @@ def test_a_process_that_was_stopped_for_a_while_goes_on_without_a_burst(running:
     running.wait(lambda: len(running.samples()) > stopped_after, "sampling again", 15)
     time.sleep(max(0.0, 11 - (time.monotonic() - went_on)))
     new = [record["target"]["name"] for record in running.samples()[stopped_after:]]
-    # One round of three targets, and perhaps the beginning of the next one.
+    # The round that it woke up in and the next one; two more went by meanwhile.
     assert sorted(set(new)) == ["app", "near", "new"]
-    assert len(new) <= 5, new
+    assert max(Counter(new).values()) <= 2, new
 
 
 def test_it_ends_within_five_seconds_whatever_is_under_way(lab: Lab) -> None:
