@@ -13,7 +13,7 @@ from agent.daemon.plan import ServicePlan
 from agent.daemon.plan_reading import read_plan
 from agent.daemon.service import Service
 from agent.daemon.signals import SignalInbox
-from agent.daemon.thrift import keep_memory_small
+from agent.daemon.thrift import Thrift
 from agent.exit_codes import ServiceExit
 from agent.live_world import LiveWorld
 from agent.store.database import open_store
@@ -32,14 +32,20 @@ def serve(file: Path, level: LogLevel, form: LogForm) -> int:
     """Serve by a configuration until somebody asks for the end; return the exit code."""
     # The command switches collection off, for it ends within seconds; this does not.
     gc.enable()
-    keep_memory_small()
+    clock = SystemClock()
+    thrift = Thrift(clock.monotonic)
     lines = start_logging(level, form, os.environ)
     with SignalInbox() as signals:
         ready = opened(file, signals)
         if isinstance(ready, ServiceExit):
             return ready
         plan, parts = ready
-        service = Service(plan, parts, lambda: read_plan(file), lines.turn)
+
+        def on_turn() -> None:
+            lines.turn()
+            thrift.turn()
+
+        service = Service(plan, parts, lambda: read_plan(file), on_turn)
         parts.put_to_work(plan)
         pages = _pages(plan, service)
         # What is loaded by now is never garbage.
