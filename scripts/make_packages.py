@@ -141,7 +141,7 @@ def _wheel(directory: Path) -> Path:
 def _stage_system(stage: Path) -> None:
     """Put command, units, users, man pages and completions where the system looks for them."""
     source = ROOT / "systemd"
-    _copy(ROOT / "packaging/cloudpath", stage / "usr/bin/cloudpath", 0o755)
+    _copy(ROOT / "packaging/cloudpath", stage / "usr/bin/cloudpath")
     for unit in source.glob("*.service"):
         _copy(unit, stage / "usr/lib/systemd/system" / unit.name)
     _copy(source / "cloudpath-agent.sysusers", stage / "usr/lib/sysusers.d/cloudpath-agent.conf")
@@ -161,13 +161,13 @@ def _stage_documents(stage: Path, epoch: int) -> None:
     for page in sorted(drafts.iterdir()):
         _compressed(page, stage / "usr/share/man/man1" / f"{page.name}.gz")
     documents = stage / DOCUMENTS
-    shutil.copytree(ROOT / "docs", documents / "docs", ignore=shutil.ignore_patterns("adr", "performance"))
+    shutil.copytree(ROOT / "docs", documents / "docs")
     shutil.copytree(ROOT / "packaging/examples", documents / "examples")
     shutil.copytree(
         ROOT / "systemd", documents / "examples/systemd", ignore=shutil.ignore_patterns("*.service", "*.sysusers")
     )
-    _copy(ROOT / "README.md", documents / "README.md")
-    _compressed(ROOT / "CHANGELOG.md", documents / "changelog.gz")
+    for name in ("README.md", "CHANGELOG.md", "SECURITY.md"):
+        _copy(ROOT / name, documents / name)
     _write(documents / "copyright", "\n".join(_copyright(stage)))
 
 
@@ -207,7 +207,7 @@ def _compile(stage: Path, version: str, interpreter: str) -> None:
           "-s", str(stage), "-p", "/", str(home / "lib")))  # fmt: skip
     packages = _site_packages(stage, version)
     _run((interpreter, "-P", "-c", _COMPILE_RULES, str(packages), f"/{packages.relative_to(stage)}/rules"))
-    _set_modes(home)
+    _set_modes(stage)
 
 
 def _pack(stage: Path, output: Path, version: str, arch: str, epoch: int) -> Iterator[Path]:
@@ -243,17 +243,17 @@ def _set_times(stage: Path, epoch: int) -> None:
         os.utime(path, (epoch, epoch), follow_symlinks=False)
 
 
-def _set_modes(home: Path) -> None:
-    """Let everybody read everything, and nobody write it, whatever the wheels said; extensions need no right to run."""
-    for path in home.rglob("*"):
+def _set_modes(stage: Path) -> None:
+    """Let everybody read everything, and nobody write it, whatever checkout and wheels say; commands alone are run."""
+    commands = stage / "usr/bin"
+    for path in stage.rglob("*"):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() else 0o644)
+            path.chmod(0o755 if path.is_dir() or path.parent == commands else 0o644)
 
 
-def _copy(source: Path, target: Path, mode: int = 0o644) -> None:
+def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-    target.chmod(mode)
 
 
 def _write(target: Path, text: str) -> None:
