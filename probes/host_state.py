@@ -40,6 +40,10 @@ _EPOCH_BYTES: Final = 8
 
 def interfaces_of(links: Iterable[LinkEntry], addresses: Sequence[AddressEntry]) -> tuple[Interface, ...]:
     """Return every interface with its addresses, by index."""
+    by_index: dict[int, list[InterfaceAddress]] = {}
+    for one in addresses:
+        found = InterfaceAddress(address=one.address, prefix_length=one.prefix_length, temporary=one.temporary)
+        by_index.setdefault(one.index, []).append(found)
     return tuple(
         Interface(
             name=link.name,
@@ -48,11 +52,7 @@ def interfaces_of(links: Iterable[LinkEntry], addresses: Sequence[AddressEntry])
             carrier=link.carrier,
             loopback=link.loopback,
             mtu=link.mtu,
-            addresses=tuple(
-                InterfaceAddress(address=one.address, prefix_length=one.prefix_length, temporary=one.temporary)
-                for one in addresses
-                if one.index == link.index
-            ),
+            addresses=tuple(by_index.get(link.index, ())),
             kind=link.kind,
         )
         for link in sorted(links, key=lambda link: link.index)

@@ -186,10 +186,14 @@ class NetworkEvents:
 
     def _links_left_by(self) -> Iterator[LinkEntry]:
         """Yield the interfaces that the followed routes leave by, for the carrier counters that the kernel keeps."""
-        try:
-            yield from (link for link in self._kernel.links() if link.name in self._left_by)
-        except NetlinkError:
-            return
+        for name in self._left_by:
+            try:
+                link = self._kernel.link(socket.if_nametoindex(name))
+            except (NetlinkError, OSError):
+                # It is gone, or nobody can ask: what happened to it shows elsewhere.
+                continue
+            if link is not None:
+                yield link
 
     def _resolvers_changed(self, now: float, *, final: bool) -> Iterator[ResolversRead]:
         if not final and now < self._resolvers_at:
