@@ -1,4 +1,4 @@
-"""`python -m bench [race|many|rtt|edge|daemon] ...`: which measurement; the race unless another is named."""
+"""`python -m bench [race|many|rtt|edge|daemon|shared|clickhouse] ...`: which measurement; the race unless one is named."""
 
 import importlib
 import sys
@@ -10,6 +10,8 @@ MEASUREMENTS: Final = {
     "rtt": "bench.rtt",
     "edge": "bench.edge",
     "daemon": "bench.daemon",
+    "shared": "bench.shared",
+    "clickhouse": "bench.clickhouse",
 }
 
 

@@ -93,7 +93,8 @@ class LossClass(Word):
 
     `none`: every probe was answered. `rate_limited`: answers missing here, not behind. `silent`: never answers, others
     behind it do. `return_path`: answers are lost on this router's own way back. `loss`: missing here and at every later
-    answering hop, the target included. `unknown`: nothing behind it answered, so nothing can be told.
+    answering hop, the target included. `unknown`: nothing behind it answered, so nothing can be told; or it was not
+    asked.
     """
 
     NONE = "none"
