@@ -1,4 +1,4 @@
-"""`python -m bench [race|many|rtt|edge|daemon|shared|clickhouse] ...`: which measurement; the race unless one is named."""
+"""`python -m bench [race|many|rtt|edge|daemon|shared|clickhouse] ...`: which measurement; the race unless named."""
 
 import importlib
 import sys
