@@ -12,11 +12,14 @@ import pytest
 import trustme
 
 from agent.config import ConfigurationError, load_configuration
+from agent.config_sinks import SINK_TYPES
 from agent.daemon import plan_reading
 from agent.daemon.plan import PlanProblems, ServicePlan
 from agent.daemon.plan_child import plan_of
 from agent.daemon.plan_making import service_plan
 from agent.daemon.plan_reading import plan_said_by, read_plan
+from agent.record import AgentIdentity
+from agent.sinks.making import make_sink
 from agent.trace_request import TraceOptions, sample_request
 from probes.frozen import is_record
 from probes.word import Word
@@ -136,6 +139,13 @@ def test_the_plan_has_what_the_configuration_says(everything: Path) -> None:
     }
 
 
+def test_every_sink_can_be_made_of_its_plan(everything: Path) -> None:
+    plans = planned(everything).sinks
+    assert {plan.type for plan in plans} == SINK_TYPES
+    for plan in plans:
+        make_sink(plan, AgentIdentity(id="a", version="1", hostname="h", boot_id=None)).close()
+
+
 def test_reading_loads_nothing_that_reads_configurations(everything: Path) -> None:
     script = (
         "import sys, pathlib; from agent.daemon.plan_reading import read_plan\n"
@@ -244,14 +254,10 @@ def test_a_child_that_dies_or_says_something_else_is_one_line(script: str, line:
 
 def test_a_child_that_hangs_is_ended_at_the_deadline(tmp_path: Path) -> None:
     told = tmp_path / "pid"
-    script = f"""
-import os, pathlib, signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-pathlib.Path({str(told)!r}).write_text(str(os.getpid()))
-time.sleep(600)
-"""
+    # What ends it takes no asking.
+    command = ("sh", "-c", f"trap '' TERM; echo $$ > {told}; exec sleep 600")
     started = time.monotonic()
-    (line,) = lines_of(plan_said_by((*PYTHON, script), FILE, deadline_s=1.5))
+    (line,) = lines_of(plan_said_by(command, FILE, deadline_s=1.5))
     assert line == "agent.yaml: reading it takes longer than 1.5 s; is a file in it on a dead network?"
     assert time.monotonic() - started < 10
     with pytest.raises(ProcessLookupError):
