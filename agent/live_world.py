@@ -34,6 +34,7 @@ from probes.trace.memory import Remembered
 from probes.web_facts import CaptivePortal, Proxy, ProxyMode, WebCheck
 
 if TYPE_CHECKING:
+    from agent.remembered_paths import RememberedPaths
     from agent.request import SessionSource
     from agent.shared_paths import SharedPaths
     from probes.captured import Recorder
@@ -55,15 +56,26 @@ _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "HTTP_PR
 class LiveWorld:
     """The real world: this host's sockets, files and clock."""
 
-    def __init__(self, capture: "Recorder | None" = None, shared: "SharedPaths | None" = None) -> None:
-        """Be ready; `capture` sees the packets of every driver that is opened, `shared` is the process's near hops."""
+    def __init__(
+        self,
+        capture: "Recorder | None" = None,
+        shared: "SharedPaths | None" = None,
+        paths: "RememberedPaths | None" = None,
+    ) -> None:
+        """Be ready.
+
+        Args:
+            capture: Sees the packets of every driver that is opened.
+            shared: The near hops that the traces of this process share.
+            paths: What this process remembers of legs; None: the file of this user's one-shot commands.
+        """
         keep_stamping()
         self.clock: Clock = SystemClock()
         self._host = HostReader()
         self._reading = threading.Lock()
         self._capture = capture
         self.shared = shared
-        self._paths = path_memory()
+        self._paths = path_memory() if paths is None else paths
         self._epoch: str | None = None
         self._watching: LiveWatch | None = None
 

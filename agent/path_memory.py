@@ -92,6 +92,28 @@ class PathMemory:
             with self._opened() as directory:
                 self._replace_line(directory, key, remembered)
 
+    def everything(self) -> dict[str, Remembered]:
+        """Return all that is remembered, by leg, the newest last; nothing where the file cannot be read."""
+        try:
+            with self._opened() as directory:
+                data = _read(directory)
+        except OSError:
+            return {}
+        lines = data[len(_HEADER) :].decode(*_ENCODING).split("\n")[:-1] if data.startswith(_HEADER) else []
+        found = ((line.partition("\t")[0], _parsed(line)) for line in lines)
+        return {key: remembered for key, remembered in found if remembered is not None}
+
+    def remember_all(self, legs: Mapping[str, Remembered]) -> None:
+        """Remember these legs and no others, the newest last."""
+        if self.directory is None:
+            return
+        lines = [_written(key, remembered).encode(*_ENCODING) + b"\n" for key, remembered in legs.items()]
+        with suppress(OSError):
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._opened() as directory:
+                _set_strange_aside(directory)
+                _write(directory, b"".join([_HEADER, *lines[-MOST_LEGS:]]))
+
     def problem(self) -> str | None:
         """Return in words why nothing is remembered, None where it is."""
         if self.directory is None:
@@ -126,14 +148,8 @@ class PathMemory:
             os.close(directory)
 
     def _replace_line(self, directory: int, key: str, remembered: Remembered | None) -> None:
-        try:
-            data = _read(directory)
-        except FileNotFoundError:
-            data = b""
-        if data and not data.startswith(_HEADER):
-            # Another program's, another version's, or damaged: somebody may want to look at it.
-            os.replace(FILE, SET_ASIDE, src_dir_fd=directory, dst_dir_fd=directory)
-        elif remembered is None and _line_of(data, key) is None:
+        data, strange = _set_strange_aside(directory)
+        if not strange and remembered is None and _line_of(data, key) is None:
             return
         _write(directory, _with_line(data, key, remembered))
 
@@ -155,6 +171,23 @@ def _read(directory: int) -> bytes:
         return os.read(file, _MOST_BYTES)
     finally:
         os.close(file)
+
+
+def _set_strange_aside(directory: int) -> tuple[bytes, bool]:
+    """Return what the file holds, and whether that was strange, and is set aside.
+
+    Raises:
+        OSError: It is not readable, or cannot be moved.
+    """
+    try:
+        data = _read(directory)
+    except FileNotFoundError:
+        return b"", False
+    strange = bool(data) and not data.startswith(_HEADER)
+    if strange:
+        # Another program's, another version's, or damaged: somebody may want to look at it.
+        os.replace(FILE, SET_ASIDE, src_dir_fd=directory, dst_dir_fd=directory)
+    return data, strange
 
 
 def _write(directory: int, data: bytes) -> None:

@@ -16,7 +16,9 @@ from agent.daemon.notify import notifier
 from agent.daemon.sampling import Taken, take_sample
 from agent.daemon.service_world import ServiceWorld
 from agent.daemon.workers import Workers
+from agent.path_memory import PathMemory
 from agent.record import uuid7
+from agent.remembered_paths import RememberedPaths
 from agent.shared_paths import SharedPaths
 from probes.proxy import ProxyError, parse_proxy
 from probes.web_facts import ProxyMode
@@ -60,6 +62,7 @@ class Parts:
         self.notifier = notifier()
         self.network = NetworkLog(clock)
         self.shared = SharedPaths(clock)
+        self._paths = RememberedPaths(PathMemory(plan.state_dir), clock)
         self.workers: Workers[Taken | None] = Workers(plan.concurrent, clock)
         self.deliveries = Deliveries(store, identity, clock, _say)
         self._plan = plan
@@ -80,7 +83,7 @@ class Parts:
 
     def sample(self, plan: TargetPlan, interrupted: Callable[[], bool]) -> Taken:
         """Return what came of one sample; for any thread."""
-        world = ServiceWorld(self._listening.sessions, self.shared)
+        world = ServiceWorld(self._listening.sessions, self.shared, self._paths)
         return take_sample(plan, world, self._rules, self.store, self.identity, interrupted)
 
     def file_changes(self, changes: Sequence[HostChange]) -> None:
@@ -93,6 +96,7 @@ class Parts:
     def close(self) -> None:
         """Give everything back but the signals, which whoever opened them closes."""
         self._listening.replace(None)
+        self._paths.flush()
         self.network.close()
         self.store.close()
         self.notifier.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agent.live_world import LiveWorld
 
 if TYPE_CHECKING:
+    from agent.remembered_paths import RememberedPaths
     from agent.request import SessionSource
     from agent.session_listener import SessionListener
     from agent.shared_paths import SharedPaths
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
 class ServiceWorld(LiveWorld):
     """One sample's view of the world, in a process that takes one sample after the other."""
 
-    def __init__(self, listener: SessionListener | None, shared: SharedPaths) -> None:
+    def __init__(
+        self, listener: SessionListener | None, shared: SharedPaths, paths: RememberedPaths | None = None
+    ) -> None:
         """Take what outlives the sample.
 
         Args:
             listener: Who has listened to the log of private access since the service began, None for nobody.
             shared: What targets know of each other's near hops.
+            paths: What the service remembers of legs.
         """
-        super().__init__(shared=shared)
+        super().__init__(shared=shared, paths=paths)
         self._listener = listener
 
     def sessions(  # type: ignore[explicit-override] # typing.override is Python 3.12's
