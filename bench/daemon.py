@@ -191,6 +191,11 @@ class Service:
         self._read_bytes = 0
         self._process: subprocess.Popen[bytes]
 
+    @property
+    def pid(self) -> int:
+        """Return the service's process id."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
 
         with ExitStack() as undo:
@@ -230,6 +235,11 @@ class Service:
             return look(self._process.pid, at_s=self.age_s(), samples=sum(map(len, self._starts_s.values())))
         except (FileNotFoundError, ProcessLookupError):
             raise ServiceError(f"it ended with {self._process.poll()}: {self.log()}") from None
+
+    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of ours beside the service, with its configuration."""
+        command = (*ENVIRONMENT, sys.executable, "-m", "agent", *arguments, "-c", str(self._files / "agent.yaml"))
+        return self._lab.run(AGENT, command)
 
     def log(self) -> str:
         """Return what it has said so far."""

@@ -3,6 +3,7 @@
 `python -m bench daemon` measures the same for an hour.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from statistics import median
@@ -63,6 +64,19 @@ def test_threads_and_descriptors_come_back(points: list[Point]) -> None:
         # Between two samples there are no more of them later than there were before.
         assert min(map(count, settled[half:])) <= min(map(count, settled[:half])) + 2
         assert max(map(count, points)) <= 200
+
+
+def test_the_doctor_looks_at_it_and_disturbs_nothing(points: list[Point], service: Service) -> None:
+    del points
+    samples = service.look().samples
+    findings = json.loads(service.ask("doctor", "--json").stdout)
+    found = [(finding["check"], finding["level"], finding["found"]) for finding in findings]
+    assert any(f"(process {service.pid})" in text for check, _, text in found if check == "store")
+    assert {level for check, level, _ in found if check in {"store", "sink", "health", "limits"}} == {"ok"}
+    assert sum(check == "sink" for check, _, _ in found) == 2
+    assert any("well and ready" in text for check, _, text in found if check == "health")
+    assert service.look().samples > samples
+    assert "error" not in service.log()
 
 
 def test_it_samples_every_target_and_ends_when_told(points: list[Point], service: Service) -> None:
