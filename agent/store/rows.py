@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # seq, kind, id, at, target, status, codes, the document's size, a checksum of all these, and the document, packed.
 Row: TypeAlias = "tuple[int, str, str, str, str | None, str | None, str, int, int, bytes]"
 
-# [measured: 20 KB of a sample become 3.2 KB in 0.25 ms; level 6 takes twice as long for 6 % less]
+# [measured: 5.2 KB of a sample become 1.9 KB in 0.2 ms; level 6 takes three times as long for 7 % less]
 _LEVEL: Final = 3
 
 _KINDS: Final = {"cloudpath.sample": Kind.SAMPLE, "cloudpath.change": Kind.CHANGE, "cloudpath.gap": Kind.GAP}
