@@ -61,6 +61,8 @@ class Machine:
         if self._container is not None:
             self._end()
         _must("umount", "--recursive", str(self.root))
+        for layer in self._layers:
+            shutil.rmtree(layer)
 
     def run(self, *command: str, check: bool = True, timeout_s: float = _COMMAND_S) -> subprocess.CompletedProcess[str]:
         """Return what a command did as root of the machine; it must succeed unless `check` is false."""
@@ -93,7 +95,8 @@ class Machine:
 
     def _start(self) -> None:
         command = [
-            "systemd-nspawn",
+            # It ends with the tests, however these end; and with it everything inside.
+            *("setpriv", "--pdeathsig", "KILL", "systemd-nspawn"),
             "--quiet",
             "--register=no",
             "--keep-unit",
