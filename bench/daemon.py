@@ -87,8 +87,12 @@ def main(argv: Sequence[str]) -> int:
     if os.geteuid() != 0:
         sys.stderr.write("bench daemon builds network namespaces: run it as root\n")
         return 2
-    result = measure(MODES[options.mode], options)
-    result = {"mode": options.mode, **result}
+    try:
+        result = {"mode": options.mode, **measure(MODES[options.mode], options)}
+    except ServiceError as error:
+        _note(options.output, {"error": str(error)})
+        sys.stderr.write(f"bench daemon: {error}\n")
+        return 3
     sys.stdout.write(json.dumps(result) + "\n" if options.json else report(result))
     return 0 if all(bar["met"] for bar in result["bars"]) else 1
 
