@@ -26,6 +26,8 @@ PATIENCE_S: Final = 1.5
 _ADMITTED_S: Final = 3.0
 _LOOK_AGAIN_S: Final = 0.1
 _LEAST_PAUSE_S: Final = 0.005
+# The others wait so long for the very first one, which nobody can say anything about.
+_FIRST_S: Final = 1.0
 # A host has as many ways out as it has gateways; others are of networks that it has left.
 _MOST_WAYS: Final = 8
 
@@ -74,7 +76,9 @@ class SharedPaths:
         self._lock = threading.Lock()
         self._ways: dict[_Way, Neighbourhood] = {}
         self._targets: dict[str, _Known] = {}
-        self._admitted: dict[str, tuple[float, _Way | None]] = {}
+        self._admitted: dict[str, tuple[float, _Way]] = {}
+        self._first_at: float | None = None
+        self._learned = False
 
     def ready_at(self, name: str, now: float) -> float:
         """Return the monotonic time from which a sample of this target may begin; `now` or earlier: it is let in.
@@ -92,9 +96,9 @@ class SharedPaths:
             known = self._targets.get(name)
             way = known.way if known is not None and known.way in self._ways else next(reversed(self._ways), None)
             if way is None:
-                return self._first_of_all(name, now)
+                return self._first_of_all(now)
             address, queries = (None, 3) if known is None else (known.address, known.queries)
-            decision = self._ways[way].decide(("admitted", name), address, queries, now, Patience.FULL)
+            decision = self._ways[way].decide(("admitted", name), address, queries, now, Patience.FULL, begins=False)
             if isinstance(decision, Wait):
                 return max(decision.until, now + _LOOK_AGAIN_S)
             self._admitted[name] = (now, way)
@@ -120,6 +124,7 @@ class SharedPaths:
             pause: Waits so many seconds, and returns whether to go on waiting.
         """
         if here.gateway is None or settings.first_ttl > 1:
+            self._learned = True
             return None
         way = (here, sending, ":" in address)
         began_at = self._clock.monotonic()
@@ -139,6 +144,7 @@ class SharedPaths:
         """Learn from a trace that is over, None for one that failed, and let the others go on."""
         now = self._clock.monotonic()
         with self._lock:
+            self._learned = True
             ways = self._ways.get(turn.way)
             if ways is None:
                 # The network has changed meanwhile: what was there says nothing here.
@@ -168,17 +174,18 @@ class SharedPaths:
                     del self._ways[next(iter(self._ways))]
             return ways.decide(ticket, address, queries, now, patience)
 
-    def _first_of_all(self, name: str, now: float) -> float:
-        """Let one target in, from which all others learn where they are."""
-        if self._admitted:
+    def _first_of_all(self, now: float) -> float:
+        """Let one target in, from which all others learn where they are; soon all of them, if it learns nothing."""
+        if self._first_at is None:
+            self._first_at = now
+        elif not self._learned and now - self._first_at < _FIRST_S:
             return now + _LOOK_AGAIN_S
-        self._admitted[name] = (now, None)
         return now
 
     def _let_go(self, name: str, now: float) -> None:
         """Give back what was held for a target, whose trace now takes what it needs."""
-        _, way = self._admitted.pop(name, (now, None))
-        ways = None if way is None else self._ways.get(way)
+        admitted = self._admitted.pop(name, None)
+        ways = None if admitted is None else self._ways.get(admitted[1])
         if ways is not None:
             ways.drop(("admitted", name), now)
 

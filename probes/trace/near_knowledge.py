@@ -202,7 +202,14 @@ class Neighbourhood:
     # --- before a trace -----------------------------------------------------------------------------------------------
 
     def decide(
-        self, ticket: Hashable, address: str | None, queries: int, now: float, patience: Patience
+        self,
+        ticket: Hashable,
+        address: str | None,
+        queries: int,
+        now: float,
+        patience: Patience,
+        *,
+        begins: bool = True,
     ) -> Wait | Whole | Shared:
         """Return how a target may be traced, and hold what that takes.
 
@@ -212,11 +219,12 @@ class Neighbourhood:
             queries: Probes to each hop.
             now: The time.
             patience: What it can wait for; without any it gets along with what there is.
+            begins: Whether the trace begins now; one that has names to look up first explores nothing yet.
         """
         self._forget_held(now)
         decision, held = self._weigh(address, queries, now, patience)
         if not isinstance(decision, Wait):
-            self._held[ticket] = held
+            self._held[ticket] = held if begins else replace(held, explores=False)
             for router, count in held.tokens.items():
                 self._bucket(router, now).take(count, now)
         return decision

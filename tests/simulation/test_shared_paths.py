@@ -308,3 +308,44 @@ def test_a_thousand_paths_take_little_memory() -> None:
 
 def responder_at(hop: Hop, address: str) -> Hop:
     return replace(hop, responders=tuple(replace(one, address=address) for one in hop.responders))
+
+
+# --- who is let in ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_of_all_goes_alone_and_the_others_when_it_has_told_where_they_are() -> None:
+    service = Service(ways=targets(3, routers(SHARED)))
+    first, second, _ = service.ways
+    now = service.clock.now
+    assert service.shared.ready_at(first, now) <= now
+    assert service.shared.ready_at(second, now) > now
+    service.trace(first)
+    now = service.clock.now
+    assert service.shared.ready_at(second, now) <= now
+
+
+def test_where_the_first_of_all_learns_nothing_the_others_wait_no_longer_than_a_second() -> None:
+    shared, now = SharedPaths(FakeClock()), 5.0
+    assert shared.ready_at("a", now) <= now
+    assert shared.ready_at("b", now) > now
+    assert shared.ready_at("b", now + 1.0) <= now + 1.0
+
+
+def test_where_there_is_no_gateway_nobody_waits_for_anybody() -> None:
+    service = Service(ways=targets(2, []), here=replace(HERE, gateway=None))
+    first, second = service.ways
+    assert service.shared.ready_at(first, service.clock.now) <= service.clock.now
+    service.trace(first)
+    assert service.shared.ready_at(second, service.clock.now) <= service.clock.now
+
+
+def test_who_is_let_in_holds_what_he_will_ask_and_gives_it_back_if_he_never_does() -> None:
+    service = Service(ways=targets(12, near := routers(SHARED)))
+    service.trace(next(iter(service.ways)))
+    now = service.clock.now
+    let_in = [name for name in list(service.ways)[1:] if service.shared.ready_at(name, now) <= now]
+    assert len(let_in) == 3, "the last shared router has three answers left"
+    assert near[-1].answered == 3
+    now += 3.1
+    again = [name for name in list(service.ways)[1:] if service.shared.ready_at(name, now) <= now]
+    assert len(again) >= 3, "nobody came: what was held for them is there again"
