@@ -51,6 +51,7 @@ class NetworkEpochs:
         self._newest = self._first = -LONGEST_S
         self._asides_left, self._asides_at = float(_MOST_ASIDES), now
         self._untold = 0
+        self._early: dict[str, None] = {}
 
     @property
     def network(self) -> Network:
@@ -93,6 +94,7 @@ class NetworkEpochs:
             self.note(change, now)
         if self._burst is None:
             self._quiet = network
+            self._early.clear()
 
     def note(self, change: NetworkChange, now: float) -> None:
         """Take in one change; `affects_sample` says whether it matters."""
@@ -101,12 +103,17 @@ class NetworkEpochs:
             self._newest = now
         if self._burst is None:
             self._burst = Burst(self._quiet, now)
+            for target in self._early:
+                self._burst.abort(target)
+            self._early.clear()
         self._burst.add(change, now)
 
     def abort(self, target: str) -> None:
-        """Note that the burst under way ended a sample of this target."""
+        """Note that what is going on ended a sample of this target, which may have seen it before the next reading."""
         if self._burst is not None:
             self._burst.abort(target)
+        else:
+            self._early[target] = None
 
     def ended(self, now: float, now_text: str) -> tuple[HostChange, ...]:
         """Return what there is to tell of a burst that is over, those that matter first; nothing while it goes on."""

@@ -41,9 +41,16 @@ class NetworkLog:
     For one thread, the service's loop.
     """
 
-    def __init__(self, clock: Clock, *, paths: HostPaths | None = None) -> None:
-        """Open the watch, then read the network, so that nothing falls between the two."""
+    def __init__(self, clock: Clock, *, paths: HostPaths | None = None, files_s: float = _FILES_S) -> None:
+        """Open the watch, then read the network, so that nothing falls between the two.
+
+        Args:
+            clock: The clock.
+            paths: Where the host keeps its files.
+            files_s: How often they are looked at.
+        """
         self._clock = clock
+        self._files_s = files_s
         self._paths = paths or HostPaths()
         self._reader = HostReader(self._paths)
         self._followed: dict[str, tuple[str, ...]] = {}
@@ -60,7 +67,7 @@ class NetworkLog:
         self._cost_s = 0.0
         self._read_at: float | None = None
         self._epochs = NetworkEpochs(self._read(), now)
-        self._last_read_at, self._files_at = clock.monotonic(), now + _FILES_S
+        self._last_read_at, self._files_at = clock.monotonic(), now + self._files_s
 
     # --- what the service asks ----------------------------------------------------------------------------------------
 
@@ -88,11 +95,12 @@ class NetworkLog:
 
         Also True after ten seconds of changes without end.
         """
-        return self._epochs.settled(now)
+        return now >= self.settles_at(now)
 
     def settles_at(self, now: float) -> float:
         """Return when it will have settled, in monotonic seconds, if nothing more changes; `now` if it has."""
-        return self._epochs.settles_at(now)
+        # What there are news of may matter, until the network was read.
+        return max(self._epochs.settles_at(now), now if self._read_at is None else self._read_at + _SETTLE_S)
 
     def moved(self) -> bool:
         """Return whether a burst ended in which something that matters changed, since this was last asked."""
@@ -103,7 +111,7 @@ class NetworkLog:
         """Return the changes of a burst that has ended, each once; takes in what has happened, without waiting."""
         self._drain(now)
         if now >= self._files_at:
-            self._files_at = now + _FILES_S
+            self._files_at = now + self._files_s
             self._look_at_files()
         ends_at = self._epochs.ends_at()
         over = ends_at is not None and now >= ends_at

@@ -207,6 +207,16 @@ def test_what_a_burst_ended_is_named_where_it_matters() -> None:
     assert unused.aborted == ()
 
 
+def test_a_sample_may_end_before_the_change_is_read() -> None:
+    moved = replace(START, default_routes=(replace(DEFAULT, gateway="10.0.0.7"),))
+    story = Story().at(1.0)
+    story.epochs.abort("crm")
+    assert story.at(1.1).read(moved).at(2.1).ended()[0].aborted == ("crm",)
+    story.epochs.abort("mail")
+    story.at(5.0).read(moved)
+    assert story.at(6.0).read(START).at(7.0).ended()[0].aborted == ()
+
+
 def test_containers_that_come_and_go_are_counted_and_not_told_one_by_one() -> None:
     story = Story().at(1.0)
     for index in range(1000):

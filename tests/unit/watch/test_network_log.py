@@ -37,6 +37,10 @@ route add default via 10.77.1.1 dev eth0
 GATEWAY, OTHER_GATEWAY = "via 10.77.1.1 dev eth0 table 254", "via 10.77.2.1 dev eth1 table 254"
 
 
+# How often files are looked at here.
+FILES_S = 0.2
+
+
 class Host:
     """A namespace, the files that are read there, and the service's loop as far as it watches the network."""
 
@@ -47,7 +51,7 @@ class Host:
         self.paths.hosts.write_text("127.0.0.1 localhost\n")
         self.clock = SystemClock()
         self.turns = 0
-        self.log = namespace.call(NetworkLog, self.clock, paths=self.paths)
+        self.log = namespace.call(NetworkLog, self.clock, paths=self.paths, files_s=FILES_S)
 
     def turn_until(self, seconds: float, *, first: bool = False) -> list[HostChange]:
         """Return what is told within so many seconds, or as soon as anything is."""
@@ -89,6 +93,9 @@ def only(changes: list[HostChange]) -> HostChange:
 
 
 def test_a_quiet_network_wakes_nobody(host: Host) -> None:
+    log = host.namespace.call(NetworkLog, host.clock, paths=host.paths)
+    host.log.close()
+    host.log = log
     began = time.process_time()
     assert host.turn_until(4.5) == []
     # One look at the files every two seconds.
@@ -116,7 +123,8 @@ def test_a_route_that_flaps_between_two_looks_is_told(host: Host) -> None:
 
 def test_nothing_has_settled_for_a_second_after_a_change_that_matters(host: Host) -> None:
     host.namespace.ip("address delete 10.77.2.2/24 dev eth1")
-    host.turn_until(0.2)
+    # News are looked at within half a second; until then nobody knows what they mean.
+    host.turn_until(0.7)
     assert host.log.settled(time.monotonic())
     host.namespace.ip("link set eth0 down")
     host.turn_until(0.2)
@@ -155,7 +163,7 @@ def test_a_script_is_watched_as_long_as_it_is_used(host: Host, tmp_path: Path) -
     script.write_text("one")
     host.log.follow_scripts([script])
     script.write_text("one")
-    assert host.turn_until(2.5) == []
+    assert host.turn_until(1.3) == []
     script.write_text("another")
     change = only(host.turn_until(5, first=True))
     assert (change.kind, change.subject, change.matters) == (ChangeKind.PROXY, str(script), True)
@@ -165,7 +173,7 @@ def test_a_script_is_watched_as_long_as_it_is_used(host: Host, tmp_path: Path) -
     assert only(host.turn_until(5, first=True)).after is None
     host.log.follow_scripts([])
     script.write_text("third")
-    assert host.turn_until(2.5) == []
+    assert host.turn_until(1.3) == []
 
 
 def test_another_proxy_of_the_configuration_is_told_once(host: Host) -> None:
