@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +73,23 @@ def test_over_ten_rounds_no_hop_and_no_target_is_called_lossy_and_every_path_is_
     checks = Counter(leg(row)["shared_check"] for row in found)
     assert checks["confirmed"] >= ROUNDS, checks
     assert checks["unanswered"] <= 2, checks
+
+
+def test_one_round_of_the_service_loses_nothing(tmp_path: Path) -> None:
+    """The same by the command itself, in a process that knows nothing yet."""
+    with Lab(read_map("shared")) as lab:
+        targets = [{"name": node, "host": lab.address(node, Family.IPV4)} for node in TARGETS]
+        sink = {"type": "file", "path": str(tmp_path / "samples")}
+        agent = {"state_dir": str(tmp_path / "state")}
+        file = tmp_path / "agent.yaml"
+        file.write_text(json.dumps({"agent": agent, "proxy": {"mode": "none"}, "targets": targets, "emit": [sink]}))
+        done = lab.run("client", (sys.executable, "-m", "agent", "run", "--once", "-c", str(file)))
+        assert done.returncode == 0, done.stderr
+        expected = {node: list(lab.map.expected("client", node, Family.IPV4).hops) for node in TARGETS}
+    records = [json.loads(line) for line in (tmp_path / "samples").read_text().splitlines()]
+    found = {record["target"]["name"]: {"record": record} for record in records if "target" in record}
+    assert {node: addresses(row) for node, row in found.items()} == expected
+    assert [row for row in found.values() if called_lossy(row)] == []
 
 
 def test_each_target_on_its_own_drowns_the_others() -> None:
