@@ -64,7 +64,7 @@ class Reloading:
         change = plan_difference(old, result)
         self.taken += 1
         self.problem = None
-        log.info("reloaded: %s", change.text)
+        log.info("reload %d: %s", self.taken + self.refused, change.text)
         return change.plan
 
     def over(self) -> bool:
@@ -81,6 +81,7 @@ class Reloading:
     def _refuse(self, problems: PlanProblems, log: logging.Logger) -> None:
         self.refused += 1
         self.problem = problems.lines[0]
+        # Numbered: whoever reloads the same mistake twice is told twice (`log_limit`).
         for line in problems.lines:
-            log.error("%s", line)
-        log.error("the configuration is wrong; the one before stays in force")
+            log.error("reload %d: %s", self.taken + self.refused, line)
+        log.error("reload %d: the configuration is wrong; the one before stays in force", self.taken + self.refused)
