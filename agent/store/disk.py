@@ -16,7 +16,7 @@ from agent.store.loss import Losses, LossReason
 from agent.store.owner import Owner
 from agent.store.room import Room
 from agent.store.salvage import losses_of, rescue, set_aside
-from agent.store.schema import FILE, Displaced, connect
+from agent.store.schema import FILE, Displaced, connect, file_pages
 from agent.store.sequence import Sequence, read_sequence
 from agent.store.trouble import Trouble, trouble_of
 from probes.clock import utc_text
@@ -232,6 +232,13 @@ class Disk:
     def most_pages(self) -> int:
         """Return how many pages of the database may hold something."""
         return self._room.most_pages()
+
+    def shrink(self) -> None:
+        """Give free pages back to the disk, where the file is larger than it may be: the limit was lowered."""
+        if self.connection is not None and file_pages(self.connection) > self._room.allowed_pages():
+            # `execute` would stop after the first page: the statement has rows, but no columns.
+            self.connection.executescript("PRAGMA incremental_vacuum")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def make_room(self) -> bool:
         """Make what room there can be on a full disk, and return whether it is worth another try; raises as `open`."""

@@ -71,6 +71,7 @@ class Journal:
         # The first number of a process that could not ask the database for it.
         self._guessed: int | None = None
         self._jumped = False
+        self._shrunk = False
         self._retry_at_s = self._tell_at_s = float("-inf")
         # Where a sink begins whose cursor was lost with a database: it rather gets entries twice than never.
         self.without_cursor: Cursor | None = None
@@ -166,17 +167,20 @@ class Journal:
                     write(connection)
                 # First, so that a file which cannot grow has pages for what comes.
                 self.books = shed(connection, self.books, self._disk.most_pages())
-                after = change(self.books)
+                changed = change(self.books)
                 insert(connection, rows)
-                after = self._told(connection, after)
+                after = self._told(connection, changed)
                 save_books(connection, self._saved, after)
         except BaseException:
             self.books = known
             raise
-        if known.losses and not after.losses:
+        if changed.losses and not after.losses:
             self._tell_at_s = self._clock.monotonic() + _TELL_S
         self.books = self._saved = after
         self._later.clear()
+        if not self._shrunk:
+            self._shrunk = True
+            self._disk.shrink()
         # Where that fails, a database that is lost afterwards makes the numbers go on far ahead.
         self._disk.sequence.cover(after.next_seq - 1)
 

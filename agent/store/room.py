@@ -47,6 +47,10 @@ class Room:
         """Return how many pages of the database may hold something."""
         return self._allowed_pages if self._tight_pages is None else min(self._allowed_pages, self._tight_pages)
 
+    def allowed_pages(self) -> int:
+        """Return how many pages the database may have, were there room on the disk."""
+        return self._allowed_pages
+
     def prepare(self) -> None:
         """Lay the ballast down, if the disk has plenty of room."""
         there = self.size_bytes()

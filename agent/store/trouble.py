@@ -47,6 +47,9 @@ def trouble_of(error: sqlite3.Error | OSError) -> Trouble:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return Trouble.FULL
         return Trouble.DAMAGED if error.errno in _IN_OUR_PLACE else Trouble.REFUSED
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_WRITE:
+        # A quota (EDQUOT) or a limit of the process (EFBIG): room within what is there helps as on a full disk.
+        return Trouble.FULL
     return _BY_CODE.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, Trouble.REFUSED)
 
 
