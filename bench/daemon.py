@@ -143,12 +143,19 @@ def measure(mode: Mode, options: argparse.Namespace) -> dict[str, Any]:
     load_before = os.getloadavg()[0]
     with Service(targets=targets, interval_s=interval_s, routers=options.routers) as service:
         points = _watch(service, seconds, options.output)
-        starts, ended = service.starts_s(), time.time()
+        timing = asdict(
+            punctuality(
+                service.starts_s(),
+                service.agent_id,
+                interval_s,
+                begun_s=service.ready_at_s(),
+                until_s=time.time(),
+            )
+        )
         stop = service.stop()
     figure = figures(
         points, begun_at_s=min(_BEGUN_AT_S, seconds / 3), settled_at_s=min(mode.settled_after_s, seconds / 2)
     )
-    timing = asdict(punctuality(starts, service.agent_id, interval_s, begun_s=service.ready_at_s(), until_s=ended))
     figure |= timing | {"late": timing["slots"] - timing["on_time"], **stop}
     result = {
         "targets": targets,

@@ -84,6 +84,7 @@ def test_it_samples_every_target_and_ends_when_told(points: list[Point], service
     starts = service.starts_s()
     assert len(starts) == TARGETS
     assert all(starts.values())
+    assert 0 < min(map(min, starts.values())) - service.ready_at_s() < INTERVAL_S
     ended = service.stop()
     assert ended["exit_code"] == 0
     assert ended["stop_s"] < 5
