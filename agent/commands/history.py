@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 _STATUSES: Final = ("ok", "warning", "critical", "discarded", "failed")
 _FORMATS: Final = ("text", "json", "ndjson")
 _LAST: Final = 20
+# Who may not read it is told what to do, not by click.
+_DIRECTORY: Final = click.Path(path_type=Path, readable=False)
 _ENOUGH_TO_WRITE: Final = 64 << 10
 
 
 @click.command("history", cls=Subcommand)
 @click.argument("target", required=False)
 @click.option("-c", "--config", type=FILE, help="Configuration of the service, for its state_dir.")
-@click.option("--state-dir", type=FILE, metavar="DIRECTORY", help="Where the store is.")
+@click.option("--state-dir", type=_DIRECTORY, metavar="DIRECTORY", help="Where the store is.")
 @click.option("--since", metavar="TIME", help="From then on: 2h, 3d, 2026-11-23, 2026-11-23T10:00.")
 @click.option("--until", metavar="TIME", help="Before then; as --since.")
 @click.option("--status", type=click.Choice(_STATUSES), multiple=True, help="Samples of this status; may be repeated.")

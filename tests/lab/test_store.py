@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from tests.unit.store.stores import Clock, drained, filled, opened, sample, seqs
 pytestmark = pytest.mark.lab
 
 DISK_MB = 12
+ROOT = Path(__file__).resolve().parents[2]
+READ = """
+import pathlib, sys
+from agent.store.history import History, HistoryError
+try:
+    History(pathlib.Path(sys.argv[1]))
+except HistoryError as error:
+    print(error)
+"""
 
 
 @pytest.fixture
@@ -169,6 +179,13 @@ def test_writes_that_are_refused_under_a_running_store(disk: Path) -> None:
     after = filled(store, 1)
     assert store.state().waiting == 0
     assert drained(store) == after
+
+
+def test_who_may_not_read_it_is_told_what_to_do(disk: Path) -> None:
+    opened(disk / "state").close()
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", READ]
+    ended = subprocess.run([*command, str(disk / "state")], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert "reading it is not permitted; run this as root, or as the user of the service" in ended.stdout
 
 
 def test_a_foreign_reader_that_never_ends_does_not_fill_the_disk(disk: Path) -> None:
