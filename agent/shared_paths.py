@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
-from probes.frozen import frozen
+from probes.frozen import frozen, replace
 from probes.trace.near_knowledge import Neighbourhood, Patience, Shared, Wait, Whole
 
 if TYPE_CHECKING:
@@ -137,7 +138,10 @@ class SharedPaths:
             if isinstance(decision, Wait):
                 may_wait = pause(min(max(decision.until - now, _LEAST_PAUSE_S), _LOOK_AGAIN_S))
                 continue
-            near = decision.near if isinstance(decision, Shared) else None
+            near = None
+            if isinstance(decision, Shared):
+                take = partial(self._take, way, ticket, decision.near, decision.queries)
+                near = replace(decision.near, take=take)
             return Turn(way=way, address=address, near=near, queries=decision.queries, began_at=now, ticket=ticket)
 
     def end(self, turn: Turn, outcome: TraceOutcome | None) -> None:
@@ -159,6 +163,11 @@ class SharedPaths:
         with self._lock:
             self._ways.clear()
             self._admitted.clear()
+
+    def _take(self, way: _Way, ticket: object, near: NearHops, queries: int) -> int:
+        with self._lock:
+            ways = self._ways.get(way)
+            return 0 if ways is None else ways.take(ticket, near, queries, self._clock.monotonic())
 
     def _decide(
         self, ticket: object, name: str | None, address: str, way: _Way, queries: int, now: float, patience: Patience

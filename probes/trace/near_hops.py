@@ -14,7 +14,7 @@ from probes.trace.attempt import Ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol as Interface
 
     from probes.facts import Hop
@@ -37,7 +37,8 @@ class NearHops:
         known: Where other ways that were asked are looked up.
         check: Whether the last of them has an answer to spare for a probe of this trace.
         own_first: Who answered at the first TTL behind them when it was last asked, None where nobody knows.
-        queries: So many probes may go to each of them if this trace has to ask them itself after all.
+        take: Takes what their routers have to spare if this trace has to ask them itself after all, and returns how
+            many probes may go to each.
         explores: Nobody has traced this target before: where its own hops are known after all, one probe is enough.
     """
 
@@ -45,7 +46,7 @@ class NearHops:
     known: Known
     check: bool
     own_first: str | None
-    queries: int
+    take: Callable[[], int]
     explores: bool = False
 
     @property
@@ -65,6 +66,7 @@ class Walk:
         self._shared: tuple[Hop, ...] = ()
         self._settled = False
         self._doubted = False
+        self._allowed: int | None = None
         self.check: SharedCheck | None = None
 
     @property
@@ -124,7 +126,7 @@ class Walk:
             return []
         self._doubted = True
         if reached:
-            return self._ask_rest() if self._near.queries else []
+            return self._ask_rest() if self._queries_allowed() else []
         if self.check is not SharedCheck.NOT_ASKED:
             return []
         self._settled, self._shared, self.check = False, (), None
@@ -167,7 +169,7 @@ class Walk:
 
     def _step(self) -> list[int]:
         """Return the next TTL towards this host, if there is one that may be asked."""
-        if self._lowest <= 1 or not self._near.queries:
+        if self._lowest <= 1 or not self._queries_allowed():
             self._settled = True
             return []
         self._lowest -= 1
@@ -177,7 +179,13 @@ class Walk:
         self._settled = True
         self._shared, self.check = (), None
         below, self._lowest = range(1, self._lowest), 1
-        return [ttl for ttl in below for _ in range(self._near.queries)]
+        return [ttl for ttl in below for _ in range(self._queries_allowed())]
+
+    def _queries_allowed(self) -> int:
+        """Return how many probes may go to each near hop: others may have asked them since this trace began."""
+        if self._allowed is None:
+            self._allowed = self._near.take()
+        return self._allowed
 
     def _take(self, chain: tuple[Hop, ...], check: SharedCheck) -> None:
         self._settled = True

@@ -194,11 +194,6 @@ class Neighbourhood:
         self._buckets: dict[str, _Bucket] = {}
         self._held: dict[Hashable, _Held] = {}
 
-    @property
-    def knows_paths(self) -> bool:
-        """Return whether any target was traced."""
-        return bool(self._paths)
-
     # --- before a trace -----------------------------------------------------------------------------------------------
 
     def decide(
@@ -278,14 +273,13 @@ class Neighbourhood:
             # What nobody has seen is not assumed where a little patience shows it.
             return Wait(now + (1 - level) * REFILL_S), _Held(at=now)
         check = due and level >= 1
-        spare = self._spare([_responder(hop) for hop in view.good], now) - check
         near = NearHops(
             hops=view.good,
             known=view.fresh,
             check=check,
             own_first=None if path is None else (*path, view.address)[last],
             explores=path is None,
-            queries=max(0, min(queries, int(spare))),
+            take=lambda: 0,
         )
         return Shared(near, queries), _Held(
             at=now, tokens=taken | ({router: 1} if check else {}), asks=asks, explores=path is None
@@ -347,6 +341,20 @@ class Neighbourhood:
             self._checked_at.pop(address, None)
         elif leg.shared_check is not SharedCheck.NOT_ASKED:
             self._checked_at[address] = now
+
+    def take(self, ticket: Hashable, near: NearHops, queries: int, now: float) -> int:
+        """Return how many probes a trace may send to each of its near hops after all; they are held for it."""
+        routers = {router for hop in near.hops if (router := _responder(hop)) is not None}
+        count = max(0, min(queries, int(self._spare(routers, now))))
+        held = self._held.get(ticket)
+        if held is None or not count:
+            return 0
+        self._held[ticket] = replace(
+            held, tokens={**held.tokens, **{r: held.tokens.get(r, 0) + count for r in routers}}
+        )
+        for router in routers:
+            self._bucket(router, now).take(count, now)
+        return count
 
     def drop(self, ticket: Hashable, now: float) -> None:
         """Give back what is held for a trace that was never made."""
