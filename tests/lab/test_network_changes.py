@@ -36,10 +36,10 @@ HANGING_6, QUIET_6 = "2001:db8:5::2", "2001:db8:6::2"
 EDGE = "service_edge: {host: 198.51.100.2, api: 'https://198.51.100.2:8443'}"
 PHASES: Final = {
     "names": ("app.example.test", ""),
-    "trace": (f"-n -w 2 {QUIET_4}", ""),
-    "trace, IPv6": (f"-n -w 2 -6 {QUIET_6}", ""),
-    "trace by TCP": (f"-n -w 2 -p tcp -P 99 {QUIET_4}", ""),
-    "trace by UDP": (f"-n -w 2 -p udp {QUIET_4}", ""),
+    "trace": (f"-n {QUIET_4}", ""),
+    "trace, IPv6": (f"-n -6 {QUIET_6}", ""),
+    "trace by TCP": (f"-n -p tcp -P 99 {QUIET_4}", ""),
+    "trace by UDP": (f"-n -p udp {QUIET_4}", ""),
     "web connection": (f"-n http://{QUIET_4}/", ""),
     "TLS": (f"-n https://{HANGING_4}/", ""),
     "web answer": (f"-n http://{HANGING_4}/", ""),
