@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 # What sinks may take to get the round; what they have not got then is theirs at the next start.
 _DELIVERY_S: Final = 30.0
+_INTERRUPTED_DELIVERY_S: Final = 1.0
 _ASK_AGAIN_S: Final = 0.2
 
 
@@ -54,8 +55,10 @@ def one_round(file: Path, level: LogLevel) -> Round:
         try:
             taken = _taken(plan, parts)
             interrupted = signals.take().stop is not None
+            if interrupted:
+                _tell_of_missing(plan, taken)
             now = parts.clock.monotonic()
-            for name in parts.deliveries.finish(now + (0.0 if interrupted else _DELIVERY_S)):
+            for name in parts.deliveries.finish(now + (_INTERRUPTED_DELIVERY_S if interrupted else _DELIVERY_S)):
                 _LOG.warning("sink %s did not take everything; the rest is kept for it", name)
         finally:
             parts.close()
@@ -86,6 +89,13 @@ def _taken(plan: ServicePlan, parts: Parts) -> tuple[Taken, ...]:
                 parts.deliveries.wake()
     parts.workers.stop(parts.clock.monotonic())
     return tuple(found[target.name] for target in plan.targets if target.name in found)
+
+
+def _tell_of_missing(plan: ServicePlan, taken: Iterable[Taken]) -> None:
+    """Log of which targets there is no sample; what is shown has the others only."""
+    there = {one.target for one in taken}
+    if missing := [target.name for target in plan.targets if target.name not in there]:
+        _LOG.warning("interrupted: there is no sample of %s", ", ".join(missing))
 
 
 def _gravest(taken: Iterable[Taken]) -> int:

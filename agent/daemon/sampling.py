@@ -51,6 +51,15 @@ class Taken:
         return tuple(error.code for error in self.errors)
 
     @property
+    def in_words(self) -> str:
+        """Return what came of it, in a line."""
+        if self.errors:
+            return f"{self.status}: " + "; ".join(f"{error.code} {error.message}" for error in self.errors)
+        delay = "" if self.rtt_us is None else f", {self.rtt_us / 1000:.3f} ms"
+        loss = "" if self.loss_ratio is None else f", {self.loss_ratio:.0%} loss"
+        return f"{self.status}{delay}{loss}"
+
+    @property
     def discarded(self) -> bool:
         """Return whether the network changed meanwhile."""
         return self.status is Status.DISCARDED

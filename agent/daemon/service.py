@@ -90,7 +90,7 @@ class Service:
             poll.register(news, select.POLLIN)
         self._ready = True
         parts.notifier.ready(self._summary())
-        _LOG.info("ready: %s", self._summary())
+        self._tell_what_follows()
         while True:
             now = self._turned_at = self._clock.monotonic()
             wishes = parts.signals.take()
@@ -169,7 +169,8 @@ class Service:
             self._standings.timed(done.name, self._schedule.timing(done.name))
         if done.result is None or done.result.entry is None:
             return
-        self._standings.taken(done.result, now)
+        if self._standings.taken(done.result, now):
+            _LOG.info("%s: %s", done.name, done.result.in_words, extra=_about(done.name))
         self._parts.network.follow(done.result.target, done.result.addresses)
         self._parts.deliveries.wake()
         if done.result.discarded:
@@ -256,6 +257,12 @@ class Service:
             _LOG.warning("sink %s did not end; what it has not got is kept", name)
         parts.close()
         _LOG.info("ended")
+
+    def _tell_what_follows(self) -> None:
+        sinks = ", ".join(sink.name for sink in self._plan.sinks) or "no sink"
+        _LOG.info("ready: %s; samples are kept in %s and go to %s", self._summary(), self._plan.state_dir, sinks)
+        first_s = (self._schedule.next_deadline() or self._started_at) - self._clock.monotonic()
+        _LOG.info("the first sample is due in %.0f s", max(0.0, first_s))
 
     def _summary(self) -> str:
         """Return how it is going, in a line."""

@@ -30,12 +30,12 @@ class Standings:
         with self._one_at_a_time:
             self._targets = {plan.name: _updated(self._targets.get(plan.name), plan) for plan in targets}
 
-    def taken(self, taken: Taken, at_s: float) -> None:
-        """Note a sample that came back at monotonic time `at_s`."""
+    def taken(self, taken: Taken, at_s: float) -> bool:
+        """Note a sample that came back at monotonic time `at_s`; return whether it says other than the one before."""
         with self._one_at_a_time:
             before = self._targets.get(taken.target)
             if before is None:
-                return
+                return False
             self._targets[taken.target] = replace(
                 before,
                 status=taken.status,
@@ -47,6 +47,7 @@ class Standings:
                 samples=_counted(before.samples, (taken.status,)),
                 errors=_counted(before.errors, taken.codes),
             )
+            return (taken.status, taken.codes) != (before.status, before.codes)
 
     def timed(self, name: str, timing: TargetTiming) -> None:
         """Note how a target keeps its time."""

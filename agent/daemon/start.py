@@ -7,6 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
+from agent.config_place import DEFAULT_FILE
 from agent.daemon.log import LogForm, LogLevel, start_logging
 from agent.daemon.parts import Parts
 from agent.daemon.plan import ServicePlan
@@ -58,6 +59,10 @@ def serve(file: Path, level: LogLevel, form: LogForm) -> int:
 
 def opened(file: Path, signals: SignalInbox) -> tuple[ServicePlan, Parts] | ServiceExit:
     """Return the plan of a configuration and all that it needs, open; or the exit code, once the log says why."""
+    if file == DEFAULT_FILE and not file.exists():
+        # Nobody named it.
+        _LOG.error("%s: there is no such file; name yours, as in `cloudpath run -c agent.yaml`", file)
+        return ServiceExit.BAD_CONFIGURATION
     plan = read_plan(file)
     if not isinstance(plan, ServicePlan):
         for line in plan.lines:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Final
 from agent.views.escape import escape_text
 from agent.views.listing import listing
 from agent.views.style import Paint
+from agent.views.words import milliseconds
 
 if TYPE_CHECKING:
     from agent.daemon.sampling import Taken
     from agent.views.style import Style
 
-_HEADERS: Final = ("Target", "Status", "RTT ms", "Loss", "Errors")
+_HEADERS: Final = ("Target", "Status", "RTT (ms)", "Loss", "Errors")
 _FIGURES: Final = frozenset({2, 3})
+_NOTHING: Final = "-"
 
 
 def round_view(taken: Sequence["Taken"], style: "Style") -> str:
@@ -30,7 +32,7 @@ def _row(taken: "Taken") -> tuple[str, ...]:
     return (
         escape_text(taken.target),
         str(taken.status),
-        "" if taken.rtt_us is None else f"{taken.rtt_us / 1000:.1f}",
-        "" if taken.loss_ratio is None else f"{taken.loss_ratio:.0%}",
+        _NOTHING if taken.rtt_us is None else milliseconds(taken.rtt_us),
+        _NOTHING if taken.loss_ratio is None else f"{taken.loss_ratio:.0%}",
         escape_text(errors),
     )

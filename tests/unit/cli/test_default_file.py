@@ -6,6 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from agent.commands import check_config, reading, show_config
+from agent.daemon import start
+from agent.daemon.signals import SignalInbox
+from agent.exit_codes import ServiceExit
 
 
 @pytest.mark.parametrize("module", [check_config, show_config])
@@ -27,3 +30,13 @@ def test_a_file_that_somebody_named_is_only_said_to_be_missing(tmp_path: Path) -
         2,
         f"Error: {tmp_path / 'agent.yaml'}: cannot read it: no such file or directory",
     )
+
+
+def test_a_service_without_the_usual_file_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = tmp_path / "agent.yaml"
+    monkeypatch.setattr(start, "DEFAULT_FILE", missing)
+    with SignalInbox() as signals:
+        assert start.opened(missing, signals) is ServiceExit.BAD_CONFIGURATION
+    assert caplog.messages == [f"{missing}: there is no such file; name yours, as in `cloudpath run -c agent.yaml`"]
