@@ -96,35 +96,32 @@ class FileSink(_Sink):
     path: FilePath
 
 
-class HttpSink(_Sink):
-    """Documents posted to a collector; `insecure` lets headers cross the network readable."""
+class _PostingSink(_Sink):
+    """What a sink may be told that posts to a collector; `insecure` lets headers cross the network readable."""
+
+    url: Url
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    gzip: bool = True
+    proxy: SinkProxy = "environment"
+    ca_file: AuthoritiesFile | None = None
+    timeout_s: DeliverySeconds = 10.0
+    batch: BatchSize = DEFAULT_BATCH
+    insecure: bool = False
+
+
+class HttpSink(_PostingSink):
+    """Documents posted to a collector."""
 
     type: Literal["http"]
-    url: Url
     format: Literal["ndjson", "es_bulk", "splunk_raw"] = "ndjson"
     index: IndexName | None = None
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
-    gzip: bool = True
-    proxy: SinkProxy = "environment"
-    ca_file: AuthoritiesFile | None = None
-    timeout_s: DeliverySeconds = 10.0
-    batch: BatchSize = DEFAULT_BATCH
-    insecure: bool = False
 
 
-class OtlpSink(_Sink):
-    """Documents as OpenTelemetry log records over HTTP; `insecure` as for `HttpSink`."""
+class OtlpSink(_PostingSink):
+    """Documents as OpenTelemetry log records over HTTP."""
 
     type: Literal["otlp"]
-    url: Url
     encoding: Literal["json", "protobuf"] = "json"
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
-    gzip: bool = True
-    proxy: SinkProxy = "environment"
-    ca_file: AuthoritiesFile | None = None
-    timeout_s: DeliverySeconds = 10.0
-    batch: BatchSize = DEFAULT_BATCH
-    insecure: bool = False
 
 
 class SyslogSink(_Sink):

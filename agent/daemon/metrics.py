@@ -96,26 +96,20 @@ def _service(status: ServiceStatus, process: ProcessFacts) -> Iterable[Metric]:
 
 
 def _targets(status: ServiceStatus, unix_s: float) -> Iterable[Metric]:
-    targets = status.targets
+    yield _target_info(status.targets)
+    yield from _target_words(status.targets)
+    yield from _target_numbers(status, unix_s)
 
-    def each(name: str, about: str, value: Callable[[TargetStatus], float | None], kind: Type = Type.GAUGE) -> Metric:
-        numbers = ((target, value(target)) for target in targets)
-        return Metric(
-            name=name,
-            type=kind,
-            help=about,
-            points=tuple(Point(number, (("target", target.name),)) for target, number in numbers if number is not None),
-        )
 
-    yield _target_info(targets)
+def _target_words(targets: Iterable[TargetStatus]) -> Iterable[Metric]:
+    """Yield what has a label beside the target: statuses and codes."""
+    found = tuple(targets)
     yield Metric(
         name="cloudpath_samples",
         type=Type.COUNTER,
         help="Samples taken since the agent started, by status.",
         points=tuple(
-            Point(target.samples.get(word, 0), (("target", target.name), ("status", word)))
-            for target in targets
-            for word in Status
+            _point(target, "status", word, target.samples.get(word, 0)) for target in found for word in Status
         ),
     )
     yield Metric(
@@ -123,8 +117,8 @@ def _targets(status: ServiceStatus, unix_s: float) -> Iterable[Metric]:
         type=Type.GAUGE,
         help="The status of the newest sample: 1 for the one that it has.",
         points=tuple(
-            Point(int(target.status == word), (("target", target.name), ("status", word)))
-            for target in targets
+            _point(target, "status", word, int(target.status == word))
+            for target in found
             if target.status is not None
             for word in Status
         ),
@@ -133,22 +127,34 @@ def _targets(status: ServiceStatus, unix_s: float) -> Iterable[Metric]:
         name="cloudpath_sample_error",
         type=Type.GAUGE,
         help="The errors of the newest sample: 1 for each that it has.",
-        points=tuple(
-            Point(1, (("target", target.name), ("code", code)))
-            for target in targets
-            for code in dict.fromkeys(target.codes)
-        ),
+        points=tuple(_point(target, "code", code, 1) for target in found for code in dict.fromkeys(target.codes)),
     )
     yield Metric(
         name="cloudpath_sample_errors",
         type=Type.COUNTER,
         help="Samples that had an error, by its code.",
         points=tuple(
-            Point(times, (("target", target.name), ("code", code)))
-            for target in targets
-            for code, times in sorted(target.errors.items())
+            _point(target, "code", code, times) for target in found for code, times in sorted(target.errors.items())
         ),
     )
+
+
+def _point(target: TargetStatus, label: str, word: str, number: float) -> Point:
+    return Point(number, (("target", target.name), (label, word)))
+
+
+def _target_numbers(status: ServiceStatus, unix_s: float) -> Iterable[Metric]:
+    """Yield what each target has one number of; none where there is none."""
+
+    def each(name: str, about: str, value: Callable[[TargetStatus], float | None], kind: Type = Type.GAUGE) -> Metric:
+        numbers = ((target, value(target)) for target in status.targets)
+        return Metric(
+            name=name,
+            type=kind,
+            help=about,
+            points=tuple(Point(number, (("target", target.name),)) for target, number in numbers if number is not None),
+        )
+
     yield each(
         "cloudpath_sample_duration_seconds", "How long the newest sample took.", lambda target: target.duration_s
     )
