@@ -7,7 +7,6 @@ from heapq import heappop, heappush
 from math import inf
 
 from probes.facts import RejectReason, StampSource
-from probes.frozen import replace
 from probes.seam import LocalError, Stamp
 from probes.trace.ending import ending_of
 from probes.trace.many.slots import Slots
@@ -75,7 +74,7 @@ class Sweep:
         self._slots = Slots(carrier.slots, random_bytes)
         # Even if every trace took all the probes it may, each would find a slot.
         self._most_traces = carrier.slots // most_probes(settings)
-        self._waiting: deque[tuple[object, str, int | None, int | None]] = deque()
+        self._waiting: deque[tuple[object, str, int | None]] = deque()
         self._queue: deque[tuple[ManyTrace, int]] = deque()
         self._timers: list[tuple[float, int, ManyTrace]] = []
         self._timer_number = 0
@@ -83,20 +82,18 @@ class Sweep:
         self._finished: list[ManyTrace] = []
         self._endings: dict[tuple[int, bool], int] = {}
         self._next_send_at = -inf
-        self._settings_at: dict[int, TraceSettings] = {}
 
     # --- for the caller -----------------------------------------------------------------------------------------------
 
-    def add(self, key: object, address: str, *, hint: int | None = None, first_ttl: int | None = None) -> None:
+    def add(self, key: object, address: str, *, hint: int | None = None) -> None:
         """Trace a target as soon as there is room.
 
         Args:
             key: The caller's name for it.
             address: As inet_ntop writes it, with a zone where it needs one.
             hint: Its distance as remembered.
-            first_ttl: The first TTL to ask, where another target is asked for those before (`Share.first_ttl`).
         """
-        self._waiting.append((key, address, hint, first_ttl))
+        self._waiting.append((key, address, hint))
 
     def take(self) -> list[ManyTrace]:
         """Return the traces that have finished since the last call; their late answers are no longer waited for."""
@@ -233,22 +230,14 @@ class Sweep:
     def _admit(self, now: float) -> None:
         """Begin traces while there are slots for all of their probes, and few probes wait to leave."""
         while self._waiting and self._has_room:
-            key, address, hint, first_ttl = self._waiting.popleft()
+            key, address, hint = self._waiting.popleft()
             lane = self.carrier.lane(address, self._random_bytes(_TOKEN_LENGTH))
             if isinstance(lane, tuple):
                 self.unreachable.append((key, *lane))
                 continue
-            trace = ManyTrace(key, lane, self._settings_from(first_ttl), hint=hint)
+            trace = ManyTrace(key, lane, self._settings, hint=hint)
             self._active.add(trace)
             self._go_on(trace, trace.begin(now))
-
-    def _settings_from(self, first_ttl: int | None) -> TraceSettings:
-        """Return the settings with another first TTL, one object for all traces that begin there."""
-        if first_ttl is None:
-            return self._settings
-        if first_ttl not in self._settings_at:
-            self._settings_at[first_ttl] = replace(self._settings, first_ttl=first_ttl)
-        return self._settings_at[first_ttl]
 
     @property
     def _has_room(self) -> bool:
