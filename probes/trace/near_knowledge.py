@@ -229,7 +229,7 @@ class Neighbourhood:
     ) -> tuple[Wait | Whole | Shared, _Held]:
         view = self._view(address, queries, now)
         others = any(held.asks is None or held.asks & view.to_ask for held in self._held.values())
-        explored = view.path is None and self._explorers() >= self._room_to_explore(view, queries)
+        explored = view.path is None and any(held.explores for held in self._held.values())
         if patience is not Patience.NONE and (others or explored):
             # Whoever asks these hops now will have told of them in a moment.
             return Wait(now + _LOOK_AGAIN_S), _Held(at=now)
@@ -268,7 +268,8 @@ class Neighbourhood:
         last, router = len(view.good), view.good[-1].responders[0].address
         level, path = self._level(router, now), view.path
         due = path is None or self._is_due(view.address or "", last, router, now)
-        if path is None and level < 1 and patience is Patience.FULL and not self._is_supported(last, router):
+        supported = self._sharers.get((last, router), 0) >= _SUPPORTED_BY
+        if path is None and level < 1 and patience is Patience.FULL and not supported:
             # What nobody has seen is not assumed where a little patience shows it.
             return Wait(now + (1 - level) * REFILL_S), _Held(at=now)
         check = due and level >= 1
@@ -283,20 +284,6 @@ class Neighbourhood:
         return Shared(near, queries), _Held(
             at=now, tokens=taken | ({router: 1} if check else {}), asks=asks, explores=path is None
         )
-
-    def _explorers(self) -> int:
-        return sum(held.explores for held in self._held.values())
-
-    def _room_to_explore(self, view: _View, queries: int) -> int:
-        """Return how many may go at once where nobody has been: no router that they all meet runs out of answers."""
-        if not view.good:
-            return 1
-        router = view.good[-1].responders[0].address
-        return max(1, int(BURST // queries)) if self._is_supported(len(view.good), router) else 1
-
-    def _is_supported(self, probe_ttl: int, router: str) -> bool:
-        """Return whether so many share a hop that one more is taken to."""
-        return self._sharers.get((probe_ttl, router), 0) >= _SUPPORTED_BY
 
     def _moved_path(self, address: str) -> Path | None:
         """Return the path of a target, with who has taken the place of a router since, as others found out."""
