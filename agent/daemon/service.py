@@ -9,6 +9,7 @@ import logging
 import random
 import select
 from collections import Counter
+from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
 from agent.daemon.reload import Reloading
@@ -36,6 +37,7 @@ SINKS_END_S: Final = 4.3
 # The news of what spoiled a sample may come a little after it; until then the network looks as if it had settled.
 _NEWS_S: Final = 0.25
 LONGEST_HOLD_S: Final = 20.0
+_LONGEST_VALUE: Final = 80
 _CHANGES: Final = "changes of the network"
 
 
@@ -199,7 +201,12 @@ class Service:
             self._changes[change.kind] += change.times
             self._unfiled.append(change)
             if change.matters:
-                _LOG.info("network: %s: %s: %s -> %s", change.subject, change.what, change.before, change.after)
+                _LOG.info(
+                    "network: %s: %s: %s -> %s",
+                    change.subject,
+                    change.what,
+                    *map(_short, (change.before, change.after)),
+                )
         self._epoch = network.epoch
         if self._epoch != before:
             self._parts.shared.forget()
@@ -304,6 +311,11 @@ def _timings(plan: ServicePlan) -> list[tuple[str, float]]:
 def _longest_hold_s(plan: TargetPlan) -> float:
     """Return how long a sample may wait for routers; then it asks them less, and says so."""
     return min(plan.interval_s / 2, LONGEST_HOLD_S)
+
+
+def _short(value: str | None) -> str:
+    """Return one side of a change for a log line: a host may have hundreds of addresses, and the record has all."""
+    return shorten(value or "none", _LONGEST_VALUE, placeholder=" ...")
 
 
 def _about(name: str) -> dict[str, str]:
