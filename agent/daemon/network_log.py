@@ -41,16 +41,25 @@ class NetworkLog:
     For one thread, the service's loop.
     """
 
-    def __init__(self, clock: Clock, *, paths: HostPaths | None = None, files_s: float = _FILES_S) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        paths: HostPaths | None = None,
+        files_s: float = _FILES_S,
+        poll_alone_s: float = _POLL_ALONE_S,
+    ) -> None:
         """Open the watch, then read the network, so that nothing falls between the two.
 
         Args:
             clock: The clock.
             paths: Where the host keeps its files.
             files_s: How often they are looked at.
+            poll_alone_s: How often the network is read where the kernel tells of nothing.
         """
         self._clock = clock
         self._files_s = files_s
+        self._poll_alone_s = poll_alone_s
         self._paths = paths or HostPaths()
         self._reader = HostReader(self._paths)
         self._followed: dict[str, tuple[str, ...]] = {}
@@ -180,7 +189,7 @@ class NetworkLog:
         return max(_READ_AGAIN_S, self._cost_s * _READ_SHARE)
 
     def _poll_at(self) -> float:
-        pause_s = _POLL_S if self._events is not None else _POLL_ALONE_S
+        pause_s = _POLL_S if self._events is not None else self._poll_alone_s
         return self._last_read_at + max(pause_s, self._cost_s * _READ_SHARE)
 
     # --- files --------------------------------------------------------------------------------------------------------

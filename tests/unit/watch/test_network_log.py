@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ GATEWAY, OTHER_GATEWAY = "via 10.77.1.1 dev eth0 table 254", "via 10.77.2.1 dev 
 
 # How often files are looked at here.
 FILES_S = 0.2
+# How often the network is read here where nobody tells of it.
+POLL_ALONE_S = 0.5
 
 
 class Host:
@@ -51,7 +54,7 @@ class Host:
         self.paths.hosts.write_text("127.0.0.1 localhost\n")
         self.clock = SystemClock()
         self.turns = 0
-        self.log = namespace.call(NetworkLog, self.clock, paths=self.paths, files_s=FILES_S)
+        self.log = namespace.call(NetworkLog, self.clock, paths=self.paths, files_s=FILES_S, poll_alone_s=POLL_ALONE_S)
 
     def turn_until(self, seconds: float, *, first: bool = False) -> list[HostChange]:
         """Return what is told within so many seconds, or as soon as anything is."""
@@ -74,17 +77,50 @@ def set_up(namespace: OwnNamespace) -> None:
     namespace.shell(WITHOUT_IPV6)
     namespace.ip(NETWORK)
     namespace.call(wait_for_carriers)
-    # The kernel tells of a new carrier up to a second late.
-    time.sleep(1.1)
+
+
+class Spare:
+    """A network that is set up while the test before it runs: the kernel tells of a new carrier up to a second late."""
+
+    def __init__(self) -> None:
+        self._next = self._made()
+
+    def take(self) -> OwnNamespace:
+        """Return a network that is quiet; whoever takes it leaves it."""
+        (namespace, quiet_at), self._next = self._next, self._made()
+        time.sleep(max(0.0, quiet_at - time.monotonic()))
+        return namespace
+
+    def close(self) -> None:
+        """Give back the one that nobody took."""
+        self._next[0].__exit__(None, None, None)
+
+    @staticmethod
+    def _made() -> tuple[OwnNamespace, float]:
+        namespace = OwnNamespace().__enter__()
+        set_up(namespace)
+        return namespace, time.monotonic() + 1.1
+
+
+@pytest.fixture(scope="module")
+def spare() -> Iterator[Spare]:
+    with closing(Spare()) as found:
+        yield found
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    with OwnNamespace() as namespace:
-        set_up(namespace)
-        found = Host(namespace, tmp_path)
+def namespace(spare: Spare) -> Iterator[OwnNamespace]:
+    with ExitStack() as stack:
+        found = spare.take()
+        stack.push(found.__exit__)
         yield found
-        found.log.close()
+
+
+@pytest.fixture
+def host(namespace: OwnNamespace, tmp_path: Path) -> Iterator[Host]:
+    found = Host(namespace, tmp_path)
+    yield found
+    found.log.close()
 
 
 def only(changes: list[HostChange]) -> HostChange:
@@ -221,7 +257,9 @@ def test_news_that_the_kernel_had_to_drop_are_looked_up(host: Host) -> None:
     assert (link.before, link.after, link.matters) == ("up", "down", True)
 
 
-def test_a_network_without_netlink_is_polled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_without_netlink_is_polled(
+    namespace: OwnNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = socket.socket
 
     def refused(family: int = -1, *rest: Any, **options: Any) -> socket.socket:
@@ -229,15 +267,13 @@ def test_a_network_without_netlink_is_polled(tmp_path: Path, monkeypatch: pytest
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return opened(family, *rest, **options)
 
-    with OwnNamespace() as namespace:
-        set_up(namespace)
-        monkeypatch.setattr(socket, "socket", refused)
-        host = Host(namespace, tmp_path)
-        assert host.log.fileno() is None
-        assert not host.log.woken
-        namespace.ip("link set eth0 down")
-        told = host.turn_until(8, first=True)
-        monkeypatch.undo()
+    monkeypatch.setattr(socket, "socket", refused)
+    host = Host(namespace, tmp_path)
+    assert host.log.fileno() is None
+    assert not host.log.woken
+    namespace.ip("link set eth0 down")
+    told = host.turn_until(8, first=True)
+    monkeypatch.undo()
     link = next(change for change in told if change.subject == "eth0" and change.kind is ChangeKind.LINK)
     assert (link.before, link.after, link.matters) == ("up", "down", True)
 
