@@ -22,7 +22,7 @@ def test_the_figures_are_those_that_there_are() -> None:
     assert workers.LIMIT_S == 60
     assert "gives its place away after a minute" in WORDS
     assert (service.SAMPLES_END_S, service.SINKS_END_S) == (3.0, 4.3)
-    assert "samples under way have three seconds to end, sinks one more" in WORDS
+    assert "They have three seconds to end, sinks one more" in WORDS
     assert f"held in memory, {held.MOST_BYTES >> 20} MB of them" in WORDS
     assert backoff.LONGEST_S == 300
     assert "at most every five minutes" in WORDS
