@@ -15,7 +15,8 @@ from typing import Any, Final, Self
 
 import yaml
 
-from tests.lab.builder import Lab, User
+from tests.lab.builder import User
+from tests.lab.own_place import Place
 
 _READY_S: Final = 20.0
 _END_S: Final = 10.0
@@ -25,11 +26,23 @@ _LOOK_AGAIN_S: Final = 0.02
 class Service:
     """One `cloudpath run`; what it logs and tells systemd is collected, what it samples goes to a file."""
 
-    def __init__(self, lab: Lab, node: str, settings: Mapping[str, Any], *, user: User = User.ROOT) -> None:
-        """Take the configuration but `agent.state_dir` and the file sink, which are added."""
+    def __init__(
+        self,
+        lab: Place,
+        node: str,
+        settings: Mapping[str, Any],
+        *,
+        user: User = User.ROOT,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the configuration but the file sink and, where it names none, `agent.state_dir`: they are added.
+
+        `variables`: of its environment, beside its own.
+        """
         self._lab = lab
         self._node = node
         self._user = user
+        self._variables = dict(variables or {})
         self._settings = dict(settings)
         self._place = tempfile.TemporaryDirectory(dir="/run", prefix="cloudpath-service-")
         self.directory = Path(self._place.name)
@@ -58,7 +71,8 @@ class Service:
 
     def start(self, *, watchdog_s: float | None = None) -> Self:
         """Start it, without waiting."""
-        variables = [f"NOTIFY_SOCKET={self.directory / 'notify'}", f"HOME={self.directory}"]
+        own = {"NOTIFY_SOCKET": self.directory / "notify", "HOME": self.directory}
+        variables = [f"{name}={value}" for name, value in {**own, **self._variables}.items()]
         if watchdog_s is not None:
             variables.append(f"WATCHDOG_USEC={int(watchdog_s * 1e6)}")
         command = ["env", *variables, sys.executable, "-m", "agent", "run", "-c", str(self.config)]

@@ -10,6 +10,7 @@ import pytest
 
 from agent.store.entry import Entry, Kind
 from agent.store.loss import LossReason
+from tests.lab.small_disk import fill_up, remount, small_disk
 from tests.unit.store.stores import Clock, drained, filled, opened, sample, seqs_of
 
 pytestmark = pytest.mark.lab
@@ -29,26 +30,12 @@ except HistoryError as error:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of memory."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with small_disk(tmp_path / "disk", DISK_MB) as place:
+        yield place
 
 
 def lost_in(entries: list[Entry]) -> list[dict[str, object]]:
     return [json.loads(entry.data) for entry in entries if entry.kind is Kind.GAP]
-
-
-def fill_up(file: Path) -> None:
-    """Take every byte that the disk has left, as a log that nobody turns over would."""
-    with file.open("ab", buffering=0) as taking:
-        for size in (1 << 16, 4096, 1):
-            try:
-                while taking.write(b"x" * size) == size:
-                    pass
-            except OSError:
-                continue
 
 
 def test_a_full_disk_keeps_the_newest_and_counts_the_rest(disk: Path) -> None:
@@ -142,7 +129,7 @@ def test_a_disk_that_becomes_read_only_and_comes_back(disk: Path) -> None:
     store.register(("s",))
     before = filled(store, 10)
     store.close()
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    remount(disk, "ro")
     store = opened(disk / "state", clock)
     store.register(("s",))
     during = filled(store, 10)
@@ -152,7 +139,7 @@ def test_a_disk_that_becomes_read_only_and_comes_back(disk: Path) -> None:
     # What goes out now is under numbers that the disk will not give again, whatever happens.
     assert during[0].seq > 1_000_000_000
     assert drained(store) == during
-    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    remount(disk, "rw")
     clock.now_s += 2
     after = filled(store, 1)
     assert store.state().problem is None
