@@ -52,12 +52,12 @@ class Taken:
 
     @property
     def in_words(self) -> str:
-        """Return what came of it, in a line."""
+        """Return its errors in a line, or its figures where it has none."""
         if self.errors:
-            return f"{self.status}: " + "; ".join(f"{error.code} {error.message}" for error in self.errors)
-        delay = "" if self.rtt_us is None else f", {self.rtt_us / 1000:.3f} ms"
-        loss = "" if self.loss_ratio is None else f", {self.loss_ratio:.0%} loss"
-        return f"{self.status}{delay}{loss}"
+            return "; ".join(f"{error.code} {error.message}" for error in self.errors)
+        delay = None if self.rtt_us is None else f"{self.rtt_us / 1000:.3f} ms"
+        loss = None if self.loss_ratio is None else f"{self.loss_ratio:.0%} loss"
+        return ", ".join(text for text in (delay, loss) if text) or "nothing was measured"
 
     @property
     def discarded(self) -> bool:

@@ -17,6 +17,7 @@ from agent.daemon.schedule import Schedule
 from agent.daemon.standing import Standings
 from agent.daemon.status import ServiceStatus
 from agent.version import VERSION
+from rules.diagnosis import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,8 @@ SINKS_END_S: Final = 4.3
 _NEWS_S: Final = 0.25
 LONGEST_HOLD_S: Final = 20.0
 _LONGEST_VALUE: Final = 80
+# Each status is an event of its own to the log, which tells the same one once a minute.
+_TOLD: Final = {status: f"%s: {status}: %s" for status in Status}
 _CHANGES: Final = "changes of the network"
 
 
@@ -171,8 +174,8 @@ class Service:
             self._standings.timed(done.name, self._schedule.timing(done.name))
         if done.result is None or done.result.entry is None:
             return
-        if self._standings.taken(done.result, now):
-            _LOG.info("%s: %s", done.name, done.result.in_words, extra=_about(done.name))
+        if self._standings.taken(done.result, now) and not done.result.discarded:
+            _LOG.info(_TOLD[done.result.status], done.name, done.result.in_words, extra=_about(done.name))
         self._parts.network.follow(done.result.target, done.result.addresses)
         self._parts.deliveries.wake()
         if done.result.discarded:

@@ -67,7 +67,7 @@ def _line(row: Sequence[str], widths: Sequence[int], style: Style) -> list[str]:
     beside = textwrap.wrap(row[-1], style.width - indent) or [""]
     if indent == len(front):
         return [f"{front}{beside[0]}", *(f"{' ' * indent}{line}" for line in beside[1:])]
-    return [front.rstrip()[: style.width], *(f"{' ' * indent}{line}" for line in beside)]
+    return [front.rstrip()[: style.width], *(f"{' ' * indent}{line}" for line in beside if line)]
 
 
 def _painted(line: str, entry: Entry, style: Style) -> str:

@@ -67,6 +67,8 @@ def test_a_sample_whose_network_changed_is_told_of_and_taken_anew_before_its_nex
         with gateway_replaced(lab):
             service.wait(lambda: len(service.samples()) > 1, "sampling again", 25)
             service.wait(lambda: len(service.records()) > len(service.samples()), "told of the change", 5)
+        # Within a minute of the one before: what says otherwise is no repetition.
+        service.wait(lambda: service.has_logged("dead: ok: "), "told that it is well", 15)
         discarded, fresh = service.samples()[:2]
         changes = [record for record in service.records() if record["schema"] == "cloudpath.change/1"]
         aborted = metric(pages, "cloudpath_samples_aborted_total")
@@ -80,6 +82,8 @@ def test_a_sample_whose_network_changed_is_told_of_and_taken_anew_before_its_nex
     assert 1.0 < seconds(fresh["started_at"]) - seconds(discarded["started_at"]) < 8.0
     assert fresh["status"] == "critical"
     assert aborted == 1
+    assert service.has_logged("dead: the network changed meanwhile")
+    assert service.has_logged("dead: critical: CP-02 ")
 
 
 def seconds(instant: str) -> float:
