@@ -99,7 +99,8 @@ class _Contents(NamedTuple):
 
 def _contents(database: Path, *, used: bool, now_ns: int) -> _Contents:
     try:
-        if not database.exists():
+        # One that a full disk let nobody write to is as good as none.
+        if not database.exists() or not database.stat().st_size:
             return _Contents()
         # What nobody writes to and what lacks a log can be read without making a file beside it.
         log = database.with_name(f"{database.name}-wal")

@@ -99,6 +99,8 @@ class Parts:
         self._paths.flush()
         self.network.close()
         self.store.close()
+        if lost := self.store.state().waiting:
+            _LOG.error("the disk took nothing to the end: %d entries are gone, but for sinks that have them", lost)
         self.notifier.close()
 
 

@@ -159,7 +159,7 @@ def _opened(directory: Path) -> sqlite3.Connection:
     """Return a connection that reads; raises HistoryError."""
     path = directory / FILE
     try:
-        regular = S_ISREG(path.stat().st_mode)
+        about = path.stat()
     except PermissionError:
         raise _not_permitted(path) from None
     except OSError:
@@ -167,8 +167,10 @@ def _opened(directory: Path) -> sqlite3.Connection:
             f"{directory}: there is no store; `cloudpath run` makes one. Name the service's configuration with -c, or "
             "its directory with --state-dir"
         ) from None
-    if not regular:
+    if not S_ISREG(about.st_mode):
         raise HistoryError(f"{path}: it is no file")
+    if not about.st_size:
+        raise HistoryError(f"{path}: nothing was written to it yet; `cloudpath doctor` says whether the disk takes it")
     try:
         with path.open("rb"):
             pass

@@ -64,6 +64,12 @@ def test_nothing_there_yet_is_no_trouble_and_is_not_made(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_database_that_nothing_was_written_to_is_as_good_as_none(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").touch()
+    seen = look_at_store(tmp_path, MOST, NOW_NS)
+    assert (seen.problem, seen.state, seen.damage) == (None, None, None)
+
+
 def test_a_file_in_the_directory_s_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     seen = look_at_store(tmp_path / "file", MOST, NOW_NS)

@@ -107,6 +107,10 @@ def test_what_is_no_store_of_ours_is_said(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / FILE)
     with pytest.raises(HistoryError, match="it is no file"):
         History(tmp_path)
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).touch()
+    with pytest.raises(HistoryError, match="nothing was written to it yet"):
+        History(tmp_path)
 
 
 def test_what_was_refused_is_listed_and_can_be_tried_again(tmp_path: Path) -> None:
