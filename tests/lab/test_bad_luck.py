@@ -6,6 +6,7 @@ told of as lost.
 
 import json
 import os
+import resource
 import secrets
 import shutil
 import sqlite3
@@ -284,6 +285,41 @@ def test_a_store_that_is_destroyed_before_each_start(service: Run, collector: Co
     assert unaccounted(collector, state, *lives) == []
     assert used_twice(*lives) == []
     assert is_sound(state / FILE)
+
+
+# --- nothing more from the host ---------------------------------------------------------------------------------------
+
+# Fewer than any service has open, and as many as poll(2) is given at once: more is EINVAL under this limit.
+FEWEST_FILES: Final = 8
+
+
+def test_a_host_that_gives_no_more_descriptors(service: Run, collector: Collector, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    running = service(30, state).ready()
+    go_on(running, 5)
+    before = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (FEWEST_FILES, before[1]))
+    # One may have been under way.
+    go_on(running, 3)
+    from_here = len(running.samples())
+    go_on(running, 8)
+    to_here = len(running.samples())
+    resource.prlimit(running.pid, resource.RLIMIT_NOFILE, before)
+    go_on(running, 30)
+    end_in_peace(running, collector)
+    during, after = running.samples()[from_here:to_here], running.samples()[to_here + 3 :]
+    assert [codes(sample) for sample in during] == [["CP-01"]] * len(during)
+    failures = {failure["failure"] for sample in during for failure in sample["agent_failures"]}
+    assert failures == {"too_many_files"}
+    assert {sample["status"] for sample in after} == {"ok"}
+    assert unaccounted(collector, state, running) == []
+    assert gaps(state, running) == []
+    assert off_schedule(running) == {}
+    assert is_sound(state / FILE)
+
+
+def codes(sample: dict[str, Any]) -> list[str]:
+    return [error["code"] for error in sample["errors"]]
 
 
 # --- the clock --------------------------------------------------------------------------------------------------------
