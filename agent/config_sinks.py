@@ -78,8 +78,9 @@ BatchSize = Annotated[int, Field(ge=1, le=LARGEST_BATCH)]
 
 
 class _Sink(Section):
-    """What every sink may be told."""
+    """What every sink may be told; each kind narrows `type`, which stays first where a configuration is shown."""
 
+    type: str
     name: Name | None = None
 
 
