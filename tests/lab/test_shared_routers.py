@@ -135,7 +135,7 @@ def test_loss_on_a_link_that_all_share_is_reported_where_it_is() -> None:
     links = tuple(replace(one, loss=0.3) if {one.left, one.right} == {"r4", "r5"} else one for one in plain.links)
     with Lab(replace(plain, links=links)) as lab:
         found = sampled(lab, TARGETS[:4], "--rounds", "2", "--interval", "11")
-    # Ten probes of one sample in 35 all get through a link that drops three in ten; of four samples among eight in one run of 24,000.
+    # Ten of ten probes get through such a link in one sample of 35; in four samples of eight once in 24,000 runs.
     assert sum(bool(leg(row)["loss_ratio"]) for row in found) >= 5
     before = [hop for row in found for hop in leg(row)["hops"][:4]]
     behind = [hop for row in found for hop in leg(row)["hops"][4:]]
