@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _Read = TypeVar("_Read")
 
-FILE: Final = click.Path(path_type=Path)
+# Whoever opens one says why that failed, and with which exit code.
+FILE: Final = click.Path(path_type=Path, readable=False)
 # The file of a command that reads the usual one unless another is named.
 CONFIGURATION_ARGUMENT: Final = click.argument("file", type=FILE, envvar=FILE_VARIABLE, default=DEFAULT_FILE)
 

@@ -169,6 +169,16 @@ def test_who_may_not_write_there_is_told_which_directory(lab: Lab) -> None:
         assert closed.has_logged(f"{closed.directory / 'state'}: this user may not write there")
 
 
+def test_a_configuration_that_may_not_be_read_is_a_wrong_one(lab: Lab) -> None:
+    with Service(lab, "client", config(NEAR), user=User.NOBODY) as closed:
+        closed.config.chmod(0o600)
+        closed.start()
+        # Not 2, as for options that nobody knows: systemd would start it again and again.
+        assert closed.ended() == 78
+        time.sleep(0.2)
+        assert closed.has_logged("agent.yaml: cannot read it: permission denied")
+
+
 def test_one_round_files_delivers_and_ends(lab: Lab) -> None:
     with Service(lab, "client", config(NEAR, APP, UNKNOWN)) as service:
         command = [sys.executable, "-m", "agent", "run", "--once", "-c", str(service.config)]
