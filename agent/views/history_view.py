@@ -127,9 +127,7 @@ def _change_words(document: dict[str, Any]) -> str:
 def _gap_words(document: dict[str, Any]) -> str:
     lost, sinks = document.get("lost"), [escape(str(sink)) for sink in document.get("sinks") or []]
     why = LossReason(document["why"])
-    number = (
-        "an unknown number of entries" if lost is None else counted(int(lost), "entry").replace("entrys", "entries")
-    )
+    number = "an unknown number of entries" if lost is None else "1 entry" if lost == 1 else f"{int(lost)} entries"
     numbers = f"numbers {document.get('first_seq')} to {document.get('last_seq')}"
     whom = f" for {', '.join(sinks)}" if sinks else ""
     if why is LossReason.SKIPPED:

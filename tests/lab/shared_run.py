@@ -51,8 +51,8 @@ def main(options: argparse.Namespace) -> None:
             running = []
             while waiting:
                 now = time.monotonic()
-                held = now - due < min(options.interval / 2, LONGEST_HELD_S)
-                ready = [a for a in waiting if shared is None or options.unheld or not held or shared.ready_at(a, now) <= now]
+                free = options.unheld or now - due >= min(options.interval / 2, LONGEST_HELD_S)
+                ready = [a for a in waiting if shared is None or free or shared.ready_at(a, now) <= now]
                 waiting = [address for address in waiting if address not in ready]
                 running += [pool.submit(sample, number, address) for address in ready]
                 if waiting:
