@@ -12,7 +12,7 @@ from agent.views.escape import escape
 from agent.views.listing import listing
 from agent.views.prose import wrapped
 from agent.views.style import Paint, Style
-from agent.views.words import counted, milliseconds
+from agent.views.words import milliseconds
 
 _HEADERS: Final = ("Time (UTC)", "Target", "Status", "RTT (ms)", "Loss", "Took", "Errors")
 _FIGURES: Final = frozenset({3, 4, 5})
