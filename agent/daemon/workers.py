@@ -6,9 +6,10 @@ The loop submits and collects; it sleeps on `fileno()`, which is readable while 
 from __future__ import annotations
 
 import os
+from _thread import start_new_thread
 from collections import deque
 from queue import Empty, SimpleQueue
-from threading import Condition, Thread
+from threading import Condition
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from probes.frozen import frozen
@@ -47,7 +48,7 @@ class Done(Generic[Result]):
 class _Job(Generic[Result]):
     """One piece of work, and how far it is."""
 
-    __slots__ = ("cancelled", "name", "number", "started_s", "stuck", "submitted_s", "work")
+    __slots__ = ("box", "cancelled", "name", "number", "started_s", "stuck", "submitted_s", "work")
 
     def __init__(self, number: int, name: str, work: Callable[[Callable[[], bool]], Result], now: float) -> None:
         self.number = number
@@ -57,6 +58,7 @@ class _Job(Generic[Result]):
         self.started_s = now
         self.cancelled = False
         self.stuck = False
+        self.box: object = None
 
 
 # How a thread is given its jobs: one at a time, None to end.
@@ -203,8 +205,15 @@ class Workers(Generic[Result]):
                 return
             job = self._queue.popleft()
             job.started_s = self._clock.monotonic()
+            job.box = box
             self._busy[job.number] = job
             box.put(job)
+
+    def _give_up(self, box: _Box[Result]) -> None:
+        """Let what a thread had still to do be done without a result: memory was out where the thread needed some."""
+        for job in [job for job in self._busy.values() if job.box is box]:
+            del self._busy[job.number]
+            self._deliver(self._outcome(job, error=MemoryError()))
 
     def _deliver(self, done: Done[Result]) -> None:
         self._done.append(done)
@@ -215,9 +224,10 @@ class Workers(Generic[Result]):
         """Return a new thread's box; None where the host gives no thread: the next turn tries again."""
         box: _Box[Result] = SimpleQueue()
         try:
-            # What hangs in the kernel must not keep the process from ending.
-            Thread(target=self._serve, args=(box,), name="sample", daemon=True).start()
-        except RuntimeError:
+            # Thread.start() waits until the new thread says that it runs, without end where memory is out before that
+            # [measured: CPython 3.11 under RLIMIT_AS]. As there, what hangs does not keep the process from ending.
+            start_new_thread(self._serve, (box,))
+        except (RuntimeError, MemoryError):
             self._refused += 1
             return None
         self._threads += 1
@@ -234,6 +244,7 @@ class Workers(Generic[Result]):
         finally:
             with self._changed:
                 self._threads -= 1
+                self._give_up(box)
 
     def _run(self, job: _Job[Result]) -> Done[Result]:
         """Return what came of a job; whatever it raises is its own affair."""

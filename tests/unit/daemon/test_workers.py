@@ -237,13 +237,31 @@ def test_the_end_does_not_wait_where_nothing_runs_and_drops_what_waits() -> None
     assert [done.name for done in workers.collect()] == ["polite"]
 
 
+def test_what_a_thread_cannot_begin_for_want_of_memory_is_done_without_a_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    with pool(1) as workers:
+        with monkeypatch.context() as patched:
+            patched.setattr(Workers, "_next", no_memory)
+            patched.setattr("sys.unraisablehook", lambda _: None)
+            workers.submit("crm", lambda _: 1)
+            (done,) = collected(workers, 1)
+        assert isinstance(done.error, MemoryError)
+        assert (workers.running, workers.threads) == (0, 0)
+        workers.submit("crm", lambda _: 2)
+        assert [done.result for done in collected(workers, 1)] == [2]
+
+
 def test_where_the_host_gives_no_thread_the_next_turn_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: threading.Thread) -> None:
+    def refuse(_serve: object, _arguments: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with pool(2) as workers:
         with monkeypatch.context() as patched:
-            patched.setattr(threading.Thread, "start", refuse)
+            patched.setattr("agent.daemon.workers.start_new_thread", refuse)
             workers.submit("crm", lambda _: 1)
             assert (workers.waiting, workers.threads, workers.refused) == (1, 0, 1)
             workers.turn(time.monotonic())
