@@ -7,7 +7,6 @@ numbers in the host's byte order, addresses in the network's, everything aligned
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from probes.facts import Family
@@ -255,10 +254,21 @@ def _address(family: Family, value: bytes | None) -> str | None:
 
 
 def _link(message: Message) -> LinkEntry | None:
-    return _link_of(message.type, message.body)
+    index = _fixed(_LINK, message.body)[3]
+    told, entry = _newest_links.get(index, (None, None))
+    if told != (message.type, message.body):
+        entry = _link_of(message.type, message.body)
+        if len(_newest_links) >= _LINKS_KEPT:
+            _newest_links.clear()
+        _newest_links[index] = (message.type, message.body), entry
+    return entry
 
 
-@lru_cache(maxsize=_LINKS_KEPT)
+# What was last told of each link, by its index. Only that: many kernels count packets in it whatever they are asked for
+# (IFLA_STATS), so that no two readings of a busy link are alike.
+_newest_links: dict[int, tuple[tuple[int, bytes], LinkEntry | None]] = {}
+
+
 def _link_of(kind: int, body: bytes) -> LinkEntry | None:
     family, _, _, index, flags, _ = _fixed(_LINK, body)
     found = _attributes(body, _LINK.size)
