@@ -36,7 +36,11 @@ USABLE_S: Final = 20.0
 # One target is checked so often that all that share a router take half of what that answers.
 _CHECKS_PER_S: Final = 0.5
 # What so many targets share is taken to be shared by one more, until its turn to be checked comes.
-_SUPPORTED_BY: Final = 8
+_SUPPORTED_BY: Final = 4
+# Once that is known of a way, so many explore what lies behind it at once, with so many probes to each hop: otherwise a
+# thousand new targets would wait for each other.
+_EXPLORERS: Final = 2
+_QUERIES_TO_EXPLORE: Final = 2
 # A trace that has not come back after so long leads nobody any more.
 _ASKS_S: Final = 6.0
 _LOOK_AGAIN_S: Final = 0.05
@@ -229,7 +233,8 @@ class Neighbourhood:
     ) -> tuple[Wait | Whole | Shared, _Held]:
         view = self._view(address, queries, now)
         others = any(held.asks is None or held.asks & view.to_ask for held in self._held.values())
-        explored = view.path is None and any(held.explores for held in self._held.values())
+        explorers = sum(held.explores for held in self._held.values())
+        explored = view.path is None and explorers >= (_EXPLORERS if self._is_supported(view) else 1)
         if patience is not Patience.NONE and (others or explored):
             # Whoever asks these hops now will have told of them in a moment.
             return Wait(now + _LOOK_AGAIN_S), _Held(at=now)
@@ -268,7 +273,7 @@ class Neighbourhood:
         last, router = len(view.good), view.good[-1].responders[0].address
         level, path = self._level(router, now), view.path
         due = path is None or self._is_due(view.address or "", last, router, now)
-        supported = self._sharers.get((last, router), 0) >= _SUPPORTED_BY
+        supported = self._is_supported(view)
         if path is None and level < 1 and patience is Patience.FULL and not supported:
             # What nobody has seen is not assumed where a little patience shows it.
             return Wait(now + (1 - level) * REFILL_S), _Held(at=now)
@@ -281,9 +286,17 @@ class Neighbourhood:
             explores=path is None,
             take=lambda: 0,
         )
+        # Two may meet one router that neither knows of: it has an answer left for the next one.
+        queries = min(queries, _QUERIES_TO_EXPLORE) if path is None and supported else queries
         return Shared(near, queries), _Held(
             at=now, tokens=taken | ({router: 1} if check else {}), asks=asks, explores=path is None
         )
+
+    def _is_supported(self, view: _View) -> bool:
+        """Return whether so many share the last hop of a view that one more is taken to."""
+        if not view.good:
+            return False
+        return self._sharers.get((len(view.good), view.good[-1].responders[0].address), 0) >= _SUPPORTED_BY
 
     def _moved_path(self, address: str) -> Path | None:
         """Return the path of a target, with who has taken the place of a router since, as others found out."""
