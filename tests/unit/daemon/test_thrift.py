@@ -57,6 +57,33 @@ print(before - early, before - resident_kb())
 """
 
 
+_CYCLE = """
+import gc, weakref
+from agent.daemon.thrift import Thrift
+
+class Node:
+    pass
+
+gc.disable()
+now = 0.0
+thrift = Thrift(lambda: now)
+node = Node()
+node.itself = node
+seen = weakref.ref(node)
+del node
+thrift.turn()
+early = seen() is None
+now = 31.0
+thrift.turn()
+print(early, seen() is None)
+"""
+
+
+def test_cycles_go_now_and_then_however_few_there_are() -> None:
+    done = subprocess.run([sys.executable, "-c", _CYCLE], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
+
+
 def arenas(how: str) -> int:
     done = subprocess.run((sys.executable, "-c", _ARENAS, how), capture_output=True, text=True, check=True)
     return done.stderr.count("Arena ")
