@@ -97,11 +97,27 @@ class Server:
         client.settimeout(5)
         # The other side may end whenever it likes: that is what many cases are about.
         with contextlib.suppress(OSError), contextlib.closing(client):
-            stream = self._tls.wrap_socket(client, server_side=True) if self._tls else client
+            stream = self._shaken(self._tls, client) if self._tls else client
             with contextlib.closing(stream):
                 heard = stream.recv(ANY_SOURCE)
                 self.heard.append(heard)
                 self._behave(stream, heard)
+
+    @staticmethod
+    def _shaken(tls: ssl.SSLContext, client: socket.socket) -> ssl.SSLSocket:
+        stream = tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+        try:
+            stream.do_handshake()
+        except ssl.SSLError:
+            # Closing with something unread resets the connection, and a reset may overtake the alert (RFC 1122 section
+            # 4.2.2.13): the other side may end first.
+            with contextlib.closing(socket.socket(fileno=stream.detach())) as bare, contextlib.suppress(OSError):
+                bare.settimeout(1)
+                bare.shutdown(socket.SHUT_WR)
+                while bare.recv(ANY_SOURCE):
+                    pass
+            raise
+        return stream
 
 
 def says(*parts: bytes) -> Behaviour:
