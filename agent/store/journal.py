@@ -95,6 +95,9 @@ class Journal:
         entry = make(self.books.next_seq)
         if self._kept(appended, (row_of(entry),)):
             return entry
+        if entry.seq != self.books.next_seq:
+            # A database that took the damaged one's place knows of later numbers.
+            return self.append(make)
         if not self._jumped and not self._disk.sequence.spend(entry.seq):
             # Nothing on the disk will know that this number was used, so it must be one that no restart comes to.
             self._jump()
@@ -144,7 +147,7 @@ class Journal:
     def _kept(self, change: Change, rows: tuple[Row, ...] = ()) -> bool:
         """Return whether the disk has the change and these rows; if not, nothing has happened."""
         for _ in ("as it is", "once more, with room made, or in a database that took the damaged one's place"):
-            if self.problem is not None:
+            if self.problem is not None or (rows and rows[0][0] != self.books.next_seq):
                 break
             try:
                 self._write(change, rows)

@@ -26,9 +26,11 @@ _SHED_SHARE: Final = 50
 def load_books(connection: sqlite3.Connection) -> Books:
     """Return what the database says of itself; raises sqlite3.Error."""
     first, last, entries = connection.execute("SELECT min(seq), max(seq), count(*) FROM log").fetchone()
+    # The same, unless one of the two trees is damaged: then a number that only the other one has was used, too.
+    (packed,) = connection.execute("SELECT max(seq) FROM document").fetchone()
     notes = dict(connection.execute("SELECT name, value FROM note"))
     return Books(
-        next_seq=max((last or 0) + 1, int(notes.get("next_seq", 1))),
+        next_seq=max((last or 0) + 1, (packed or 0) + 1, int(notes.get("next_seq", 1))),
         entries=entries,
         first_seq=first,
         shed=int(notes.get("shed", 0)),

@@ -53,10 +53,12 @@ def entry_of(row: Row) -> Entry | None:
 
 
 def entry_from(seq: int, packed: bytes) -> Entry | None:
-    """Return the entry of a document alone, None where that is damaged or none of ours."""
+    """Return the entry of a document alone, None where that, or the number it is found under, is damaged."""
     try:
         data = zlib.decompress(packed)
         document = json.loads(data)
+        if document["seq"] != seq:
+            return None
         kind = _KINDS[document["schema"].partition("/")[0]]
         target = document["target"]["name"] if kind is Kind.SAMPLE else None
         return Entry(
