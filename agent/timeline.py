@@ -1,7 +1,7 @@
 """A target's samples over time, thinned for a picture: pure, and no outlier is ever lost by it.
 
-A bucket tells the least, the median and the most of what is in it, its worst status and every error's code, so that a single
-bad sample in a year still shows, and names a sample to look at for each extreme.
+A bucket tells the least, the median and the most of what is in it, its worst status and every error's code, so that a
+single bad sample in a year still shows, and names a sample to look at.
 """
 
 from __future__ import annotations
