@@ -10,34 +10,15 @@ from agent.daemon.exposition import MEDIA_TYPES, exposition, form_for
 from agent.daemon.health import what_ails, what_is_missing
 from agent.daemon.metrics import metrics_of
 from agent.daemon.process_facts import read_process_facts
-from probes.frozen import frozen
+from agent.pages.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.daemon.status import ServiceStatus
+    from agent.pages.page import Request
 
-_TEXT: Final = "text/plain; charset=utf-8"
 _JSON: Final = "application/json"
-
-
-@frozen
-class Request:
-    """What somebody asks for: `path` without its query, `accept` empty where the request has none."""
-
-    method: str
-    path: str
-    accept: str = ""
-
-
-@frozen
-class Page:
-    """What is answered; `allow` names the methods where another one was used."""
-
-    status: int
-    body: str
-    media_type: str = _TEXT
-    allow: str | None = None
 
 
 class Pages:

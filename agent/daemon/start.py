@@ -24,7 +24,7 @@ from probes.clock import SystemClock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.daemon.page_server import PageServer
+    from agent.pages.server import PageServer
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -117,9 +117,9 @@ def _pages(plan: ServicePlan, service: Service) -> PageServer | None:
     if plan.metrics_listen is None:
         return None
     # For those who want metrics.
-    from agent.daemon.page_server import PageServer  # noqa: PLC0415
-    from agent.daemon.page_socket import ListenError  # noqa: PLC0415
     from agent.daemon.pages import Pages  # noqa: PLC0415
+    from agent.pages.listening import ListenError  # noqa: PLC0415
+    from agent.pages.server import PageServer  # noqa: PLC0415
 
     try:
         pages = PageServer(plan.metrics_listen, Pages(service.status), SystemClock())

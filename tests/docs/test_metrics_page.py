@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from agent.daemon.metrics import metrics_of
-from agent.daemon.pages import Pages, Request
+from agent.daemon.pages import Pages
+from agent.pages.page import Request
 from probes.host_facts import ChangeKind
 from rules.diagnosis import Status
 from tests.unit.daemon.pictures import PROCESS, SERVICE

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.daemon.exposition import ExpositionForm, Metric, Point, Type, exposition, form_for
 from agent.daemon.log import LONGEST_LINE, Line, LogForm, lines_of
-from agent.daemon.page_connection import _is_ours, _target_of
+from agent.pages.connection import _is_ours, _target_of
 from tests.unit.daemon.client_parsers import families_in
 
 # Everything that UTF-8 has; a configuration holds nothing else.
@@ -42,7 +42,7 @@ def test_no_accept_header_is_too_much(accept: str) -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_name_but_localhost_is_ours(target: str, host: str) -> None:
-    _, path = _target_of(target)
+    _, path, _ = _target_of(target)
     assert "?" not in path
     assert not _is_ours(f"{host}.example.com")
     assert _is_ours("LOCALHOST:1")

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.daemon.page_connection import REQUEST_S
-from agent.daemon.page_server import MOST_CONNECTIONS, PageServer
-from agent.daemon.page_socket import ListenError, listening_socket
-from agent.daemon.pages import Page, Pages, Request
+from agent.daemon.pages import Pages
 from agent.daemon.status import ServiceStatus
+from agent.pages.connection import REQUEST_S
+from agent.pages.listening import ListenError, listening_socket
+from agent.pages.page import Page, Request
+from agent.pages.server import MOST_CONNECTIONS, PageServer
 from probes.clock import SystemClock
 from probes.frozen import replace
 from tests.unit.daemon.clocks import SetClock

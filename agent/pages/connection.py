@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import h11
 
-from agent.daemon.pages import Page, Request
+from agent.pages.page import Page, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,16 +70,19 @@ class Connection:
         if isinstance(head, Page):
             return head, False
         method, headers = head.method.decode("ascii"), dict(head.headers)
-        authority, path = _target_of(head.target.decode("ascii"))
+        authority, path, query = _target_of(head.target.decode("ascii"))
         host = authority or headers.get(b"host", b"").decode("latin-1")
         if not (self._any_host or _is_ours(host)):
             return Page(status=421, body="ask for an address or localhost: no other name is served\n"), False
         # Several Accept headers are one list (RFC 9110 section 5.3).
         accept = ",".join(value.decode("latin-1") for name, value in head.headers if name == b"accept")
-        return answer(Request(method=method, path=path, accept=accept)), method == "HEAD"
+        site = headers.get(b"sec-fetch-site", b"").decode("latin-1")
+        request = Request(method=method, path=path, accept=accept, query=query, host=host, fetch_site=site)
+        return answer(request), method == "HEAD"
 
     def _bytes_of(self, page: Page, *, bodiless: bool) -> bytes:
-        body = page.body.encode()
+        # A recorded name may hold half a surrogate pair, which has no bytes in UTF-8.
+        body = page.body.encode("utf-8", "replace")
         headers = [
             ("Date", formatdate(usegmt=True)),
             ("Content-Type", page.media_type),
@@ -87,6 +90,7 @@ class Connection:
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
             ("Connection", "close"),
+            *page.headers,
         ]
         if page.allow is not None:
             headers.append(("Allow", page.allow))
@@ -106,8 +110,8 @@ class Connection:
         return False
 
 
-def _target_of(target: str) -> tuple[str, str]:
-    """Return a request target's authority, empty where it names none, and its path.
+def _target_of(target: str) -> tuple[str, str, str]:
+    """Return a request target's authority, empty where it names none, its path and its query.
 
     Source: RFC 9112 section 3.2.
     """
@@ -115,7 +119,8 @@ def _target_of(target: str) -> tuple[str, str]:
     if "://" in target:
         authority, slash, path = target.partition("://")[2].partition("/")
         target = slash + path
-    return authority, target.partition("?")[0] or "/"
+    path, _, query = target.partition("?")
+    return authority, path or "/", query
 
 
 def _is_ours(host: str) -> bool:

@@ -12,15 +12,15 @@ import selectors
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
-from agent.daemon.page_connection import Connection
-from agent.daemon.page_socket import is_loopback, listening_socket, path_of
-from agent.daemon.pages import Page
+from agent.pages.connection import Connection
+from agent.pages.listening import is_loopback, listening_socket, path_of
+from agent.pages.page import Page
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from agent.daemon.pages import Request
+    from agent.pages.page import Request
     from probes.clock import Clock
 
 MOST_CONNECTIONS: Final = 64
@@ -43,7 +43,7 @@ class PageServer:
             clock: Who tells the time.
 
         Raises:
-            agent.daemon.page_socket.ListenError: The address is none, is taken, or is not ours to listen on.
+            agent.pages.listening.ListenError: The address is none, is taken, or is not ours to listen on.
         """
         self._path = path_of(listen)
         self._socket = listening_socket(listen)
