@@ -1,135 +1,47 @@
 """The page: records in, one HTML file out that needs nothing else, made from the records alone."""
 
-from base64 import b64encode
 from collections.abc import Sequence
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from agent.record import Record
-from agent.views.bottom_line import bottom_line, gravest
-from agent.views.command_line import command_line_view
-from agent.views.escape import escape, escape_text
-from agent.views.hop_html.findings import Finding, findings_of
-from agent.views.hop_html.hops import Labelled
-from agent.views.hop_html.lanes import Lane, lane_of
-from agent.views.hop_html.strip import Strip, strip_of
-from agent.views.side_notes import side_notes
-from agent.views.style import Style
-from agent.views.words import ROUTES, milliseconds
+from agent.views.hop_html.sheet import Sheet, sheet_of
+from agent.views.hop_html.templates import asset, policy, rendered
 from probes.frozen import frozen
-from probes.sample import Sample
-from rules.diagnosis import Diagnosis, Status
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-_HERE: Final = Path(__file__).parent
-_PLAIN: Final = Style()
-_STATUSES: Final[dict[Status, str]] = {
-    Status.OK: "Healthy",
-    Status.WARNING: "Warning",
-    Status.CRITICAL: "Critical",
-    Status.DISCARDED: "Discarded",
-    Status.FAILED: "Not measured",
-}
-# No documented error, and yet not as it should be: a middlebox, loss, a silent target.
-_ODD: Final = "Worth a look"
-_FACTS: Final = tuple(name for name in Sample.__slots__)  # type: ignore[attr-defined]
 
 
 @frozen
-class Sheet:
-    """One record as the page shows it; every text in it is safe to show."""
+class Group:
+    """What a page holds of one target: its samples over time (HTML, empty where not known), and a sheet for each."""
 
     id: str
     target: str
-    status: str
-    status_word: str
-    mark: str
-    bottom_line: str
-    facts: tuple[Labelled, ...]
-    strip: Strip
-    lanes: tuple[Lane, ...]
-    findings: tuple[Finding, ...]
-    rejected: tuple[Labelled, ...]
-    not_evaluated: tuple[Labelled, ...]
-    notes: tuple[str, ...]
-    text: str
+    timeline: str
+    sheets: tuple[Sheet, ...]
 
 
 def hop_page(records: Sequence[Record]) -> str:
-    """Return the whole HTML document of one record or several, in their order."""
-    sheets = [_sheet(record, f"s{number}") for number, record in enumerate(records, 1)]
-    style, script = (_read(name) for name in ("style.css", "script.js"))
-    # CSP level 3 section 2.3.1: hashes of exactly what stands between the tags; nothing else may load, run or be sent.
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return _template().render(sheets=sheets, style=style, script=script, policy=policy).strip() + "\n"
+    """Return the whole HTML document of one record or several, by target, each target's in their order.
 
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - 30 ms that only a page needs
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_read("page.html"))
-
-
-def _read(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-
-
-# --- one record -------------------------------------------------------------------------------------------------------
-
-
-def _sheet(record: Record, prefix: str) -> Sheet:
-    sample = Sample(**{name: getattr(record, name) for name in _FACTS})
-    diagnosis = Diagnosis(
-        status=record.status, errors=record.errors, rejected=record.rejected, not_evaluated=record.not_evaluated
-    )
-    findings = findings_of(sample, diagnosis, prefix)
-    discarded = record.status is Status.DISCARDED
-    lanes = tuple(
-        lane_of(sample, index, findings, prefix, _PLAIN, discarded=discarded) for index in range(len(sample.legs))
-    )
-    line = bottom_line(sample, diagnosis)
-    grave = gravest(diagnosis)
-    return Sheet(
-        id=prefix,
-        target=escape(sample.target.name),
-        status=record.status.value,
-        status_word=_STATUSES[record.status] if line.good or grave or record.status is not Status.OK else _ODD,
-        mark=grave.severity.value if grave else "good" if line.good else "info",
-        bottom_line=line.text,
-        facts=tuple(_facts(record)),
-        strip=strip_of(sample, lanes, findings),
-        lanes=lanes,
-        findings=findings,
-        rejected=tuple(Labelled(label=escape(each.code), text=escape_text(each.because)) for each in record.rejected),
-        not_evaluated=tuple(
-            Labelled(label=escape(each.code), text=escape_text(", ".join(each.missing)))
-            for each in record.not_evaluated
-        ),
-        notes=tuple(side_notes(sample)),
-        text=command_line_view(sample, diagnosis, _PLAIN, explain=True),
+    Args:
+        records: At least one.
+    """
+    style, script = asset("style.css"), asset("script.js")
+    return rendered(
+        "page.html",
+        groups=_groups(records),
+        style=style,
+        script=script,
+        policy=policy([style], [script]),
     )
 
 
-def _facts(record: Record) -> list[Labelled]:
-    target = record.target
-    address = target.url or (target.host if target.port is None else f"{target.host}:{target.port}")
-    pairs = [
-        ("Target", f"{escape_text(address)}, {ROUTES[target.route]}"),
-        ("Measured", f"{escape(record.started_at, 40)}, in {milliseconds(record.duration_us)} ms"),
-        ("By", f"{escape(record.agent.hostname)}, cloudpath {escape(record.agent.version, 40)}"),
-        ("Record", escape(record.id, 40)),
-    ]
-    return [Labelled(label=label, text=text) for label, text in pairs]
+def _groups(records: Sequence[Record]) -> list[Group]:
+    by_target: dict[str, list[Record]] = {}
+    for record in records:
+        by_target.setdefault(record.target.name, []).append(record)
+    groups: list[Group] = []
+    made = 0
+    for number, of_target in enumerate(by_target.values(), 1):
+        sheets = tuple(sheet_of(record, f"s{made + place}") for place, record in enumerate(of_target, 1))
+        made += len(sheets)
+        groups.append(Group(id=f"t{number}", target=sheets[0].target, timeline="", sheets=sheets))
+    return groups

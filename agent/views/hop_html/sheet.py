@@ -1,0 +1,111 @@
+"""One record as a page shows it: everything on its sheet ready and safe, and the sheet as HTML."""
+
+from typing import Final
+
+from agent.record import Record
+from agent.views.bottom_line import bottom_line, gravest
+from agent.views.command_line import command_line_view
+from agent.views.escape import escape, escape_text
+from agent.views.hop_html.findings import Finding, findings_of
+from agent.views.hop_html.hops import Labelled
+from agent.views.hop_html.lanes import Lane, lane_of
+from agent.views.hop_html.strip import Strip, strip_of
+from agent.views.hop_html.templates import macro
+from agent.views.side_notes import side_notes
+from agent.views.style import Style
+from agent.views.words import ROUTES, milliseconds
+from probes.frozen import frozen
+from probes.sample import Sample
+from rules.diagnosis import Diagnosis, Status
+
+_PLAIN: Final = Style()
+_STATUSES: Final[dict[Status, str]] = {
+    Status.OK: "Healthy",
+    Status.WARNING: "Warning",
+    Status.CRITICAL: "Critical",
+    Status.DISCARDED: "Discarded",
+    Status.FAILED: "Not measured",
+}
+# No documented error, and yet not as it should be: a middlebox, loss, a silent target.
+_ODD: Final = "Worth a look"
+_FACTS: Final = tuple(name for name in Sample.__slots__)  # type: ignore[attr-defined]
+
+
+@frozen
+class Sheet:
+    """One record as the page shows it; every text in it is safe to show."""
+
+    id: str
+    target: str
+    seq: int
+    at: str
+    status: str
+    status_word: str
+    mark: str
+    bottom_line: str
+    facts: tuple[Labelled, ...]
+    strip: Strip
+    lanes: tuple[Lane, ...]
+    findings: tuple[Finding, ...]
+    rejected: tuple[Labelled, ...]
+    not_evaluated: tuple[Labelled, ...]
+    notes: tuple[str, ...]
+    text: str
+
+
+def sheet_html(record: Record, prefix: str) -> str:
+    """Return the sheet of one record: an `<article id=prefix>` for a page with `sprite.html`, the style and the script.
+
+    Args:
+        record: What is shown, as it was judged when it was made.
+        prefix: What every id on the sheet begins with: letters and digits, another one for each sheet of a page.
+    """
+    return macro("sheet.html", "article", sheet_of(record, prefix))
+
+
+def sheet_of(record: Record, prefix: str) -> Sheet:
+    """Return what the sheet of a record says; every id on it begins with `prefix`."""
+    sample = Sample(**{name: getattr(record, name) for name in _FACTS})
+    diagnosis = Diagnosis(
+        status=record.status, errors=record.errors, rejected=record.rejected, not_evaluated=record.not_evaluated
+    )
+    findings = findings_of(sample, diagnosis, prefix)
+    discarded = record.status is Status.DISCARDED
+    lanes = tuple(
+        lane_of(sample, index, findings, prefix, _PLAIN, discarded=discarded) for index in range(len(sample.legs))
+    )
+    line = bottom_line(sample, diagnosis)
+    grave = gravest(diagnosis)
+    return Sheet(
+        id=prefix,
+        target=escape(sample.target.name),
+        seq=record.seq,
+        at=escape(record.started_at, 40),
+        status=record.status.value,
+        status_word=_STATUSES[record.status] if line.good or grave or record.status is not Status.OK else _ODD,
+        mark=grave.severity.value if grave else "good" if line.good else "info",
+        bottom_line=line.text,
+        facts=tuple(_facts(record)),
+        strip=strip_of(sample, lanes, findings),
+        lanes=lanes,
+        findings=findings,
+        rejected=tuple(Labelled(label=escape(each.code), text=escape_text(each.because)) for each in record.rejected),
+        not_evaluated=tuple(
+            Labelled(label=escape(each.code), text=escape_text(", ".join(each.missing)))
+            for each in record.not_evaluated
+        ),
+        notes=tuple(side_notes(sample)),
+        text=command_line_view(sample, diagnosis, _PLAIN, explain=True),
+    )
+
+
+def _facts(record: Record) -> list[Labelled]:
+    target = record.target
+    address = target.url or (target.host if target.port is None else f"{target.host}:{target.port}")
+    pairs = [
+        ("Target", f"{escape_text(address)}, {ROUTES[target.route]}"),
+        ("Measured", f"{escape(record.started_at, 40)}, in {milliseconds(record.duration_us)} ms"),
+        ("By", f"{escape(record.agent.hostname)}, cloudpath {escape(record.agent.version, 40)}"),
+        ("Record", escape(record.id, 40)),
+    ]
+    return [Labelled(label=label, text=text) for label, text in pairs]
