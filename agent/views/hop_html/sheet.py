@@ -3,7 +3,6 @@
 from typing import Final
 
 from agent.record import Record
-from agent.views.bottom_line import bottom_line, gravest
 from agent.views.command_line import command_line_view
 from agent.views.escape import escape, escape_text
 from agent.views.hop_html.findings import Finding, findings_of
@@ -13,22 +12,12 @@ from agent.views.hop_html.strip import Strip, strip_of
 from agent.views.hop_html.templates import macro
 from agent.views.side_notes import side_notes
 from agent.views.style import Style
+from agent.views.verdict import diagnosis_of, facts_of, verdict_of
 from agent.views.words import ROUTES, milliseconds
 from probes.frozen import frozen
-from probes.sample import Sample
-from rules.diagnosis import Diagnosis, Status
+from rules.diagnosis import Status
 
 _PLAIN: Final = Style()
-_STATUSES: Final[dict[Status, str]] = {
-    Status.OK: "Healthy",
-    Status.WARNING: "Warning",
-    Status.CRITICAL: "Critical",
-    Status.DISCARDED: "Discarded",
-    Status.FAILED: "Not measured",
-}
-# No documented error, and yet not as it should be: a middlebox, loss, a silent target.
-_ODD: Final = "Worth a look"
-_FACTS: Final = tuple(name for name in Sample.__slots__)  # type: ignore[attr-defined]
 
 
 @frozen
@@ -65,26 +54,21 @@ def sheet_html(record: Record, prefix: str) -> str:
 
 def sheet_of(record: Record, prefix: str) -> Sheet:
     """Return what the sheet of a record says; every id on it begins with `prefix`."""
-    sample = Sample(**{name: getattr(record, name) for name in _FACTS})
-    diagnosis = Diagnosis(
-        status=record.status, errors=record.errors, rejected=record.rejected, not_evaluated=record.not_evaluated
-    )
+    sample, diagnosis, verdict = facts_of(record), diagnosis_of(record), verdict_of(record)
     findings = findings_of(sample, diagnosis, prefix)
     discarded = record.status is Status.DISCARDED
     lanes = tuple(
         lane_of(sample, index, findings, prefix, _PLAIN, discarded=discarded) for index in range(len(sample.legs))
     )
-    line = bottom_line(sample, diagnosis)
-    grave = gravest(diagnosis)
     return Sheet(
         id=prefix,
         target=escape(sample.target.name),
         seq=record.seq,
         at=escape(record.started_at, 40),
         status=record.status.value,
-        status_word=_STATUSES[record.status] if line.good or grave or record.status is not Status.OK else _ODD,
-        mark=grave.severity.value if grave else "good" if line.good else "info",
-        bottom_line=line.text,
+        status_word=verdict.word,
+        mark=verdict.mark,
+        bottom_line=verdict.line,
         facts=tuple(_facts(record)),
         strip=strip_of(sample, lanes, findings),
         lanes=lanes,
