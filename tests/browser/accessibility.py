@@ -2,17 +2,21 @@
 
 from typing import Any, Final
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-_OPTIONS: Final = {"runOnly": {"type": "tag", "values": list(TAGS)}, "resultTypes": ["violations"]}
-_AXE: Final = Axe()
+_RUN: Final = """([within, tags]) => axe.run(
+    within ? document.querySelector(within) : document,
+    {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]},
+).then(results => results.violations)"""
 
 
-def assert_accessible(page: Page) -> None:
-    """Fail with every rule that is broken, where, and what axe-core says of it."""
-    found = _AXE.run(page, options=_OPTIONS).response["violations"]
+def assert_accessible(page: Page, within: str = "") -> None:
+    """Fail with every rule that is broken, where, and what axe-core says of it; `within` is the selector of a part."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate(_RUN, [within, list(TAGS)])
     assert found == [], "\n".join(line for rule in found for line in _lines(rule))
 
 
