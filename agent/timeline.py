@@ -6,7 +6,42 @@ single bad sample in a year still shows, and names a sample to look at.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
+
 from probes.frozen import frozen
+from rules.diagnosis import Status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Final
+
+# What lasts how long in the calendar's round figures; beyond the last, twice as long each time.
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 60 * _MINUTE_S
+_DAY_S: Final = 24 * _HOUR_S
+_STRETCHES_S: Final = (
+    *(minutes * _MINUTE_S for minutes in (1, 2, 5, 10, 15, 20, 30)),
+    *(hours * _HOUR_S for hours in (1, 2, 3, 4, 6, 8, 12)),
+    *(days * _DAY_S for days in (1, 2, 7, 14, 28)),
+    *(28 * _DAY_S << doubled for doubled in range(1, 13)),
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+# A clock may be set to any time, and a stretch that begins before this one ends with it.
+_LAST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+
+# From what says least to what says most: a discarded sample judged nothing, a failed one could not.
+_GRAVITY: Final[dict[str, int]] = {
+    status.value: rank
+    for rank, status in enumerate((Status.DISCARDED, Status.OK, Status.WARNING, Status.FAILED, Status.CRITICAL))
+}
+
+# A picture has no room for more; a network that changes every second would fill it with nothing else.
+MOST_HAPPENINGS: Final = 200
+CHANGE: Final = "change"
+GAP: Final = "gap"
 
 
 @frozen
@@ -79,6 +114,8 @@ class Timeline:
         buckets: In the order of time; stretches without samples are left out, and a picture shows them as gaps.
         bucket_s: How long each stretch is; 0 where every bucket is one sample.
         samples: How many there are in all buckets.
+        happenings: In the order of time, losses of entries before changes where there are too many; `left_out` says how
+            many more there were.
     """
 
     target: str
@@ -88,3 +125,174 @@ class Timeline:
     samples: int
     buckets: tuple[Bucket, ...]
     happenings: tuple[Happening, ...]
+    left_out: int = 0
+
+
+@frozen
+class TargetNow:
+    """One target as it was last seen.
+
+    Attributes:
+        newest: Its last sample by number, whatever the clock said.
+        samples: How many there are.
+        first_at: The earliest of them, RFC 3339 UTC with milliseconds; `last_at` likewise the latest.
+    """
+
+    name: str
+    newest: Moment
+    samples: int
+    first_at: str
+    last_at: str
+
+
+# --- thinning ---------------------------------------------------------------------------------------------------------
+
+
+def thinned(
+    moments: Iterable[Moment],
+    happenings: Iterable[Happening],
+    *,
+    target: str,
+    since: str | None = None,
+    until: str | None = None,
+    most_buckets: int,
+    left_out: int = 0,
+) -> Timeline:
+    """Return samples as at most so many buckets: one for each where they are few, else one for each stretch of time.
+
+    Stretches are round (an hour, a day), begin at round times of UTC, and are as short as the number allows.
+
+    Args:
+        moments: The target's, in any order; those outside the time are passed over.
+        happenings: Likewise.
+        target: Its name.
+        since: The earliest time, RFC 3339 UTC with milliseconds; None for the first bucket's.
+        until: The time before which it ends; None for just behind what is last of samples and happenings.
+        most_buckets: At least 1.
+        left_out: Happenings that are not among these.
+    """
+    samples = sorted((each for each in moments if _within(each.at, since, until)), key=_place)
+    times = [each.at for each in samples]
+    stretch_s = 0 if len(samples) <= most_buckets else _stretch_s(times, most_buckets)
+    buckets = tuple(_buckets(samples, times, stretch_s) if stretch_s else map(_of_one, samples))
+    since = since or (buckets[0].since if buckets else None)
+    told = sorted((each for each in happenings if _within(each.at, since, until)), key=_place)
+    kept = most_telling([each.kind for each in told], MOST_HAPPENINGS)
+    ends = [bucket.until for bucket in buckets[-1:]] + [_behind(each.at) for each in told[-1:]]
+    since = since or (told[0].at if told else until or _text(0))
+    return Timeline(
+        target=target,
+        since=since,
+        until=until or max(ends, default=since),
+        bucket_s=stretch_s,
+        samples=len(samples),
+        buckets=buckets,
+        happenings=tuple(told[place] for place in kept),
+        left_out=left_out + len(told) - len(kept),
+    )
+
+
+def most_telling(kinds: Sequence[str], most: int) -> tuple[int, ...]:
+    """Return the places of at most so many happenings, in order: losses first, and of each kind evenly over all."""
+    gaps = _evenly([place for place, kind in enumerate(kinds) if kind == GAP], most)
+    others = _evenly([place for place, kind in enumerate(kinds) if kind != GAP], most - len(gaps))
+    return tuple(sorted((*gaps, *others)))
+
+
+def _evenly(places: Sequence[int], most: int) -> Sequence[int]:
+    return places if len(places) <= most else [places[index * len(places) // most] for index in range(most)]
+
+
+def _within(at: str, since: str | None, until: str | None) -> bool:
+    # Texts of one format are in the order of what they mean (RFC 3339 section 5.1).
+    return (since is None or at >= since) and (until is None or at < until)
+
+
+def _place(each: Moment | Happening) -> tuple[str, int]:
+    return each.at, each.seq
+
+
+# --- buckets ----------------------------------------------------------------------------------------------------------
+
+
+def _stretch_s(times: Sequence[str], most_buckets: int) -> int:
+    """Return the shortest stretch by which times in order fall into at most so many."""
+    return next((each for each in _STRETCHES_S if _is_enough(times, each, most_buckets)), _STRETCHES_S[-1])
+
+
+def _is_enough(times: Sequence[str], stretch_s: int, most_buckets: int) -> bool:
+    return all(count <= most_buckets for count, _ in enumerate(_stretches(times, stretch_s), 1))
+
+
+def _stretches(times: Sequence[str], stretch_s: int) -> Iterator[tuple[str, str, int, int]]:
+    """Yield each stretch that has any of the times, which are in order: when it begins and ends, and which they are."""
+    place = 0
+    while place < len(times):
+        since_s = _unix_ms(times[place]) // 1000 // stretch_s * stretch_s
+        until = _text((since_s + stretch_s) * 1000)
+        end = bisect_left(times, until, lo=place + 1)
+        yield _text(since_s * 1000), until, place, end
+        place = end
+
+
+def _buckets(samples: Sequence[Moment], times: Sequence[str], stretch_s: int) -> Iterator[Bucket]:
+    for since, until, first, end in _stretches(times, stretch_s):
+        yield _bucket(samples[first:end], since, until)
+
+
+def _of_one(moment: Moment) -> Bucket:
+    return _bucket([moment], moment.at, _behind(moment.at))
+
+
+def _bucket(samples: Sequence[Moment], since: str, until: str) -> Bucket:
+    delays = sorted(each.latency_us for each in samples if each.latency_us is not None)
+    ratios = [each.loss_ratio for each in samples if each.loss_ratio is not None]
+    shown = _shown(samples)
+    return Bucket(
+        since=since,
+        until=until,
+        samples=len(samples),
+        low_us=delays[0] if delays else None,
+        median_us=delays[(len(delays) - 1) // 2] if delays else None,
+        high_us=delays[-1] if delays else None,
+        loss_ratio=sum(ratios) / len(ratios) if ratios else None,
+        worst_loss_ratio=max(ratios, default=None),
+        status=shown.status,
+        codes=_codes(samples),
+        paths=len({each.path for each in samples} - {None}),
+        shown=shown,
+    )
+
+
+def _shown(samples: Sequence[Moment]) -> Moment:
+    """Return the gravest sample; of several the slowest, and of those the first."""
+    gravest = max({each.status for each in samples}, key=_gravity)
+    return max((each for each in samples if each.status == gravest), key=_slowness)
+
+
+def _slowness(moment: Moment) -> int:
+    return -1 if moment.latency_us is None else moment.latency_us
+
+
+def _codes(samples: Sequence[Moment]) -> tuple[str, ...]:
+    """Return every code once, those of the gravest samples first."""
+    distinct = dict.fromkeys((_gravity(each.status), each.codes) for each in samples if each.codes)
+    in_order = sorted(distinct, key=lambda each: -each[0])
+    return tuple(dict.fromkeys(code for _, codes in in_order for code in codes))
+
+
+def _gravity(status: str) -> int:
+    return _GRAVITY.get(status, len(_GRAVITY))
+
+
+def _unix_ms(at: str) -> int:
+    return (datetime.fromisoformat(at) - _EPOCH) // _MILLISECOND
+
+
+def _behind(at: str) -> str:
+    return _text(_unix_ms(at) + 1)
+
+
+def _text(unix_ms: int) -> str:
+    instant = _EPOCH + min(unix_ms, _LAST_MS) * _MILLISECOND
+    return f"{instant.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from agent.composition import diagnosis_of
 from agent.cycle import collect
 from agent.formats.json_text import ndjson_line
-from agent.record import RecordHeader, document, uuid7
+from agent.measures import measures_of
+from agent.record import RecordHeader, document, uuid7, without_scores
 from agent.store.entry import Entry, Kind
 from probes.facts import Prober
 from probes.frozen import frozen
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.daemon.plan import TargetPlan
+    from agent.measures import Measures
     from agent.record import AgentIdentity
     from agent.store.entry import Store
     from agent.world import World
-    from probes.facts import Leg
     from probes.sample import Sample
     from rules.diagnosis import Diagnosis, FiredError
     from rules.ruleset import RuleSet
@@ -33,7 +34,8 @@ class Taken:
     Attributes:
         entry: What was filed; None where it was abandoned because the service ends.
         addresses: Where its legs from here lead.
-        rtt_us: The average delay to the end of the main leg, None where nothing came back; `loss_ratio` likewise.
+        rtt_us: The average delay to the destination, as far as it was asked, None where nothing came back; `loss_ratio`
+            likewise: the `agent.measures` of the record.
     """
 
     target: str
@@ -42,7 +44,7 @@ class Taken:
     duration_us: int
     entry: Entry | None
     addresses: tuple[str, ...] = ()
-    rtt_us: float | None = None
+    rtt_us: int | None = None
     loss_ratio: float | None = None
 
     @property
@@ -76,11 +78,10 @@ def take_sample(
     """Return what came of a sample of one target, filed if it was not interrupted: half a sample accuses nobody."""
     sample = collect(plan.request, world, interrupted=interrupted)
     diagnosis = diagnosis_of(sample, plan.request, rules)
+    measures = measures_of(without_scores(sample) if diagnosis.status is Status.DISCARDED else sample)
     entry = None
     if not interrupted():
-        entry = store.append(lambda seq: _entry(seq, plan.name, sample, diagnosis, world, identity))
-    leg = _main_leg(sample)
-    ends = None if leg is None else leg.end_to_end
+        entry = store.append(lambda seq: _entry(seq, plan.name, sample, diagnosis, measures, world, identity))
     return Taken(
         target=plan.name,
         status=diagnosis.status,
@@ -88,12 +89,20 @@ def take_sample(
         duration_us=sample.duration_us,
         entry=entry,
         addresses=tuple(leg.address for leg in sample.legs if leg.probed_by is Prober.AGENT and leg.address),
-        rtt_us=None if ends is None or ends.rtt_us is None else ends.rtt_us.avg,
-        loss_ratio=None if leg is None else leg.loss_ratio,
+        rtt_us=measures.latency_us,
+        loss_ratio=measures.loss_ratio,
     )
 
 
-def _entry(seq: int, target: str, sample: Sample, diagnosis: Diagnosis, world: World, identity: AgentIdentity) -> Entry:
+def _entry(
+    seq: int,
+    target: str,
+    sample: Sample,
+    diagnosis: Diagnosis,
+    measures: Measures,
+    world: World,
+    identity: AgentIdentity,
+) -> Entry:
     header = RecordHeader(id=uuid7(world.clock.realtime_ns(), world.random_bytes(10)), seq=seq, agent=identity)
     line = ndjson_line(document(sample, diagnosis, header))
     return Entry(
@@ -104,12 +113,8 @@ def _entry(seq: int, target: str, sample: Sample, diagnosis: Diagnosis, world: W
         target=target,
         status=diagnosis.status,
         codes=tuple(error.code for error in diagnosis.errors),
+        latency_us=measures.latency_us,
+        loss_ratio=measures.loss_ratio,
+        path=measures.path,
         data=line.rstrip("\n").encode(),
-    )
-
-
-def _main_leg(sample: Sample) -> Leg | None:
-    """Return the leg that the agent itself traced furthest: the way to the target, its edge or its proxy."""
-    return next(
-        (leg for leg in reversed(sample.legs) if leg.probed_by is Prober.AGENT and leg.reached is not None), None
     )

@@ -22,7 +22,7 @@ from agent.store.parking import (
     settle_again,
     split_again,
 )
-from agent.store.rows import entry_of
+from agent.store.rows import COLUMNS, entry_of
 from probes.clock import utc_text
 from probes.frozen import replace
 
@@ -43,7 +43,8 @@ _PATIENCE_S: Final = 0.005
 
 _BEHIND: Final = "SELECT seq, size FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
 _ROWS: Final = (
-    "SELECT log.*, packed FROM log LEFT JOIN document USING (seq) WHERE log.seq > ? AND log.seq <= ? ORDER BY log.seq"
+    f"SELECT {COLUMNS}, packed FROM log LEFT JOIN document USING (seq)"  # noqa: S608 - of our own words
+    " WHERE log.seq > ? AND log.seq <= ? ORDER BY log.seq"
 )
 _OLDEST: Final = "SELECT at FROM log WHERE seq > ? ORDER BY seq LIMIT 1"
 

@@ -32,6 +32,7 @@ class Entry:
         target: The target's name, None for what is not about one.
         status: A sample's status, None for other kinds.
         codes: The codes of a sample's errors.
+        latency_us: A sample's, with `loss_ratio` and `path`, as `agent.measures` has them.
         data: The whole document as JSON in one line of UTF-8, without a line break; `seq` and `id` are in it.
     """
 
@@ -43,6 +44,9 @@ class Entry:
     target: str | None = None
     status: str | None = None
     codes: tuple[str, ...] = ()
+    latency_us: int | None = None
+    loss_ratio: float | None = None
+    path: str | None = None
 
 
 @frozen

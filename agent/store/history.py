@@ -10,22 +10,29 @@ import sqlite3
 from contextlib import closing
 from stat import S_ISREG
 
+from agent.happenings import happening_of
+from agent.store.around import Neighbours
 from agent.store.entry import Kind, SinkBacklog
 from agent.store.parking import parked_batches, parked_counts, put_back
-from agent.store.rows import entry_of
+from agent.store.points import Points
+from agent.store.rows import COLUMNS, entry_of
 from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, version_of
+from agent.timeline import MOST_HAPPENINGS, most_telling, thinned
 from probes.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import Final, Self
+    from typing import Any, Final, Self
 
+    from agent.store.around import Around, Newer
     from agent.store.entry import Entry
     from agent.store.parking import Parked
+    from agent.timeline import Happening, TargetNow, Timeline
 
 _AT_ONCE: Final = 200
+_ROWS: Final = f"SELECT {COLUMNS}, packed FROM log LEFT JOIN document USING (seq)"  # noqa: S608 - of our own words
 # Another process may be writing for so long.
 _BUSY_S: Final = 5.0
 
@@ -54,21 +61,24 @@ class Wanted:
 
 
 class History:
-    """A store that is open for reading; a context manager.
-
-    Attributes:
-        unreadable: How many entries that were wanted turned out to be damaged.
-    """
+    """A store that is open for reading; a context manager."""
 
     def __init__(self, directory: Path) -> None:
-        self.unreadable = 0
+        self._damaged = 0
         self._connection = _opened(directory)
+        self._points = Points(self._read)
+        self._neighbours = Neighbours(self._read)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+    @property
+    def unreadable(self) -> int:
+        """Return how many entries that were wanted turned out to be damaged."""
+        return self._damaged + self._points.unreadable
 
     def entries(self, wanted: Wanted) -> Iterator[Entry]:
         """Yield the entries, the oldest first, in the order of `seq` whatever the clock did.
@@ -78,15 +88,72 @@ class History:
         """
         where, values = _condition(wanted)
         behind = self._before_last(where, values, wanted.last)
-        query = f"SELECT log.*, packed FROM log LEFT JOIN document USING (seq) WHERE log.seq > ? AND {where} LIMIT ?"  # noqa: S608 - of our own words
-        while rows := self._read(query.replace("LIMIT", "ORDER BY log.seq LIMIT"), (behind, *values, _AT_ONCE)):
+        query = f"{_ROWS} WHERE log.seq > ? AND {where} ORDER BY log.seq LIMIT ?"
+        while rows := self._read(query, (behind, *values, _AT_ONCE)):
             for row in rows:
-                entry = entry_of(row)  # type: ignore[arg-type]
+                entry = entry_of(row)
                 if entry is None:
-                    self.unreadable += 1
+                    self._damaged += 1
                 else:
                     yield entry
             behind = int(str(rows[-1][0]))
+
+    def entry(self, seq: int) -> Entry | None:
+        """Return one entry by its number, None where there is none, or a damaged one; raises HistoryError."""
+        rows = self._read(f"{_ROWS} WHERE log.seq = ?", (seq,))
+        entry = entry_of(rows[0]) if rows else None
+        self._damaged += bool(rows) and entry is None
+        return entry
+
+    def newest_seq(self) -> int:
+        """Return the number of the newest entry, 0 where there is none; raises HistoryError."""
+        ((newest,),) = self._read("SELECT max(seq) FROM log", ())
+        return int(str(newest or 0))
+
+    def timeline(
+        self, target: str, *, since: str | None = None, until: str | None = None, most_buckets: int = 720
+    ) -> Timeline:
+        """Return a target's samples for a picture over time, and what happened meanwhile; see `agent.timeline`.
+
+        Args:
+            target: Its name; one that there is nothing of has an empty timeline.
+            since: The earliest time, RFC 3339 UTC with milliseconds; None for the first sample's.
+            until: The time before which it ends; None for just behind the last sample.
+            most_buckets: How many there may be.
+
+        Raises:
+            HistoryError: The database is damaged.
+        """
+        moments = self._points.moments(target, since, until)
+        happenings, left_out = self._happenings(since or (moments[0].at if moments else None), until)
+        return thinned(
+            moments,
+            happenings,
+            target=target,
+            since=since,
+            until=until,
+            most_buckets=most_buckets,
+            left_out=left_out,
+        )
+
+    def _happenings(self, since: str | None, until: str | None) -> tuple[list[Happening], int]:
+        """Return what happened between samples, and how much more there was than a picture has room for."""
+        found = self._points.between(since, until)
+        kept = most_telling([kind for _, kind in found], MOST_HAPPENINGS)
+        entries = [entry for place in kept if (entry := self.entry(found[place][0])) is not None]
+        return [happening_of(entry) for entry in entries], len(found) - len(kept)
+
+    def overview(self) -> tuple[TargetNow, ...]:
+        """Return each target's newest sample, and how many there are, by name; raises HistoryError."""
+        return self._points.overview()
+
+    def around(self, target: str, seq: int) -> Around:
+        """Return what is near a sample of a target; raises HistoryError."""
+        return self._neighbours.around(target, seq)
+
+    def newer(self, seq: int, target: str | None = None) -> Newer:
+        """Return what came after a number, of a target or of all; raises HistoryError."""
+        return self._neighbours.newer(seq, target)
 
     def targets(self) -> tuple[str, ...]:
         """Return the name of each target that there are samples of, in order; raises HistoryError."""
@@ -133,7 +200,7 @@ class History:
         found = self._read(query, (*values, last))
         return int(str(found[0][0])) if found else 0
 
-    def _read(self, query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+    def _read(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:

@@ -55,7 +55,7 @@ def _losses(values: list[object]) -> Losses:
 def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
     """Write rows that are not there yet."""
     for row in rows:
-        connection.execute("INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?)", row[:-1])
+        connection.execute("INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", row[:-1])
         connection.execute("INSERT INTO document VALUES (?,?)", (row[0], row[-1]))
 
 

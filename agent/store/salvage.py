@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.store.ledger import insert
 from agent.store.loss import Losses, LossReason
-from agent.store.rows import entry_from, entry_of, row_of
+from agent.store.rows import COLUMNS, entry_from, entry_of, row_of
 from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, version_of
 from probes.frozen import frozen
 
@@ -86,7 +86,7 @@ def rescue(source: Path | sqlite3.Connection | None, connection: sqlite3.Connect
 
 
 def _rescued(damaged: sqlite3.Connection, connection: sqlite3.Connection) -> Rescued:
-    if not is_ours(damaged) or version_of(damaged) != VERSION:
+    if not is_ours(damaged) or not 1 <= version_of(damaged) <= VERSION:
         return Rescued()
     for table in ("cursor", "parked", "note"):
         _copy(damaged, connection, table)
@@ -152,7 +152,7 @@ def _readable(damaged: sqlite3.Connection, query: str) -> Iterator[Row]:
 def _row(damaged: sqlite3.Connection, seq: int, packed: bytes) -> Row | None:
     """Return the whole row of a document; what lies beside it is made anew from it where that is damaged."""
     with suppress(sqlite3.Error):
-        beside = damaged.execute("SELECT * FROM log WHERE seq=?", (seq,)).fetchone()
+        beside = damaged.execute(f"SELECT {COLUMNS} FROM log WHERE seq=?", (seq,)).fetchone()  # noqa: S608 - our own
         if beside is not None and entry_of((*beside, packed)) is not None:
             return (*beside, packed)
     entry = entry_from(seq, packed)

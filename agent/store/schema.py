@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 FILE: Final = "store.sqlite"
-VERSION: Final = 1
+VERSION: Final = 2
 # "clpa": what `file` and a person see of whose database it is (sqlite.org/fileformat2.html#application_id).
 APPLICATION_ID: Final = 0x636C7061
 PAGE_BYTES: Final = 4096
@@ -36,6 +36,17 @@ CREATE TABLE parked (
 ) WITHOUT ROWID;
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+# What made each version of the one before. A new database goes through all of them, so that all have the same text.
+# Entries up to `unmeasured_to` have their measures in their documents alone (docs/adr/0042).
+_UPGRADES: Final = {
+    2: """
+ALTER TABLE log ADD COLUMN latency_us INTEGER;
+ALTER TABLE log ADD COLUMN loss_ppm INTEGER;
+ALTER TABLE log ADD COLUMN path TEXT;
+CREATE INDEX log_by_time ON log (target, at);
+INSERT OR REPLACE INTO note SELECT 'unmeasured_to', max(seq) FROM log HAVING count(*);
+"""
+}
 
 # Another program's lock is waited for so long, then the entry is held in memory.
 _BUSY_S: Final = 0.5
@@ -127,10 +138,12 @@ def _set_up(connection: sqlite3.Connection, checkpoint_pages: int) -> None:
     connection.execute(f"PRAGMA journal_size_limit={checkpoint_pages * PAGE_BYTES * 2}")
     if _number(connection, "schema_version") == 0:
         connection.executescript(
-            f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={VERSION};COMMIT;"
+            f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};PRAGMA user_version=1;COMMIT;"
         )
     if not is_ours(connection):
         raise Unusable("another program's database")
+    for version in range(max(1, version_of(connection)) + 1, VERSION + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;{_UPGRADES[version]}PRAGMA user_version={version};COMMIT;")
     if version_of(connection) != VERSION:
         raise Unusable(f"version {version_of(connection)} of the store; this program writes version {VERSION}")
 

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from agent.measures import measures_in
 from agent.store.entry import Entry, Kind, SinkBacklog
 from agent.store.loss import LossReason
 from agent.store.parking import Parked
@@ -78,7 +79,8 @@ def _painted(line: str, entry: Entry, style: Style) -> str:
 
 def _sample_row(entry: Entry, style: Style) -> tuple[str, ...]:
     document = _document(entry)
-    rtt_us, loss = _end(document)
+    measures = measures_in(document)
+    rtt_us, loss = measures.latency_us, measures.loss_ratio
     status = entry.status or ""
     return (
         _moment(entry.at),
@@ -95,15 +97,6 @@ def _icon(status: str, style: Style) -> str:
     symbols = style.symbols
     icons = {"ok": symbols.good, "warning": symbols.warning, "discarded": symbols.info}
     return icons.get(status, symbols.critical)
-
-
-def _end(document: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return delay and loss to the end of what the agent traced furthest, as the trace's own view has it."""
-    for leg in reversed(document.get("legs") or []):
-        if leg.get("probed_by") == "agent" and leg.get("reached") is not None:
-            series = leg.get("end_to_end") or {}
-            return (series.get("rtt_us") or {}).get("avg"), leg.get("loss_ratio")
-    return None, None
 
 
 def _between(entry: Entry, style: Style) -> list[str]:

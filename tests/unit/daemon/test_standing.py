@@ -6,7 +6,7 @@ from rules.diagnosis import Status
 from tests.unit.daemon.test_plan_change import A, B, plan
 from tests.unit.views.samples import CP_02
 
-FINE = Taken(target="a", status=Status.OK, errors=(), duration_us=1_000, entry=None, rtt_us=4_100.0, loss_ratio=0.0)
+FINE = Taken(target="a", status=Status.OK, errors=(), duration_us=1_000, entry=None, rtt_us=4_100, loss_ratio=0.0)
 BROKEN = Taken(target="a", status=Status.CRITICAL, errors=(CP_02,), duration_us=1_000, entry=None, loss_ratio=1.0)
 
 
