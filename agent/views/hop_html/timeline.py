@@ -1,0 +1,367 @@
+"""Latency, loss and verdicts of one target over time, as a figure (SVG in HTML) that is seen and read without a script.
+
+Everything is drawn here; the script adds a hand that moves over it, and tells the page which moment was chosen.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+from agent.timeline import Bucket, Happening, Moment, Timeline
+from agent.views.escape import escape, escape_text
+from agent.views.hop_html.templates import macro
+from agent.views.hop_html.time_axes import (
+    WIDTH,
+    Scale,
+    Span,
+    Tick,
+    latency_scale,
+    loss_scale,
+    moment_words,
+    seconds_of,
+    span_of,
+    stretch_words,
+    time_ticks,
+)
+from agent.views.hop_html.time_shapes import (
+    Block,
+    Cell,
+    band_path,
+    bars_path,
+    beyond_path,
+    blocks_of,
+    cells_of,
+    dots_path,
+    line_path,
+    path_changes,
+)
+from agent.views.verdict import STATUS_WORDS
+from agent.views.words import counted, milliseconds
+from probes.frozen import frozen
+from rules.diagnosis import Status
+
+Link = Callable[[Moment], str | None]
+
+_STATUSES: Final = {status.value: word for status, word in reversed(STATUS_WORDS.items())}
+_HAPPENINGS: Final = {"change": "Network change", "gap": "Lost samples"}
+# So few stretches are drawn as a mark each.
+_FEW: Final = 90
+_MOST_CODES: Final = 6
+
+
+@frozen
+class Figure:
+    """A number that tells much, in words: `12.3 ms`, and what it is."""
+
+    label: str
+    value: str
+    tone: str = ""
+
+
+@frozen
+class Row:
+    """One stretch, in words: a row of the table, and what the hand tells while it is over it.
+
+    Attributes:
+        at: Where it is drawn, in per cent of the axis; it reaches from `left` over `width`.
+        href: Where its sample is shown, None where it is not.
+        tone: The status, as a class.
+    """
+
+    seq: int
+    since: str
+    until: str
+    at: float
+    left: float
+    width: float
+    href: str | None
+    when: str
+    samples: str
+    latency: str
+    spread: str
+    loss: str
+    tone: str
+    status: str
+    codes: str
+    path: str
+
+
+@frozen
+class Mark:
+    """What happened between samples: where it stands on the axis, and what is said of it."""
+
+    id: str
+    at: float
+    kind: str
+    kind_word: str
+    instant: str
+    when: str
+    title: str
+    text: str
+
+
+@frozen
+class Drawing:
+    """All that is drawn: outlines (SVG paths), ticks, blocks of verdicts and places of changes of the way."""
+
+    time: tuple[Tick, ...]
+    latency: tuple[Tick, ...]
+    loss: tuple[Tick, ...]
+    band: str
+    line: str
+    beyond: str
+    beyond_words: str
+    dots: str
+    shown: str
+    mean_loss: str
+    worst_loss: str
+    blocks: tuple[Block, ...]
+    changed_ways: tuple[float, ...]
+
+
+@frozen
+class Picture:
+    """The whole figure; every text in it is safe to show.
+
+    Attributes:
+        chosen: Where the moment stands that is shown, and `compared` the one beside it, in per cent of the axis.
+        about: What the picture stands for, in a sentence.
+        missing: What of it cannot be opened, and where it can; empty where everything can.
+        zoom: Whether finer stretches can be had.
+    """
+
+    id: str
+    target: str
+    since: str
+    until: str
+    since_words: str
+    until_words: str
+    about: str
+    missing: str
+    summary: str
+    figures: tuple[Figure, ...]
+    drawing: Drawing
+    rows: tuple[Row, ...]
+    marks: tuple[Mark, ...]
+    statuses: tuple[tuple[str, str], ...]
+    chosen: Row | None
+    compared: Row | None
+    zoom: bool
+
+
+def timeline_html(
+    timeline: Timeline,
+    prefix: str,
+    link: Link,
+    *,
+    chosen: int | None = None,
+    compared: int | None = None,
+    zoom: bool = False,
+) -> str:
+    """Return the figure of a target's samples over time, as HTML for a page that has `timeline.css`.
+
+    Args:
+        timeline: May be without any bucket: the figure then says so.
+        prefix: Begins every identity in it; one of its own in a page.
+        link: Where a moment's sample is shown (an anchor in the page, or a URL), None where nowhere.
+        chosen: The `seq` of the sample that the page shows now.
+        compared: That of the one beside it.
+        zoom: The page answers `cloudpath:range` with a finer timeline.
+    """
+    return macro("timeline.html", "figure", _picture(timeline, prefix, link, chosen, compared, zoom=zoom))
+
+
+def _picture(
+    timeline: Timeline, prefix: str, link: Link, chosen: int | None, compared: int | None, *, zoom: bool
+) -> Picture:
+    span = span_of(timeline.since, timeline.until)
+    cells = cells_of(timeline)
+    rows = _rows(cells, span, link, single=not timeline.bucket_s)
+    return Picture(
+        id=prefix,
+        target=escape(timeline.target),
+        since=timeline.since,
+        until=timeline.until,
+        since_words=moment_words(timeline.since),
+        until_words=moment_words(timeline.until),
+        about=_about(timeline),
+        missing=_missing(rows),
+        summary=_summary(timeline),
+        figures=tuple(_figures(timeline)),
+        drawing=_drawing(cells, rows, span),
+        rows=rows,
+        marks=tuple(_mark(each, number, span, prefix) for number, each in enumerate(timeline.happenings, 1)),
+        statuses=_statuses(timeline),
+        chosen=_row_of(chosen, rows),
+        compared=_row_of(compared, rows),
+        zoom=zoom,
+    )
+
+
+def _drawing(cells: Sequence[Cell], rows: Sequence[Row], span: Span) -> Drawing:
+    buckets = [cell.bucket for cell in cells]
+    latency = latency_scale(bucket.high_us for bucket in buckets if bucket.high_us is not None)
+    loss = loss_scale(max((bucket.worst_loss_ratio or 0.0 for bucket in buckets), default=0.0))
+    shown = [cell for cell, row in zip(cells, rows, strict=True) if row.href is not None]
+    return Drawing(
+        time=time_ticks(span),
+        latency=latency.ticks,
+        loss=loss.ticks,
+        band=band_path(cells, span, latency),
+        line=line_path(cells, span, latency),
+        beyond=beyond_path(cells, span, latency),
+        beyond_words=_beyond_words(buckets, latency),
+        dots=dots_path(cells, span, latency) if len(cells) <= _FEW else "",
+        shown=dots_path(shown, span, latency) if len(shown) < len(cells) else "",
+        mean_loss=bars_path(cells, span, loss, worst=False),
+        worst_loss=bars_path(cells, span, loss, worst=True),
+        blocks=_gravest_last(blocks_of(cells, span)),
+        changed_ways=tuple(round(100 * span.x(cell.start) / WIDTH, 2) for cell in path_changes(cells)),
+    )
+
+
+def _beyond_words(buckets: Sequence[Bucket], scale: Scale) -> str:
+    outside = [bucket.high_us for bucket in buckets if bucket.high_us is not None and bucket.high_us > scale.top]
+    return f"above the scale, up to {milliseconds(max(outside))} ms" if outside else ""
+
+
+def _gravest_last(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Return blocks in an order in which a narrow grave one is drawn over its neighbours."""
+    order = {status: rank for rank, status in enumerate(_STATUSES)}
+    return tuple(sorted(blocks, key=lambda block: order[block.status]))
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _about(timeline: Timeline) -> str:
+    samples = _many(timeline.samples, "sample")
+    if not timeline.buckets:
+        return "No samples in this time."
+    if len(timeline.buckets) == timeline.samples:
+        return f"{samples}, each drawn by itself."
+    return f"{samples} in {_many(len(timeline.buckets), 'stretch', 'es')} of {stretch_words(timeline.bucket_s)}."
+
+
+def _missing(rows: Sequence[Row]) -> str:
+    here = sum(row.href is not None for row in rows)
+    if here == len(rows):
+        return ""
+    return (
+        f"{here} of {len(rows)} can be opened here, marked by a ring; the others are in the store, where "
+        "`cloudpath ui` shows them."
+    )
+
+
+def _many(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
+
+
+def _figures(timeline: Timeline) -> Iterable[Figure]:
+    buckets = timeline.buckets
+    if not buckets:
+        return
+    lows = [bucket.low_us for bucket in buckets if bucket.low_us is not None]
+    highs = [bucket.high_us for bucket in buckets if bucket.high_us is not None]
+    if not timeline.bucket_s:
+        fine = sum(bucket.status == Status.OK.value for bucket in buckets)
+        yield Figure(label="healthy samples", value=f"{fine:,} of {len(buckets):,}")
+    if lows:
+        yield Figure(label="lowest latency", value=f"{milliseconds(min(lows))} ms")
+        yield Figure(label="highest latency", value=f"{milliseconds(max(highs))} ms")
+    else:
+        yield Figure(label="latency", value="not measured")
+    worst = max((bucket.worst_loss_ratio for bucket in buckets if bucket.worst_loss_ratio is not None), default=None)
+    if worst is not None:
+        yield Figure(label="highest loss", value=_share(worst))
+
+
+def _summary(timeline: Timeline) -> str:
+    """Return what the picture shows, for who cannot see it."""
+    if not timeline.buckets:
+        return "Nothing is drawn: there are no samples."
+    told = "; ".join(f"{figure.label} {figure.value}" for figure in _figures(timeline))
+    happened = counted(len(timeline.happenings), "network change or loss")
+    return f"{told}; {happened}." if timeline.happenings else f"{told}."
+
+
+def _statuses(timeline: Timeline) -> tuple[tuple[str, str], ...]:
+    there = {bucket.status for bucket in timeline.buckets}
+    return tuple((status, word) for status, word in _STATUSES.items() if status in there)
+
+
+def _rows(cells: Sequence[Cell], span: Span, link: Link, *, single: bool) -> tuple[Row, ...]:
+    edges = _edges(cells, span)
+    return tuple(
+        _row(cell, before, after, span, link, single=single)
+        for cell, (before, after) in zip(cells, pairwise(edges), strict=True)
+    )
+
+
+def _edges(cells: Sequence[Cell], span: Span) -> list[float]:
+    """Return where, in per cent, the mouse is nearer to one cell's middle than to its neighbour's."""
+    middles = [span.x(cell.middle) * 100 / WIDTH for cell in cells]
+    return [0.0, *(round((one + other) / 2, 2) for one, other in pairwise(middles)), 100.0]
+
+
+def _row(cell: Cell, before: float, after: float, span: Span, link: Link, *, single: bool) -> Row:
+    bucket = cell.bucket
+    return Row(
+        seq=bucket.shown.seq,
+        since=bucket.since,
+        until=bucket.until,
+        at=round(100 * span.x(cell.middle) / WIDTH, 2),
+        left=before,
+        width=round(after - before, 2),
+        href=link(bucket.shown),
+        when=moment_words(bucket.shown.at if single else bucket.since),
+        samples=f"{bucket.samples:,}",
+        latency="" if bucket.median_us is None else milliseconds(bucket.median_us),
+        spread=_spread(bucket),
+        loss=_loss(bucket),
+        tone=bucket.status,
+        status=_STATUSES[bucket.status],
+        codes=_codes(bucket.codes),
+        path="changed" if bucket.paths > 1 else "",
+    )
+
+
+def _spread(bucket: Bucket) -> str:
+    if bucket.low_us is None or bucket.high_us is None or bucket.low_us == bucket.high_us:
+        return ""
+    return f"{milliseconds(bucket.low_us)} to {milliseconds(bucket.high_us)}"
+
+
+def _loss(bucket: Bucket) -> str:
+    if bucket.loss_ratio is None or bucket.worst_loss_ratio is None:
+        return ""
+    mean, worst = _share(bucket.loss_ratio), _share(bucket.worst_loss_ratio)
+    return mean if mean == worst else f"{mean}, once {worst}"
+
+
+def _share(ratio: float) -> str:
+    """Return a share in per cent; 0 only where it is exact."""
+    percent = 100 * ratio
+    return "<0.1%" if 0 < percent < 0.1 else f"{percent:.2g}%" if percent < 1 else f"{percent:.0f}%"  # noqa: PLR2004
+
+
+def _codes(codes: Sequence[str]) -> str:
+    shown = " ".join(escape(code, 16) for code in codes[:_MOST_CODES])
+    return f"{shown} and {len(codes) - _MOST_CODES} more" if len(codes) > _MOST_CODES else shown
+
+
+def _mark(happening: Happening, number: int, span: Span, prefix: str) -> Mark:
+    return Mark(
+        id=f"{prefix}-happening-{number}",
+        at=round(100 * span.x(seconds_of(happening.at)) / WIDTH, 2),
+        kind=happening.kind,
+        kind_word=_HAPPENINGS[happening.kind],
+        instant=happening.at,
+        when=moment_words(happening.at),
+        title=escape_text(happening.title),
+        text=escape_text(happening.text),
+    )
+
+
+def _row_of(seq: int | None, rows: Sequence[Row]) -> Row | None:
+    return next((row for row in rows if row.seq == seq), None)
