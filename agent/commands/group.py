@@ -28,6 +28,7 @@ SUBCOMMANDS: Final = {
     "explain": "Diagnose recorded samples again, offline, and say why.",
     "history": "Show the samples that the service took.",
     "report": "Show recorded samples as one HTML page, with Hop View.",
+    "ui": "Show targets, history and samples in a browser on this host, live.",
     "zpa": "Show what private access says of its sessions.",
     "doctor": "Check what this host allows, and what would stop a trace.",
     "check-config": "Check a configuration file; report every mistake with its place.",
