@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Final
 
-# What lasts how long in the calendar's round figures; beyond the last, twice as long each time.
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 60 * _MINUTE_S
 _DAY_S: Final = 24 * _HOUR_S
+# Each is made of whole ones of those before it, so that a longer one never needs more buckets.
 _STRETCHES_S: Final = (
-    *(minutes * _MINUTE_S for minutes in (1, 2, 5, 10, 15, 20, 30)),
-    *(hours * _HOUR_S for hours in (1, 2, 3, 4, 6, 8, 12)),
-    *(days * _DAY_S for days in (1, 2, 7, 14, 28)),
-    *(28 * _DAY_S << doubled for doubled in range(1, 13)),
+    *(minutes * _MINUTE_S for minutes in (1, 5, 10, 30)),
+    *(hours * _HOUR_S for hours in (1, 2, 6, 12)),
+    *(_DAY_S << doubled for doubled in range(18)),
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -148,6 +147,22 @@ class TargetNow:
 # --- thinning ---------------------------------------------------------------------------------------------------------
 
 
+@frozen
+class Series:
+    """Samples side by side, in the order of time: each list has one value of every sample, as `Moment` has them.
+
+    A year is a hundred thousand samples, and goes through lists ten times as fast as through records.
+    """
+
+    seqs: list[int]
+    times: list[str]
+    statuses: list[str]
+    codes: list[tuple[str, ...]]
+    latencies_us: list[int | None]
+    loss_ratios: list[float | None]
+    paths: list[str | None]
+
+
 def thinned(
     moments: Iterable[Moment],
     happenings: Iterable[Happening],
@@ -156,7 +171,6 @@ def thinned(
     since: str | None = None,
     until: str | None = None,
     most_buckets: int,
-    left_out: int = 0,
 ) -> Timeline:
     """Return samples as at most so many buckets: one for each where they are few, else one for each stretch of time.
 
@@ -169,12 +183,39 @@ def thinned(
         since: The earliest time, RFC 3339 UTC with milliseconds; None for the first bucket's.
         until: The time before which it ends; None for just behind what is last of samples and happenings.
         most_buckets: At least 1.
-        left_out: Happenings that are not among these.
     """
-    samples = sorted((each for each in moments if _within(each.at, since, until)), key=_place)
-    times = [each.at for each in samples]
-    stretch_s = 0 if len(samples) <= most_buckets else _stretch_s(times, most_buckets)
-    buckets = tuple(_buckets(samples, times, stretch_s) if stretch_s else map(_of_one, samples))
+    series = series_of(each for each in moments if _within(each.at, since, until))
+    return thinned_series(series, happenings, target=target, since=since, until=until, most_buckets=most_buckets)
+
+
+def series_of(moments: Iterable[Moment]) -> Series:
+    """Return moments, which may be in any order, side by side."""
+    ordered = sorted(moments, key=_place)
+    return Series(
+        seqs=[each.seq for each in ordered],
+        times=[each.at for each in ordered],
+        statuses=[each.status for each in ordered],
+        codes=[each.codes for each in ordered],
+        latencies_us=[each.latency_us for each in ordered],
+        loss_ratios=[each.loss_ratio for each in ordered],
+        paths=[each.path for each in ordered],
+    )
+
+
+def thinned_series(
+    series: Series,
+    happenings: Iterable[Happening],
+    *,
+    target: str,
+    since: str | None = None,
+    until: str | None = None,
+    most_buckets: int,
+    left_out: int = 0,
+) -> Timeline:
+    """Return the same of samples that are all of this time; `left_out`: happenings that are not among those given."""
+    stretch_s = 0 if len(series.times) <= most_buckets else _stretch_s(series.times, most_buckets)
+    stretches = _stretches(series.times, stretch_s) if stretch_s else _alone(series.times)
+    buckets = tuple(_bucket(series, *each) for each in stretches)
     since = since or (buckets[0].since if buckets else None)
     told = sorted((each for each in happenings if _within(each.at, since, until)), key=_place)
     kept = most_telling([each.kind for each in told], MOST_HAPPENINGS)
@@ -185,7 +226,7 @@ def thinned(
         since=since,
         until=until or max(ends, default=since),
         bucket_s=stretch_s,
-        samples=len(samples),
+        samples=len(series.times),
         buckets=buckets,
         happenings=tuple(told[place] for place in kept),
         left_out=left_out + len(told) - len(kept),
@@ -217,7 +258,8 @@ def _place(each: Moment | Happening) -> tuple[str, int]:
 
 def _stretch_s(times: Sequence[str], most_buckets: int) -> int:
     """Return the shortest stretch by which times in order fall into at most so many."""
-    return next((each for each in _STRETCHES_S if _is_enough(times, each, most_buckets)), _STRETCHES_S[-1])
+    place = bisect_left(_STRETCHES_S, True, key=lambda each: _is_enough(times, each, most_buckets))
+    return _STRETCHES_S[min(place, len(_STRETCHES_S) - 1)]
 
 
 def _is_enough(times: Sequence[str], stretch_s: int, most_buckets: int) -> bool:
@@ -235,49 +277,58 @@ def _stretches(times: Sequence[str], stretch_s: int) -> Iterator[tuple[str, str,
         place = end
 
 
-def _buckets(samples: Sequence[Moment], times: Sequence[str], stretch_s: int) -> Iterator[Bucket]:
-    for since, until, first, end in _stretches(times, stretch_s):
-        yield _bucket(samples[first:end], since, until)
+def _alone(times: Sequence[str]) -> Iterator[tuple[str, str, int, int]]:
+    """Yield a stretch for each time."""
+    for place, at in enumerate(times):
+        yield at, _behind(at), place, place + 1
 
 
-def _of_one(moment: Moment) -> Bucket:
-    return _bucket([moment], moment.at, _behind(moment.at))
-
-
-def _bucket(samples: Sequence[Moment], since: str, until: str) -> Bucket:
-    delays = sorted(each.latency_us for each in samples if each.latency_us is not None)
-    ratios = [each.loss_ratio for each in samples if each.loss_ratio is not None]
-    shown = _shown(samples)
+def _bucket(series: Series, since: str, until: str, first: int, end: int) -> Bucket:
+    """Return the samples from one place until before another as a bucket."""
+    delays = sorted(each for each in series.latencies_us[first:end] if each is not None)
+    ratios = [each for each in series.loss_ratios[first:end] if each is not None]
+    shown = _shown(series, first, end)
     return Bucket(
         since=since,
         until=until,
-        samples=len(samples),
+        samples=end - first,
         low_us=delays[0] if delays else None,
         median_us=delays[(len(delays) - 1) // 2] if delays else None,
         high_us=delays[-1] if delays else None,
         loss_ratio=sum(ratios) / len(ratios) if ratios else None,
         worst_loss_ratio=max(ratios, default=None),
         status=shown.status,
-        codes=_codes(samples),
-        paths=len({each.path for each in samples} - {None}),
+        codes=_codes(series, first, end),
+        paths=len({*series.paths[first:end]} - {None}),
         shown=shown,
     )
 
 
-def _shown(samples: Sequence[Moment]) -> Moment:
+def _shown(series: Series, first: int, end: int) -> Moment:
     """Return the gravest sample; of several the slowest, and of those the first."""
-    gravest = max({each.status for each in samples}, key=_gravity)
-    return max((each for each in samples if each.status == gravest), key=_slowness)
+    gravest = max({*series.statuses[first:end]}, key=_gravity)
+    delays = series.latencies_us
+    places = [place for place in range(first, end) if series.statuses[place] == gravest]
+    return moment_at(series, max(places, key=lambda place: -1 if (us := delays[place]) is None else us))
 
 
-def _slowness(moment: Moment) -> int:
-    return -1 if moment.latency_us is None else moment.latency_us
+def moment_at(series: Series, place: int) -> Moment:
+    """Return one sample of many."""
+    return Moment(
+        seq=series.seqs[place],
+        at=series.times[place],
+        status=series.statuses[place],
+        codes=series.codes[place],
+        latency_us=series.latencies_us[place],
+        loss_ratio=series.loss_ratios[place],
+        path=series.paths[place],
+    )
 
 
-def _codes(samples: Sequence[Moment]) -> tuple[str, ...]:
+def _codes(series: Series, first: int, end: int) -> tuple[str, ...]:
     """Return every code once, those of the gravest samples first."""
-    distinct = dict.fromkeys((_gravity(each.status), each.codes) for each in samples if each.codes)
-    in_order = sorted(distinct, key=lambda each: -each[0])
+    distinct = dict.fromkeys(zip(series.statuses[first:end], series.codes[first:end], strict=True))
+    in_order = sorted(distinct, key=lambda each: -_gravity(each[0]))
     return tuple(dict.fromkeys(code for _, codes in in_order for code in codes))
 
 

@@ -75,6 +75,17 @@ class Ways:
         self._newest = self._known[asked]
         return self._ways[self._newest][0]
 
+    def names(self, sketches: Iterable[str | None]) -> list[str | None]:
+        """Return the name of each, in the order of time."""
+        named: list[str | None] = []
+        before, name = None, None
+        for sketch in sketches:
+            # Most are like the one before.
+            if sketch != before:
+                before, name = sketch, self.name(sketch)
+            named.append(name)
+        return named
+
     def _find(self, sketch: str) -> int:
         seen = _way_from(sketch)
         order = [self._newest, *reversed(range(len(self._ways)))] if self._ways else []

@@ -16,8 +16,8 @@ from agent.store.entry import Kind, SinkBacklog
 from agent.store.parking import parked_batches, parked_counts, put_back
 from agent.store.points import Points
 from agent.store.rows import COLUMNS, entry_of
-from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, version_of
-from agent.timeline import MOST_HAPPENINGS, most_telling, thinned
+from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, rows_of, version_of
+from agent.timeline import MOST_HAPPENINGS, most_telling, thinned_series
 from probes.frozen import frozen
 
 TYPE_CHECKING = False
@@ -124,10 +124,10 @@ class History:
         Raises:
             HistoryError: The database is damaged.
         """
-        moments = self._points.moments(target, since, until)
-        happenings, left_out = self._happenings(since or (moments[0].at if moments else None), until)
-        return thinned(
-            moments,
+        series = self._points.series(target, since, until)
+        happenings, left_out = self._happenings(since or (series.times[0] if series.times else None), until)
+        return thinned_series(
+            series,
             happenings,
             target=target,
             since=since,
@@ -202,7 +202,7 @@ class History:
 
     def _read(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(query, values).fetchall()
+            return rows_of(self._connection, query, values)
         except sqlite3.Error as error:
             raise _damaged(error) from None
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agent.measures import Measures, measures_in
-from agent.store.rows import COLUMNS, document_in, is_sound, is_unmeasured, ratio_of
-from agent.timeline import Moment, TargetNow
+from agent.measures import measures_in
+from agent.store.rows import COLUMNS, document_in, is_sound, is_unmeasured, ratio_of, with_measures
+from agent.timeline import Series, TargetNow, moment_at
 from agent.ways import Ways
 
 TYPE_CHECKING = False
@@ -39,57 +39,55 @@ class Points:
         """Read by `read`, which takes a query with its values, and returns its rows."""
         self.unreadable = 0
         self._read = read
-        # Each text once: a year has a hundred thousand, of a few kinds.
-        self._codes: dict[str, tuple[str, ...]] = {}
 
-    def moments(self, target: str, since: str | None, until: str | None) -> list[Moment]:
+    def series(self, target: str, since: str | None, until: str | None) -> Series:
         """Return a target's samples in the order of time; damaged ones are left out, and counted."""
-        rows = self._read(_OF_TARGET, (target, since or "", until or _EVER))
-        sound = [row for row in rows if is_sound(row)]
-        self.unreadable += len(rows) - len(sound)
-        ways, unmeasured_to = Ways(), self._unmeasured_to()
-        return [self._moment(row, ways, unmeasured_to) for row in sound]
+        return self._series(self._read(_OF_TARGET, (target, since or "", until or _EVER)))
+
+    def _series(self, found: list[tuple[Any, ...]]) -> Series:
+        rows = [row for row in found if is_sound(row)]
+        self.unreadable += len(found) - len(rows)
+        rows = self._measured(rows)
+        seqs, _, _, times, _, statuses, codes, _, _, latencies_us, losses_ppm, sketches = (
+            zip(*rows, strict=True) if rows else [()] * len(COLUMNS.split(","))
+        )
+        split = {text: tuple(text.split()) for text in {*codes}}
+        ratios = {ppm: ratio_of(ppm) for ppm in {*losses_ppm}}
+        return Series(
+            seqs=[*seqs],
+            times=[*times],
+            statuses=[*statuses],
+            codes=[split[text] for text in codes],
+            latencies_us=[*latencies_us],
+            loss_ratios=[ratios[ppm] for ppm in losses_ppm],
+            paths=Ways().names(sketches),
+        )
 
     def overview(self) -> tuple[TargetNow, ...]:
         """Return each target's newest sample, and how many there are, by name; a damaged row's target is left out."""
         found = []
         for name, newest, samples, first_at, last_at in self._read(_NEWEST, ()):
-            rows = self._read(_ONE, (newest,))
-            if rows and is_sound(rows[0]):
-                moment = self._moment(rows[0], Ways(), self._unmeasured_to())
+            series = self._series(self._read(_ONE, (newest,)))
+            if series.seqs:
+                moment = moment_at(series, 0)
                 found.append(TargetNow(name=name, newest=moment, samples=samples, first_at=first_at, last_at=last_at))
-            else:
-                self.unreadable += 1
         return tuple(found)
 
     def between(self, since: str | None, until: str | None) -> list[tuple[int, str]]:
         """Return number and kind of what is about no target, in the order of time."""
         return [(seq, kind) for seq, kind in self._read(_BETWEEN, (since or "", until or _EVER))]
 
-    def _moment(self, row: tuple[Any, ...], ways: Ways, unmeasured_to: int) -> Moment:
-        seq, _, _, at, _, status, codes, _, _, latency_us, loss_ppm, path = row
-        loss_ratio = ratio_of(loss_ppm)
-        if seq <= unmeasured_to and is_unmeasured(row):
-            measures = self._measures(seq)
-            latency_us, loss_ratio, path = measures.latency_us, measures.loss_ratio, measures.path
-        known = self._codes.get(codes)
-        if known is None:
-            known = self._codes[codes] = tuple(codes.split())
-        return Moment(
-            seq=seq,
-            at=at,
-            status=status or "",
-            codes=known,
-            latency_us=latency_us,
-            loss_ratio=loss_ratio,
-            path=ways.name(path),
-        )
+    def _measured(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return rows with what their documents say, where they were kept before their measures were."""
+        unmeasured_to = self._unmeasured_to()
+        if not rows or not unmeasured_to:
+            return rows
+        return [self._with_measures(row) if row[0] <= unmeasured_to and is_unmeasured(row) else row for row in rows]
 
-    def _measures(self, seq: int) -> Measures:
-        """Return what the document says of a sample that was kept before its measures were."""
-        rows = self._read(_PACKED, (seq,))
-        document = document_in(rows[0][0]) if rows else None
-        return Measures() if document is None else measures_in(document)
+    def _with_measures(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        packed = self._read(_PACKED, (row[0],))
+        document = document_in(packed[0][0]) if packed else None
+        return row if document is None else with_measures(row, measures_in(document))
 
     def _unmeasured_to(self) -> int:
         rows = self._read(_UNMEASURED_TO, ())

@@ -12,7 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final, TypeAlias
 
-# The columns of `log` as `COLUMNS` has them, and the document, packed.
+# What `COLUMNS` names, and a row: these and the document, packed.
+Columns: TypeAlias = (
+    "tuple[int, str, str, str, str | None, str | None, str, int, int, int | None, int | None, str | None]"
+)
 Row: TypeAlias = (
     "tuple[int, str, str, str, str | None, str | None, str, int, int, int | None, int | None, str | None, bytes]"
 )
@@ -33,12 +36,16 @@ _KINDS: Final = {"cloudpath.sample": Kind.SAMPLE, "cloudpath.change": Kind.CHANG
 
 def row_of(entry: Entry) -> Row:
     """Return the entry as a row; the packed document carries its own checksum (RFC 1950 section 2.2)."""
+    return (*columns_of(entry), zlib.compress(entry.data, _LEVEL))
+
+
+def columns_of(entry: Entry) -> Columns:
+    """Return what lies apart from the document."""
     status = None if entry.status is None else str(entry.status)
     codes, size = " ".join(entry.codes), len(entry.data)
     facts = (entry.seq, entry.kind.value, entry.id, entry.at, entry.target, status, codes, size)
-    loss_ppm = None if entry.loss_ratio is None else round(entry.loss_ratio * _PPM)
-    measures = (entry.latency_us, loss_ppm, entry.path)
-    return (*facts, _checksum(facts, measures), *measures, zlib.compress(entry.data, _LEVEL))
+    measures = (entry.latency_us, _ppm(entry.loss_ratio), entry.path)
+    return (*facts, _checksum(facts, measures), *measures)
 
 
 def entry_of(row: Row) -> Entry | None:
@@ -112,6 +119,15 @@ def is_sound(row: tuple[Any, ...]) -> bool:
 def is_unmeasured(row: tuple[Any, ...]) -> bool:
     """Return whether a row has no measures at all."""
     return row[_FACTS + 1 : _COLUMNS] == _UNMEASURED
+
+
+def with_measures(row: tuple[Any, ...], measures: Measures) -> tuple[Any, ...]:
+    """Return what lies apart from a document with measures; its checksum stays what it was."""
+    return (*row[: _FACTS + 1], measures.latency_us, _ppm(measures.loss_ratio), measures.path)
+
+
+def _ppm(ratio: float | None) -> int | None:
+    return None if ratio is None else round(ratio * _PPM)
 
 
 def ratio_of(ppm: int | None) -> float | None:

@@ -13,7 +13,7 @@ import stat
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Final
+    from typing import Any, Final
 
 FILE: Final = "store.sqlite"
 VERSION: Final = 2
@@ -101,6 +101,20 @@ def connect_to_read(path: Path, *, immutable: bool = False) -> sqlite3.Connectio
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     connection.text_factory = _text
     return connection
+
+
+def rows_of(connection: sqlite3.Connection, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    """Return what the database answers, damaged texts among it as they are; raises sqlite3.Error."""
+    # A function of ours for each text takes as long as all the rest.
+    connection.text_factory = str
+    try:
+        return connection.execute(query, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) is not None:
+            raise
+    finally:
+        connection.text_factory = _text
+    return connection.execute(query, values).fetchall()
 
 
 def is_ours(connection: sqlite3.Connection) -> bool:
