@@ -24,6 +24,7 @@ SUBCOMMANDS = (
     "explain",
     "history",
     "report",
+    "ui",
     "zpa",
     "doctor",
     "check-config",
