@@ -88,7 +88,7 @@ class TargetMaker:
             until=until,
             form=self._links.target(TargetPlace(key=place.key, span=Span())),
             custom=place.span.word is None,
-            timeline=self._timeline(place, timeline, entry),
+            timeline=self._timeline(place, timeline, entry, other),
             emptiness="" if timeline.buckets else f"Nothing was measured in this time: {_range_words(place.span)}.",
             instead=None if timeline.buckets else self._around_newest(target, place),
             steps=() if entry is None else self._steps(history, target, place, entry.seq),
@@ -102,7 +102,7 @@ class TargetMaker:
             silence=silence_of(target.newest.at, interval_s, now),
         )
 
-    def _timeline(self, place: TargetPlace, timeline: Timeline, entry: Entry | None) -> str:
+    def _timeline(self, place: TargetPlace, timeline: Timeline, entry: Entry | None, other: Entry | None) -> str:
         if not timeline.buckets:
             return ""
 
@@ -113,8 +113,9 @@ class TargetMaker:
                 )
             return self._links.target(replace(place, at=moment.seq, beside=None, choosing=False))
 
-        chosen = None if entry is None else entry.seq
-        return timeline_html(timeline, "t1", leads_to, chosen=chosen, compared=place.beside, zoom=True)
+        chosen = None if entry is None else entry.at
+        compared = None if other is None else other.at
+        return timeline_html(timeline, "t1", leads_to, chosen=chosen, compared=compared, zoom=True)
 
     def _ranges(self, place: TargetPlace) -> tuple[Way, ...]:
         return tuple(

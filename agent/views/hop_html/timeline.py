@@ -3,6 +3,7 @@
 Everything is drawn here; the script adds a hand that moves over it, and tells the page which moment was chosen.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final
@@ -63,14 +64,14 @@ class Row:
     """One stretch, in words: a row of the table, and what the hand tells while it is over it.
 
     Attributes:
-        at: Where it is drawn, in per cent of the axis; it reaches from `left` over `width`.
+        offset_s: How far from the beginning it is drawn; `at` is the same in per cent of the axis.
+        left: Where it begins for the mouse, in per cent; it reaches over `width`.
         href: Where its sample is shown, None where it is not.
         tone: The status, as a class.
     """
 
     seq: int
-    since: str
-    until: str
+    offset_s: int
     at: float
     left: float
     width: float
@@ -124,7 +125,8 @@ class Picture:
     """The whole figure; every text in it is safe to show.
 
     Attributes:
-        chosen: Where the moment stands that is shown, and `compared` the one beside it, in per cent of the axis.
+        stretch_s: How long each row's stretch is, 0 where it is one sample.
+        chosen: Which row has the moment that the page shows; `compared`: the one beside it.
         about: What the picture stands for, in a sentence.
         missing: What of it cannot be opened, and where it can; empty where everything can.
         zoom: Whether finer stretches can be had.
@@ -136,6 +138,7 @@ class Picture:
     until: str
     since_words: str
     until_words: str
+    stretch_s: int
     about: str
     missing: str
     summary: str
@@ -144,8 +147,8 @@ class Picture:
     rows: tuple[Row, ...]
     marks: tuple[Mark, ...]
     statuses: tuple[tuple[str, str], ...]
-    chosen: Row | None
-    compared: Row | None
+    chosen: int | None
+    compared: int | None
     zoom: bool
 
 
@@ -154,8 +157,8 @@ def timeline_html(
     prefix: str,
     link: Link,
     *,
-    chosen: int | None = None,
-    compared: int | None = None,
+    chosen: str | None = None,
+    compared: str | None = None,
     zoom: bool = False,
 ) -> str:
     """Return the figure of a target's samples over time, as HTML for a page that has `timeline.css`.
@@ -164,15 +167,15 @@ def timeline_html(
         timeline: May be without any bucket: the figure then says so.
         prefix: Begins every identity in it; one of its own in a page.
         link: Where a moment's sample is shown (an anchor in the page, or a URL), None where nowhere.
-        chosen: The `seq` of the sample that the page shows now.
-        compared: That of the one beside it.
+        chosen: When the sample began that the page shows now (RFC 3339).
+        compared: Likewise the one beside it.
         zoom: The page answers `cloudpath:range` with a finer timeline.
     """
     return macro("timeline.html", "figure", _picture(timeline, prefix, link, chosen, compared, zoom=zoom))
 
 
 def _picture(
-    timeline: Timeline, prefix: str, link: Link, chosen: int | None, compared: int | None, *, zoom: bool
+    timeline: Timeline, prefix: str, link: Link, chosen: str | None, compared: str | None, *, zoom: bool
 ) -> Picture:
     span = span_of(timeline.since, timeline.until)
     cells = cells_of(timeline)
@@ -184,6 +187,7 @@ def _picture(
         until=timeline.until,
         since_words=moment_words(timeline.since),
         until_words=moment_words(timeline.until),
+        stretch_s=timeline.bucket_s,
         about=_about(timeline),
         missing=_missing(rows),
         summary=_summary(timeline),
@@ -192,8 +196,8 @@ def _picture(
         rows=rows,
         marks=tuple(_mark(each, number, span, prefix) for number, each in enumerate(timeline.happenings, 1)),
         statuses=_statuses(timeline),
-        chosen=_row_of(chosen, rows),
-        compared=_row_of(compared, rows),
+        chosen=_place_of(chosen, cells),
+        compared=_place_of(compared, cells),
         zoom=zoom,
     )
 
@@ -308,8 +312,7 @@ def _row(cell: Cell, before: float, after: float, span: Span, link: Link, *, sin
     bucket = cell.bucket
     return Row(
         seq=bucket.shown.seq,
-        since=bucket.since,
-        until=bucket.until,
+        offset_s=round(cell.middle - span.since),
         at=round(100 * span.x(cell.middle) / WIDTH, 2),
         left=before,
         width=round(after - before, 2),
@@ -363,5 +366,9 @@ def _mark(happening: Happening, number: int, span: Span, prefix: str) -> Mark:
     )
 
 
-def _row_of(seq: int | None, rows: Sequence[Row]) -> Row | None:
-    return next((row for row in rows if row.seq == seq), None)
+def _place_of(instant: str | None, cells: Sequence[Cell]) -> int | None:
+    """Return which cell an instant is in, None where none is there."""
+    if instant is None:
+        return None
+    place = bisect_right([cell.start for cell in cells], seconds_of(instant)) - 1
+    return place if place >= 0 and seconds_of(instant) <= cells[place].end else None
