@@ -18,6 +18,7 @@ from agent.version import VERSION
 # Every subcommand and its line in the help; it lives in `agent.commands.<name with underscores>`.
 SUBCOMMANDS: Final = {
     "trace": "Trace the path to a target and say what is wrong with it.",
+    "watch": "Watch the path to a target live, in the terminal.",
     "dns": "Ask every configured resolver about a name.",
     "web": "Ask for a web address, step by step.",
     "ping": "Send echo requests to a host.",

@@ -1,0 +1,171 @@
+"""The live table: each place of the path as one line, and the places that a terminal has lines for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from agent.views.escape import escape
+from agent.views.hop_rows import END, START, network_words
+from agent.views.table import cut_middle
+from agent.views.watch_columns import FRONT, LOSS, layout
+from agent.views.watch_curve import bars, curve
+from agent.views.words import NODES
+from probes.facts import LossClass, Node
+from probes.frozen import frozen
+from rules.diagnosis import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+    from typing import Final
+
+    from agent.views.hop_rows import Icons, Place
+    from agent.views.style import Symbols
+    from agent.views.watch_columns import Layout
+    from agent.watch.controls import Controls, Mode
+    from agent.watch.picture import Row
+
+# rich's names of styles: few colours, each with one meaning.
+HEAD: Final = "bold"
+FAINT: Final = "dim"
+CHOSEN: Final = "reverse"
+ICON_STYLES: Final = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
+GOOD: Final = "green"
+BAD: Final = "red"
+# Missing answers that are no loss do not shout.
+_HARMLESS: Final = frozenset({LossClass.NONE, LossClass.RATE_LIMITED, LossClass.SILENT, LossClass.RETURN_PATH})
+_LEAST_BOTH: Final = 12
+
+
+@frozen
+class Canvas:
+    """What is drawn on.
+
+    Attributes:
+        now_s: The time, in seconds since 1970.
+        zone: Where the clock on the wall stands; None for the host's own.
+    """
+
+    width: int
+    height: int
+    symbols: Symbols
+    unicode: bool
+    now_s: float
+    zone: tzinfo | None = None
+
+
+def table_lines(
+    rows: Sequence[Row], icons: Icons, controls: Controls, canvas: Canvas, room: int, mode: Mode
+) -> list[Text]:
+    """Return the header and as many places as `room` lines hold; the end of the path is always one of them."""
+    hosts = [host_words(row, names=controls.names) for row in rows]
+    networks = [_network(row) if controls.networks else "" for row in rows]
+    chosen = layout(hosts, networks, canvas.width, mode)
+    lines = [
+        _line(row, host, network, icons, chosen, canvas, selected=index == controls.selected)
+        for index, (row, host, network) in enumerate(zip(rows, hosts, networks, strict=True))
+    ]
+    if START in icons:
+        lines.insert(0, _start_line(icons, canvas))
+    shown = _shown(lines, max(1, room - 1), controls.selected, canvas)
+    return [_header(chosen, canvas), *shown] if room > 1 else shown[:room]
+
+
+def host_words(row: Row, *, names: bool) -> str:
+    """Return what a place is called: its name where one is known and wanted, and its address; safe to show."""
+    if row.address is None:
+        return "*"
+    address = escape(row.address)
+    name = row.responder.name if row.responder is not None and names else None
+    turns = f" (+{len(row.shared) - 1})" if len(row.shared) > 1 else ""
+    return (f"{escape(name.removesuffix('.'))} ({address})" if name else address) + turns
+
+
+def fitted_host(host: str, width: int, mark: str) -> str:
+    """Return the same in `width` characters: where both do not fit, the name alone, cut in its middle."""
+    if len(host) <= width or not host.endswith(")"):
+        return cut_middle(host, width, mark)
+    name, _, rest = host.partition(" (")
+    spare = width - len(rest) - 2
+    return f"{cut_middle(name, spare, mark)} ({rest}" if spare >= _LEAST_BOTH else cut_middle(name, width, mark)
+
+
+def place_of_row(row: Row) -> Place | None:
+    """Return where an icon of this row hangs in its leg."""
+    return END if row.is_end else row.probe_ttl
+
+
+def _network(row: Row) -> str:
+    return network_words(row.responder) if row.responder is not None else ""
+
+
+def _header(chosen: Layout, canvas: Canvas) -> Text:
+    text = f"{'Hop':>3}   {'Host':<{chosen.host}}"
+    if chosen.network:
+        text += f"  {'Network':<{chosen.network - 2}}"
+    text += "".join(f" {column.header:>{column.width}}" for column in chosen.columns)
+    if chosen.curve:
+        text += " Newest rounds" if chosen.curve >= len("Newest rounds") else " Newest"
+    return Text(text[: canvas.width], style=HEAD)
+
+
+def _line(row: Row, host: str, network: str, icons: Icons, chosen: Layout, canvas: Canvas, *, selected: bool) -> Text:
+    symbols = canvas.symbols
+    ttl = "?" if row.probe_ttl is None else str(row.probe_ttl)
+    at = place_of_row(row)
+    severity = icons.get(at) if at is not None else None
+    line = Text(f"{ttl:>3} ", style="" if row.address else FAINT)
+    line.append(symbols.icon(severity) if severity else " ", style=ICON_STYLES[severity] if severity else "")
+    line.append(f" {fitted_host(host, chosen.host, symbols.cut):<{chosen.host}}", style=HEAD if row.is_end else "")
+    if chosen.network:
+        line.append(f"  {cut_middle(network, chosen.network - 2, symbols.cut):<{chosen.network - 2}}", style=FAINT)
+    for column in chosen.columns:
+        cell = f" {column.cell(row.figures):>{column.width}}"
+        line.append(cell, style=_loss_style(row) if column is LOSS else "")
+    if chosen.curve:
+        line.append(" ")
+        line.append_text(_curve(row, chosen.curve, canvas))
+    line.truncate(canvas.width)
+    if selected:
+        line.pad_right(canvas.width - line.cell_len)
+        line.stylize(CHOSEN)
+    return line
+
+
+def _loss_style(row: Row) -> str:
+    if not row.figures.lost:
+        return ""
+    return FAINT if row.loss_class in _HARMLESS else BAD
+
+
+def _curve(row: Row, width: int, canvas: Canvas) -> Text:
+    drawn = Text(curve(row.figures, row.loss_class, width, bars(canvas.unicode)), style="cyan")
+    drawn.highlight_regex("x+", style=BAD)
+    drawn.highlight_regex(r"\.+", style=FAINT)
+    return drawn
+
+
+def _start_line(icons: Icons, canvas: Canvas) -> Text:
+    severity = icons[START]
+    line = Text(f"{0:>3} ")
+    line.append(canvas.symbols.icon(severity), style=ICON_STYLES[severity])
+    line.append(f" {NODES[Node.CLIENT]}")
+    line.truncate(canvas.width)
+    return line
+
+
+def _shown(lines: list[Text], room: int, selected: int | None, canvas: Canvas) -> list[Text]:
+    """Return what fits: all, or a window around the chosen place with the end of the path below it."""
+    if len(lines) <= room:
+        return lines
+    if room < 3:  # noqa: PLR2004 - a place, the mark, the end
+        return lines[-room:]
+    body = room - 2
+    chosen = min(selected or 0, len(lines) - 2)
+    first = max(0, min(chosen - body // 2, len(lines) - 1 - body))
+    hidden = len(lines) - 1 - body
+    mark = Text(f"{'':{FRONT}}{hidden} more: up and down show them", style=FAINT)
+    mark.truncate(canvas.width)
+    return [*lines[first : first + body], mark, lines[-1]]
