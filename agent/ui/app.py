@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
@@ -61,20 +62,26 @@ class App:
         if refusal is not None:
             return refusal
         now = datetime.fromtimestamp(self._clock.realtime_ns() / 1e9, UTC)
-        live = False
         try:
             place = place_of(self._gate.inside(request), request.query, now)
-            live = isinstance(place, State)
-            with History(self._directory) as history:
-                return self._page(history, place, now)
+            return self._shown(place, now)
         except NoSuchPlaceError as error:
             return self._pages.trouble(error.status, "There is nothing here", str(error))
-        except HistoryError as error:
-            if live:
-                return data_of(json.dumps({"problem": str(error)}), 503)
-            return self._pages.trouble(503, "The store cannot be read", escape_text(str(error)))
         except UnreadableError as error:
             return self._pages.trouble(500, "This sample cannot be shown", str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a mistake of ours, and the other pages work
+            _log.error("a page could not be made: %s", _place_of(error))
+            return self._pages.trouble(500, "This page could not be made", f"The program itself failed: {_what(error)}")
+
+    def _shown(self, place: Place, now: datetime) -> Page:
+        """Return a page from the store, or what keeps it from being read: the script of a page gets it as JSON."""
+        try:
+            with History(self._directory) as history:
+                return self._page(history, place, now)
+        except HistoryError as error:
+            if isinstance(place, State):
+                return data_of(json.dumps({"problem": str(error)}), 503)
+            return self._pages.trouble(503, "The store cannot be read", escape_text(str(error)))
 
     def _page(self, history: History, place: Place, now: datetime) -> Page:
         match place:
@@ -90,3 +97,13 @@ class App:
                 return self._pages.state(history, place)
             case _:
                 assert_never(place)
+
+
+def _what(error: Exception) -> str:
+    return escape_text(f"{type(error).__name__}: {error}")
+
+
+def _place_of(error: Exception) -> str:
+    """Return a mistake of ours as one line, with the line of code that it came from."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{_what(error)} ({last.filename}:{last.lineno})"

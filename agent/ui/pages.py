@@ -48,6 +48,8 @@ class Pages:
         self._links = links
         self._intervals = intervals
         self._verdicts = Verdicts()
+        # By what stands for them in addresses: a page that asks every few seconds has been shown before.
+        self._names: dict[str, str] = {}
         self._target = TargetMaker(links, intervals)
 
     def overview(self, history: History, place: Overview, now: datetime) -> Page:
@@ -63,7 +65,7 @@ class Pages:
             title=_title(everything),
             mark=_worst_mark(everything),
             here="home",
-            live=Live(state=self._links.state(newest), after=newest, follows=True, newest=self._links.overview()),
+            live=Live(state=self._links.state(newest), after=newest, follows=True),
         )
         return overview_page(
             frame,
@@ -87,6 +89,7 @@ class Pages:
         name = named_by(place.key, known)
         if name is None:
             raise Nowhere(404, "The store has no sample of such a target. It may have made room for newer ones.")
+        self._names[place.key] = name
         return self._target.page(history, known[name], place, now, self._frame)
 
     def changes(self, history: History, place: Changes, now: datetime) -> Page:
@@ -106,7 +109,6 @@ class Pages:
                 state=self._links.state(newest),
                 after=newest,
                 follows=place.span.until is None,
-                newest=self._links.changes(Span()),
             ),
         )
         return changes_page(frame, timeline.happenings, ranges, timeline.left_out, now)
@@ -150,7 +152,7 @@ class Pages:
         """Return what is newer than a page has, as JSON: `newest` number, and how many `newer` samples."""
         name = None
         if place.key is not None:
-            name = named_by(place.key, history.targets())
+            name = self._names.get(place.key) or named_by(place.key, history.targets())
         newer = history.newer(place.after, name)
         return data_of(json.dumps({"newest": newer.newest, "newer": newer.samples}))
 

@@ -55,10 +55,9 @@ class TargetMaker:
         newer = history.newer(seq, target.name).samples if place.at is not None else 0
         view = self._view(history, target, place, timeline, now)
         live = Live(
-            state=self._links.state(newest if place.at is None else seq, place.key),
-            after=newest if place.at is None else seq,
+            state=self._links.state(newest, place.key),
+            after=newest,
             follows=place.at is None and place.beside is None and place.span.until is None,
-            newest=view.newest,
             newer=newer,
         )
         name = escape(target.name, _NAME_LIMIT)
@@ -158,6 +157,7 @@ class TargetMaker:
                 text="Compare with…",
                 url=self._links.target(replace(place, at=seq, choosing=True)),
                 current=place.choosing,
+                plain=True,
             )
         )
         return (

@@ -26,14 +26,12 @@ class Live:
     Attributes:
         state: Where it asks what is newer than what it shows; `after` is the number that it has.
         follows: Whether it shows the newest, and is made anew when there are newer ones; else it only says how many.
-        newest: Where the newest is shown, for a page that stays with the past.
-        newer: How many samples there are already that are newer than what it shows.
+        newer: How many samples are newer already than what it shows.
     """
 
     state: str
     after: int
     follows: bool
-    newest: str
     newer: int = 0
 
 
@@ -68,7 +66,7 @@ class Frame:
 def page_of(template: str, frame: Frame, status: int = 200, **values: object) -> Page:
     """Return a page from one of the templates of this folder, with its frame and its policy."""
     styles = _joined("style.css", "timeline.css", own="ui.css")
-    scripts = _joined("script.js", own="ui.js")
+    scripts = _joined("script.js", "timeline.js", own="ui.js")
     body = (
         environment(_HERE)
         .get_template(template)

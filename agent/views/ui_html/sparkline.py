@@ -107,7 +107,7 @@ def _words(timeline: Timeline) -> str:
     delays = (
         f"{milliseconds(least)} to {milliseconds(most)} ms, in the middle {milliseconds(medians[len(medians) // 2])} ms"
         if medians
-        else "no delay measured"
+        else "no latency measured"
     )
     worse = f"; worse than information in {bad} of {len(timeline.buckets)} stretches" if bad else ""
     return f"{delays}{worse}"

@@ -33,7 +33,7 @@
   // --- another page in the place of this one -------------------------------------------------------------------------
   // What one has open or marked is not taken away.
   const engaged = () =>
-    document.querySelector("[popover]:popover-open") !== null ||
+    document.querySelector("[popover]:popover-open, .t-hand:hover, .t-hand:focus") !== null ||
     !(getSelection()?.isCollapsed ?? true) ||
     ["INPUT", "SELECT"].includes(document.activeElement?.tagName);
 
@@ -41,6 +41,7 @@
   const counterpart = (was) => {
     if (!was || was === body) return null;
     if (was.id) return document.getElementById(was.id);
+    if (was.matches("[role=slider]")) return document.querySelector("main [role=slider]");
     const like = [...document.querySelectorAll(`main ${was.tagName}`)];
     const href = was.getAttribute("href");
     return like.find((each) => href !== null && each.getAttribute("href") === href)
@@ -58,7 +59,7 @@
     document.getElementById("tab-icon").href = other.getElementById("tab-icon").href;
     document.querySelector(".bar nav").replaceWith(other.querySelector(".bar nav"));
     document.querySelector("main").replaceWith(main);
-    for (const name of ["state", "after", "newest", "follows"]) {
+    for (const name of ["state", "after", "newer", "follows"]) {
       if (other.body.dataset[name] === undefined) delete body.dataset[name];
       else body.dataset[name] = other.body.dataset[name];
     }
@@ -66,9 +67,9 @@
     const details = [...document.querySelectorAll("main details")];
     if (details.length === opened.length) details.forEach((each, at) => { each.open = opened[at]; });
     if (window.cloudpath) document.querySelectorAll("main article").forEach((each) => cloudpath.adopt(each));
+    document.dispatchEvent(new CustomEvent("cloudpath:taken", { detail: { address } }));
     if (was && !was.isConnected) counterpart(was)?.focus({ preventScroll: true });
     told = 0;
-    document.dispatchEvent(new CustomEvent("cloudpath:taken", { detail: { address } }));
     return true;
   };
 
@@ -90,16 +91,36 @@
     }
   };
 
-  document.addEventListener("click", async (event) => {
+  const go = async (address) => {
+    if (!(await load(address))) { location.href = address; return; }
+    if (address !== location.href) history.pushState(null, "", address);
+    soon(EVERY_MS);
+  };
+  document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest("a[href]");
     const meant = link && (link.dataset.swap === "" || link.closest("[data-swap-links]"));
     if (!meant || link.origin !== location.origin || link.hasAttribute("download")) return;
     event.preventDefault();
-    const address = link.href;
-    if (!(await load(address))) { location.href = address; return; }
-    if (address !== location.href) history.pushState(null, "", address);
-    soon(EVERY_MS);
+    go(link.href);
+  });
+  // What is chosen by the hand on the time line (timeline.js).
+  document.addEventListener("cloudpath:choose", (event) => {
+    event.preventDefault();
+    const { seq, href, compared } = event.detail;
+    const address = new URL(href, location.href);
+    if (compared !== null) {
+      address.searchParams.set("at", compared);
+      address.searchParams.set("with", seq);
+    }
+    go(address.href);
+  });
+  document.addEventListener("cloudpath:range", (event) => {
+    const address = new URL(location.href);
+    address.searchParams.delete("range");
+    address.searchParams.set("since", event.detail.since);
+    address.searchParams.set("until", event.detail.until);
+    go(address.href);
   });
   addEventListener("popstate", async () => {
     if (location.hash) return;
@@ -140,7 +161,7 @@
         const fresh = state.newest > Number(body.dataset.after);
         if (!fresh || (!engaged() && await load(location.href, { keep: true }))) says("live", "Live");
         else says("live", "A newer sample is there");
-      } else if (state.newer) tell(state.newer);
+      } else if (state.newer) tell(state.newer + Number(body.dataset.newer));
       else says("live", "Live");
     }
     soon(misses ? Math.min(EVERY_MS * misses, 15000) : EVERY_MS);
@@ -150,6 +171,7 @@
     clearTimeout(timer);
     if (!document.hidden) soon(0);
   });
+  body.dataset.scripted = "";
   if (body.dataset.state) {
     says("live", "Live");
     soon(EVERY_MS);
