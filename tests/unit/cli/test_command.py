@@ -14,6 +14,7 @@ from tests.unit.cli.command import COMMAND, Finished, cloudpath, environment_of
 
 SUBCOMMANDS = (
     "trace",
+    "watch",
     "dns",
     "web",
     "ping",
