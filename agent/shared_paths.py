@@ -99,7 +99,7 @@ class SharedPaths:
             if way is None:
                 return self._first_of_all(now)
             address, queries = (None, 3) if known is None else (known.address, known.queries)
-            decision = self._ways[way].decide(("admitted", name), address, queries, now, Patience.FULL, begins=False)
+            decision = self._ways[way].decide(("admitted", name), address, queries, now, Patience.FULL)
             if isinstance(decision, Wait):
                 return max(decision.until, now + _LOOK_AGAIN_S)
             self._admitted[name] = (now, way)

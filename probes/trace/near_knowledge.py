@@ -37,9 +37,10 @@ USABLE_S: Final = 20.0
 _CHECKS_PER_S: Final = 0.5
 # What so many targets share is taken to be shared by one more, until its turn to be checked comes.
 _SUPPORTED_BY: Final = 4
-# Once that is known of a way, so many explore what lies behind it at once, with so many probes to each hop: otherwise a
-# thousand new targets would wait for each other.
-_EXPLORERS: Final = 2
+# Whoever goes where nobody has been takes what it asks there of one bucket that stands for anybody whom it meets, and
+# leaves an answer for the next: several may meet one router that none of them knows of. Where so many share the way to
+# there it asks each hop twice, or once: otherwise a thousand new targets would wait for each other.
+_ANYBODY: Final = ""
 _QUERIES_TO_EXPLORE: Final = 2
 # A trace that has not come back after so long leads nobody any more.
 _ASKS_S: Final = 6.0
@@ -171,15 +172,11 @@ class _View:
 
 @frozen
 class _Held:
-    """What one trace takes: answers of routers, by address; and whom it asks. None: nobody knows, so others wait.
-
-    `explores`: it goes where nobody has been; whoever else does waits for it, for both may meet one router there.
-    """
+    """What one trace takes: answers of routers, by address; and whom it asks. None: nobody knows, so others wait."""
 
     at: float
     tokens: Mapping[str, int] = field(default_factory=dict)
     asks: frozenset[str] | None = frozenset()
-    explores: bool = False
 
 
 class Neighbourhood:
@@ -207,8 +204,6 @@ class Neighbourhood:
         queries: int,
         now: float,
         patience: Patience,
-        *,
-        begins: bool = True,
     ) -> Wait | Whole | Shared:
         """Return how a target may be traced, and hold what that takes.
 
@@ -218,12 +213,11 @@ class Neighbourhood:
             queries: Probes to each hop.
             now: The time.
             patience: What it can wait for; without any it gets along with what there is.
-            begins: Whether the trace begins now; one that has names to look up first explores nothing yet.
         """
         self._forget_held(now)
         decision, held = self._weigh(address, queries, now, patience)
         if not isinstance(decision, Wait):
-            self._held[ticket] = held if begins else replace(held, explores=False)
+            self._held[ticket] = held
             for router, count in held.tokens.items():
                 self._bucket(router, now).take(count, now)
         return decision
@@ -233,9 +227,8 @@ class Neighbourhood:
     ) -> tuple[Wait | Whole | Shared, _Held]:
         view = self._view(address, queries, now)
         others = any(held.asks is None or held.asks & view.to_ask for held in self._held.values())
-        explorers = sum(held.explores for held in self._held.values())
-        explored = view.path is None and explorers >= (_EXPLORERS if self._is_supported(view) else 1)
-        if patience is not Patience.NONE and (others or explored):
+        crowded = view.path is None and not self._to_explore_with(view, queries, now)
+        if patience is not Patience.NONE and (others or crowded):
             # Whoever asks these hops now will have told of them in a moment.
             return Wait(now + _LOOK_AGAIN_S), _Held(at=now)
         if not others and self._spare(view.way, now) >= BURST:
@@ -267,9 +260,10 @@ class Neighbourhood:
     ) -> tuple[Wait | Whole | Shared, _Held]:
         """Return the trace of what lies behind the hops that are good, and what it takes of whom."""
         asks = frozenset(router for router in view.way[len(view.good) :] if router is not None)
-        taken = dict.fromkeys(asks, queries)
+        own = queries if view.path is not None or not view.good else max(1, self._to_explore_with(view, queries, now))
+        taken = dict.fromkeys(asks, queries) | ({_ANYBODY: own} if view.path is None else {})
         if not view.good:
-            return Whole(queries), _Held(at=now, tokens=taken, asks=asks if view.way else None)
+            return Whole(own), _Held(at=now, tokens=taken, asks=asks if view.way else None)
         last, router = len(view.good), view.good[-1].responders[0].address
         level, path = self._level(router, now), view.path
         due = path is None or self._is_due(view.address or "", last, router, now)
@@ -277,7 +271,8 @@ class Neighbourhood:
         if path is None and level < 1 and patience is Patience.FULL and not supported:
             # What nobody has seen is not assumed where a little patience shows it.
             return Wait(now + (1 - level) * REFILL_S), _Held(at=now)
-        check = due and level >= 1
+        # Checks of new ones, three a second, leave enough for whoever asks the near hops anew.
+        check = due and level >= (1 + queries if path is None and supported else 1)
         near = NearHops(
             hops=view.good,
             known=view.fresh,
@@ -286,17 +281,19 @@ class Neighbourhood:
             explores=path is None,
             take=lambda: 0,
         )
-        # Two may meet one router that neither knows of: it has an answer left for the next one.
-        queries = min(queries, _QUERIES_TO_EXPLORE) if path is None and supported else queries
-        return Shared(near, queries), _Held(
-            at=now, tokens=taken | ({router: 1} if check else {}), asks=asks, explores=path is None
-        )
+        return Shared(near, own), _Held(at=now, tokens=taken | ({router: 1} if check else {}), asks=asks)
+
+    def _to_explore_with(self, view: _View, queries: int, now: float) -> int:
+        """Return how many probes may go to each hop of whom nobody knows, 0 for none now."""
+        spare = int(self._level(_ANYBODY, now)) - 1
+        if self._is_supported(view):
+            return max(0, min(queries, _QUERIES_TO_EXPLORE, spare))
+        return queries if spare >= queries else 0
 
     def _is_supported(self, view: _View) -> bool:
-        """Return whether so many share the last hop of a view that one more is taken to."""
-        if not view.good:
-            return False
-        return self._sharers.get((len(view.good), view.good[-1].responders[0].address), 0) >= _SUPPORTED_BY
+        """Return whether so many share the last hop that can be shown that one more is taken to."""
+        shown = view.good or view.usable
+        return bool(shown) and self._sharers.get((len(shown), shown[-1].responders[0].address), 0) >= _SUPPORTED_BY
 
     def _moved_path(self, address: str) -> Path | None:
         """Return the path of a target, with who has taken the place of a router since, as others found out."""
@@ -438,7 +435,9 @@ class Neighbourhood:
             ttl = hop.probe_ttl
             clean = replace(hop, shared_with=None, shared_age_us=None)
             one = _Asked(hop=clean, owner=address, asked_at=started_at, before=path[: ttl - 1])
-            self._asked[ttl, _responder(hop)] = one
+            before = self._asked.get((ttl, _responder(hop)))
+            if before is None or not _says_more(before, one):
+                self._asked[ttl, _responder(hop)] = one
         old = [place for place, one in self._asked.items() if started_at - one.asked_at > USABLE_S]
         for place in old:
             del self._asked[place]
@@ -467,6 +466,12 @@ class Neighbourhood:
         old = [ticket for ticket, held in self._held.items() if now - held.at > _ASKS_S]
         for ticket in old:
             self._held[ticket] = replace(self._held[ticket], asks=frozenset())
+
+
+def _says_more(before: _Asked, now: _Asked) -> bool:
+    """Return whether a hop as it was asked before, not long ago, says more than as it was asked now, without loss."""
+    fresh = now.asked_at - before.asked_at <= REFRESH_S and now.before == before.before
+    return fresh and before.hop.sent > now.hop.sent == now.hop.received
 
 
 def path_of(leg: Leg) -> Path:

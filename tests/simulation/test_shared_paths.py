@@ -344,8 +344,34 @@ def test_who_is_let_in_holds_what_he_will_ask_and_gives_it_back_if_he_never_does
     service.trace(next(iter(service.ways)))
     now = service.clock.now
     let_in = [name for name in list(service.ways)[1:] if service.shared.ready_at(name, now) <= now]
-    assert len(let_in) == 3, "the last shared router has three answers left"
+    assert len(let_in) == 1, "two with three questions each would leave no answer of a router that neither knows of"
     assert near[-1].answered == 3
     now += 3.1
     again = [name for name in list(service.ways)[1:] if service.shared.ready_at(name, now) <= now]
-    assert len(again) >= 3, "nobody came: what was held for them is there again"
+    assert again == let_in, "nobody came: what was held for it is there again"
+
+
+def test_whoever_goes_where_nobody_has_been_leaves_an_answer_for_the_next() -> None:
+    """Of one router that all may meet: two with two questions each, and one with one."""
+    service = Service(ways=targets(12, routers(SHARED)))
+    known, unknown = list(service.ways)[:5], list(service.ways)[5:]
+    for name in known:
+        service.trace(name)
+    now = service.clock.now
+    assert sum(service.shared.ready_at(name, now) <= now for name in unknown) == 3
+    assert sum(service.shared.ready_at(name, now + 1.1) <= now + 1.1 for name in unknown) == 4
+
+
+def test_who_takes_long_where_nobody_has_been_delays_nobody_for_longer_than_a_router_answers_again() -> None:
+    service = Service(ways=targets(12, routers(SHARED)))
+    for name in list(service.ways)[:5]:
+        service.trace(name)
+    turns, waited_s = [], []
+    for name in list(service.ways)[5:]:
+        began = service.clock.now
+        turns.append(service.shared.begin(name, name, HERE, Sending(), TraceSettings(), service._pause))
+        waited_s.append(service.clock.now - began)
+    # None of them has come back.
+    assert all(turn is not None and turn.near is not None for turn in turns)
+    assert [turn.queries for turn in turns if turn is not None] == [2, 2, 1, 1, 1, 1, 1]
+    assert max(waited_s) <= 1.1
