@@ -62,6 +62,7 @@ class NetworkLog:
         self._poll_alone_s = poll_alone_s
         self._paths = paths or HostPaths()
         self._reader = HostReader(self._paths)
+        self._targets: frozenset[str] = frozenset()
         self._followed: dict[str, tuple[str, ...]] = {}
         self._hosts = WatchedFile(self._paths.hosts)
         self._scripts: dict[Path, WatchedFile] = {}
@@ -136,13 +137,18 @@ class NetworkLog:
 
     # --- what the service tells ---------------------------------------------------------------------------------------
 
-    def follow(self, target: str, addresses: Iterable[str]) -> None:
-        """Look the ways to these addresses up in future, in place of those that this target led to before."""
-        self._followed[target] = tuple(addresses)
+    def follow_targets(self, targets: Iterable[str]) -> None:
+        """Look up the ways to these targets, once it is told where they lead, and to no others."""
+        self._targets = frozenset(targets)
+        self._followed = {target: to for target, to in self._followed.items() if target in self._targets}
 
-    def forget(self, target: str) -> None:
-        """Look up nothing for this target any more."""
-        self._followed.pop(target, None)
+    def follow(self, target: str, addresses: Iterable[str]) -> None:
+        """Look the ways to these addresses up in future, in place of those that this target led to before.
+
+        Nothing happens for a target that is not followed: its sample may end after a reload took it away.
+        """
+        if target in self._targets:
+            self._followed[target] = tuple(addresses)
 
     def follow_scripts(self, scripts: Iterable[Path]) -> None:
         """Watch these files, and no others, for the proxy that they choose."""

@@ -9,13 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agent.daemon.log import LogForm, LogLevel, start_logging
+from agent.daemon.service import LONGEST_HOLD_S
 from agent.daemon.signals import SignalInbox
 from agent.daemon.start import opened
 from agent.exit_codes import ExitCode, ServiceExit, exit_code_of
 from probes.frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from agent.daemon.parts import Parts
@@ -74,11 +75,12 @@ def _taken(plan: ServicePlan, parts: Parts) -> tuple[Taken, ...]:
     poll.register(parts.signals.fileno(), select.POLLIN)
     found: dict[str, Taken] = {}
     under_way = len(waiting)
+    last_at = parts.clock.monotonic()
     while under_way and parts.signals.take().stop is None:
         now = parts.clock.monotonic()
-        for target in [one for one in waiting.values() if parts.shared.ready_at(one.name, now) <= now]:
-            del waiting[target.name]
-            parts.workers.submit(target.name, partial(parts.sample, target))
+        for name in let_in(waiting, parts.shared.ready_at, now, last_at):
+            last_at = now
+            parts.workers.submit(name, partial(parts.sample, waiting.pop(name)))
         poll.poll(_ASK_AGAIN_S * 1000)
         for done in parts.workers.collect():
             under_way -= 1
@@ -89,6 +91,20 @@ def _taken(plan: ServicePlan, parts: Parts) -> tuple[Taken, ...]:
                 parts.deliveries.wake()
     parts.workers.stop(parts.clock.monotonic())
     return tuple(found[target.name] for target in plan.targets if target.name in found)
+
+
+def let_in(waiting: Iterable[str], ready_at: Callable[[str, float], float], now: float, last_at: float) -> list[str]:
+    """Return who of those that wait may begin now; the first of them where nobody could for a long time.
+
+    Args:
+        waiting: Their names, the first comes first.
+        ready_at: Says when the routers on the way to somebody are ready.
+        now: The time.
+        last_at: When somebody was let in last.
+    """
+    names = tuple(waiting)
+    ready = [name for name in names if ready_at(name, now) <= now]
+    return ready or list(names[: now >= last_at + LONGEST_HOLD_S])
 
 
 def _tell_of_missing(plan: ServicePlan, taken: Iterable[Taken]) -> None:

@@ -77,8 +77,7 @@ class Parts:
         self.deliveries.replace(plan.sinks)
         self._listening.replace(plan.sessions)
         self.network.follow_scripts(_scripts(plan))
-        for gone in {target.name for target in before.targets} - {target.name for target in plan.targets}:
-            self.network.forget(gone)
+        self.network.follow_targets(target.name for target in plan.targets)
         _tell_of_proxies(self.network, before, plan)
 
     def sample(self, plan: TargetPlan, interrupted: Callable[[], bool]) -> Taken:

@@ -223,6 +223,7 @@ def test_another_proxy_of_the_configuration_is_told_once(host: Host) -> None:
 
 
 def test_the_way_to_a_target_is_looked_up_as_long_as_it_is_followed(host: Host) -> None:
+    host.log.follow_targets(["crm"])
     host.log.follow("crm", ["198.51.100.9"])
     host.turn_until(0.1)
     host.namespace.call(host.log.read_now)
@@ -230,7 +231,9 @@ def test_the_way_to_a_target_is_looked_up_as_long_as_it_is_followed(host: Host) 
     change = only(host.turn_until(5, first=True))
     assert (change.subject, change.matters) == ("198.51.100.9", True)
     assert change.before == "via 10.77.1.1 dev eth0 src 10.77.1.2 table 254"
-    host.log.forget("crm")
+    host.log.follow_targets([])
+    # Its last sample ends after a reload took it away.
+    host.log.follow("crm", ["198.51.100.9"])
     host.namespace.ip("route delete 198.51.100.0/24 via 10.77.2.1")
     assert host.turn_until(1.5) == []
 
