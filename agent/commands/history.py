@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agent.commands.group import Subcommand
-from agent.commands.reading import FILE, MistakenFileError, read_configuration
+from agent.commands.reading import FILE, MistakenFileError
 from agent.commands.showing import style_of_output
-from agent.config_place import default_configuration
+from agent.commands.stored import DIRECTORY, check_target, instant_given, store_directory
 from agent.exit_codes import ExitCode
 from agent.output import complain, deliver
 
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 _STATUSES: Final = ("ok", "warning", "critical", "discarded", "failed")
 _FORMATS: Final = ("text", "json", "ndjson")
 _LAST: Final = 20
-# Who may not read it is told what to do, not by click.
-_DIRECTORY: Final = click.Path(path_type=Path, readable=False)
 _ENOUGH_TO_WRITE: Final = 64 << 10
 
 
 @click.command("history", cls=Subcommand)
 @click.argument("target", required=False)
 @click.option("-c", "--config", type=FILE, help="Configuration of the service, for its state_dir.")
-@click.option("--state-dir", type=_DIRECTORY, metavar="DIRECTORY", help="Where the store is.")
+@click.option("--state-dir", type=DIRECTORY, metavar="DIRECTORY", help="Where the store is.")
 @click.option("--since", metavar="TIME", help="From then on: 2h, 3d, 2026-11-23, 2026-11-23T10:00.")
 @click.option("--until", metavar="TIME", help="Before then; as --since.")
 @click.option("--status", type=click.Choice(_STATUSES), multiple=True, help="Samples of this status; may be repeated.")
@@ -66,7 +64,7 @@ def command(
     """
     if as_json and form not in {None, "json"}:
         raise click.UsageError(f"--json and --format {form} exclude each other; give one")
-    directory = _directory(config, state_dir)
+    directory = store_directory(config, state_dir)
     if unpark is not None:
         return _unpark(directory, unpark)
     from agent.store.history import History, HistoryError  # noqa: PLC0415 - sqlite, which --help need not load
@@ -76,31 +74,13 @@ def command(
             if sinks:
                 _show_sinks(history, as_json=as_json or form in {"json", "ndjson"})
             else:
-                _check_target(history, target)
+                if target is not None:
+                    check_target(history, target)
                 wanted = _wanted(target, since, until, status, code, limit, changes=changes)
                 _show(history, wanted, "json" if as_json else form or "text")
     except HistoryError as error:
         raise MistakenFileError((f"cloudpath history: {error}",)) from None
     return ExitCode.CLEAN
-
-
-def _directory(config: Path | None, state_dir: Path | None) -> Path:
-    """Return where the store is.
-
-    Raises:
-        click.UsageError: Two places are named.
-        MistakenFileError: The configuration cannot be read.
-    """
-    if config is not None and state_dir is not None:
-        raise click.UsageError("--config and --state-dir exclude each other; give one")
-    if state_dir is not None:
-        return state_dir
-    file = config or default_configuration()
-    if file is None:
-        from agent.path_memory import SYSTEM_DIRECTORY  # noqa: PLC0415
-
-        return SYSTEM_DIRECTORY
-    return read_configuration(file).settings.agent.state_dir
 
 
 def _wanted(
@@ -120,43 +100,12 @@ def _wanted(
     return Wanted(
         kinds=tuple(Kind) if changes else (Kind.SAMPLE,),
         target=target,
-        since=None if since is None else _instant("--since", since),
-        until=None if until is None else _instant("--until", until),
+        since=instant_given("--since", since),
+        until=instant_given("--until", until),
         statuses=status,
         codes=tuple(each.upper() for each in code),
         last=newest,
     )
-
-
-def _instant(option: str, text: str) -> str:
-    from datetime import datetime  # noqa: PLC0415 - only where a time is given
-
-    from agent.history_time import instant_of  # noqa: PLC0415
-
-    instant = instant_of(text, datetime.now().astimezone())
-    if instant is None:
-        raise click.UsageError(
-            f"{option} takes 90s, 15m, 2h, 3d, 1w, or a date as in 2026-11-23T10:00; {text!r} is none"
-        )
-    return instant
-
-
-def _check_target(history: "History", target: str | None) -> None:
-    """Complain of a target that there is no sample of.
-
-    Raises:
-        click.UsageError: There is none.
-    """
-    if target is None:
-        return
-    known = history.targets()
-    if target in known:
-        return
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
-
-    near = get_close_matches(target, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are some of {', '.join(known)}" if known else "there is none"
-    raise click.UsageError(f"the store has no sample of {target!r}; {hint}")
 
 
 def _show(history: "History", wanted: "Wanted", form: str) -> None:

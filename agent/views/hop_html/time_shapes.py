@@ -175,12 +175,15 @@ def _block(run: Sequence[Cell], span: Span) -> Block:
 
 
 def path_changes(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the stretches in which the way changed, or before which it did."""
+    """Return the stretches in which the way changed, or with which another one began."""
     changed = []
-    before: str | None = None
+    before: Cell | None = None
     for cell in cells:
-        now = cell.bucket.shown.path
-        if cell.bucket.paths > 1 or (before and now and now != before):
+        if not cell.bucket.paths:
+            continue
+        # Where several ways were taken in one stretch, the change was there, and not at its end.
+        other = before is not None and before.bucket.paths == 1 and cell.bucket.shown.path != before.bucket.shown.path
+        if cell.bucket.paths > 1 or other:
             changed.append(cell)
-        before = now or before
+        before = cell
     return tuple(changed)
