@@ -110,9 +110,9 @@ def _for_curves(wanted: int, network: int, width: int) -> Layout:
     for given_up in (None, AVG, LAST, LOSS):
         columns = [column for column in columns if column is not given_up]
         spare = width - FRONT - network - _wide(columns)
-        if spare >= _LEAST_HOST + _GAP + _FAIR_CURVE or not columns:
+        if spare >= _FAIR_HOST + _GAP + _LEAST_CURVE or not columns:
             break
-    host = max(1, min(wanted, max(_LEAST_HOST, spare // 3)))
+    host = max(1, min(wanted, max(_LEAST_HOST, min(_FAIR_HOST, spare - _GAP - _LEAST_CURVE), spare // 3)))
     return Layout(host=host, network=network, columns=tuple(columns), curve=max(0, spare - host - _GAP))
 
 

@@ -95,7 +95,7 @@ def changes_lines(picture: Picture, controls: Controls, canvas: Canvas, room: in
     events = list(reversed(picture.events))
     at = max(0, min(controls.at, len(events) - 1))
     former = next((path for path in picture.former if path.number == events[at].path), None)
-    below = [] if former is None else _former_lines(former, controls, canvas, max(3, room // 2))
+    below = _in_full(events[at], canvas) if former is None else _former_lines(former, controls, canvas, room // 2)
     above = max(1, room - len(below) - 1)
     first = max(0, min(at - above // 2, len(events) - above))
     lines = [Text("Changes, the newest first", style=HEAD)]
@@ -115,11 +115,19 @@ def event_line(event: Event, canvas: Canvas) -> Text:
     return _cut(line, canvas)
 
 
+def _in_full(event: Event, canvas: Canvas) -> list[Text]:
+    """Return an event that its line has no room for, as a sentence of several lines."""
+    said = event_words(event, canvas.symbols)
+    if len(said) + len("12:03:04  ") <= canvas.width:
+        return []
+    return [Text(), *(Text(line) for line in wrapped(said, Style(width=canvas.width), indent=2))]
+
+
 def _former_lines(former: FormerPath, controls: Controls, canvas: Canvas, room: int) -> list[Text]:
     span = f"{time_words(former.since_s, canvas.zone)} to {time_words(former.until_s, canvas.zone)}"
     title = _cut(Text(f"The path from {span}", style=HEAD), canvas)
     plain = Controls(names=controls.names, networks=controls.networks)
-    return [Text(), title, *table_lines(former.rows, {}, plain, canvas, room - 2, Mode.STATISTICS)]
+    return [Text(), title, *table_lines(former.rows, {}, plain, canvas, max(1, room - 2), Mode.STATISTICS)]
 
 
 # --- one place --------------------------------------------------------------------------------------------------------

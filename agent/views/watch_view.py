@@ -44,6 +44,8 @@ _FAIR: Final = 12
 _MOST_VERDICT: Final = 3
 _MOST_EVENTS: Final = 3
 _DETAILS: Final = 9
+_LEAST_CHART: Final = 6
+_MOST_CHART: Final = 10
 # A change is news for so long.
 _NEWS_S: Final = 300.0
 
@@ -197,9 +199,10 @@ def _path(picture: Picture, controls: Controls, canvas: Canvas, room: int) -> li
     selected = _selected(picture, controls)
     rest = max(1, room - len(news))
     if controls.mode is Mode.CHART:
-        return [*_chart(selected or picture.rows[-1], canvas, rest), *news]
+        return [*_chart(selected or picture.rows[-1], canvas, rest - 1), *news]
     if selected is None:
-        return [*_table(picture, controls, canvas, rest), *news]
+        table = _table(picture, controls, canvas, rest)
+        return [*table, *_chart_below(picture, canvas, rest - len(table)), *news]
     details = details_lines(picture, selected, canvas, max(_DETAILS, rest - len(picture.rows) - 2))
     if rest < _FAIR:
         return [*details[:rest], *news]
@@ -231,9 +234,15 @@ def icons_of_check(picture: Picture) -> Icons:
     return icons_of(check.diagnosis, check.sample, check.leg)
 
 
+def _chart_below(picture: Picture, canvas: Canvas, room: int) -> list[Text]:
+    """Return the end's delay over time where the table leaves lines for it."""
+    height = min(_MOST_CHART, room - 1)
+    return [Text(), *_chart(picture.rows[-1], canvas, height)] if height >= _LEAST_CHART else []
+
+
 def _chart(row: Row, canvas: Canvas, room: int) -> list[Text]:
-    title = Text(f"Delay to {host_words(row, names=True)}, ms, the newest round at the right", style=HEAD)
-    lines = chart(row.figures, row.loss_class, canvas.width, max(1, room - 2), bars(canvas.unicode))
+    title = Text(f"Delay to {host_words(row, names=False)}, ms", style=HEAD)
+    lines = chart(row.figures, row.loss_class, canvas.width, max(1, room - 1), bars(canvas.unicode))
     drawn = [Text(line, style="cyan") for line in lines]
     for line in drawn:
         line.highlight_regex(r"x", style=BAD)

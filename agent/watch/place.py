@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Who stood for so many rounds and is then replaced was the path; who came and went sooner shares the load.
 STOOD_ROUNDS: Final = 3
+# Who was alone for so long takes turns with nobody any more.
+ALONE_ROUNDS: Final = 10
 
 
 @frozen
@@ -78,6 +80,8 @@ class Place:
             inherited = self._nobody.tally if before is None else None
             self._tenants[address] = Tenant(inherited)
         if address == before:
+            if number - self._since >= ALONE_ROUNDS:
+                self.shared = ()
             return None
         stood = number - self._since >= STOOD_ROUNDS
         self.address, self._since = address, number

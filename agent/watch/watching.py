@@ -93,9 +93,8 @@ class Watching:
             self._take_change(Moved(at_s=check.at_s, changes=changes))
             return
         before, after = self._picture.check, _codes(check)
-        if (_codes(before) if before else "") != after:
-            said = _codes(before) if before else ""
-            self._note(Event(at_s=check.at_s, kind=EventKind.VERDICT, before=said, after=after))
+        if before is not None and _codes(before) != after:
+            self._note(Event(at_s=check.at_s, kind=EventKind.VERDICT, before=_codes(before), after=after))
         self._picture = replace(self._picture, check=check)
         leg = check.main_leg
         if leg is not None:
