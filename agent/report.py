@@ -54,8 +54,8 @@ def _moments(records: Sequence[Record]) -> Iterator[Moment]:
 def telling_moments(timeline: Timeline, most: int = MOST_MOMENTS) -> tuple[Moment, ...]:
     """Return at most so many of the samples that a picture can open, the newest first.
 
-    The newest, the slowest, the one with most loss, the first with each error, those on both sides of a change of the
-    way; what room is left goes to moments far from all others.
+    The newest, the slowest, the one with most loss, the first with each error, those before and after the
+    way first became another; what room is left goes to moments far from all others.
     """
     buckets = timeline.buckets
     if not buckets:
@@ -82,7 +82,9 @@ def _striking(buckets: Sequence[Bucket]) -> Iterator[int]:
         seen.update(buckets[place].shown.codes)
     # A stretch in which nobody answered tells nothing of the way.
     known = [place for place in places if buckets[place].shown.path is not None]
+    ways = {buckets[place].shown.path for place in known[:1]}
     for before, after in pairwise(known):
-        if buckets[before].shown.path != buckets[after].shown.path:
+        if buckets[after].shown.path not in ways:
             yield before
             yield after
+        ways.add(buckets[after].shown.path)

@@ -112,7 +112,8 @@ class Timeline:
     Attributes:
         buckets: In the order of time; stretches without samples are left out, and a picture shows them as gaps.
         bucket_s: How long each stretch is; 0 where every bucket is one sample.
-        samples: How many there are in all buckets.
+        samples: How many there are in all buckets; `fine` is how many of them have status ok.
+        median_us: The latency that half of those known do not exceed; `p95_us`: that 95 in a hundred do not exceed.
         happenings: In the order of time, losses of entries before changes where there are too many; `left_out` says how
             many more there were.
     """
@@ -125,6 +126,9 @@ class Timeline:
     buckets: tuple[Bucket, ...]
     happenings: tuple[Happening, ...]
     left_out: int = 0
+    fine: int = 0
+    median_us: int | None = None
+    p95_us: int | None = None
 
 
 @frozen
@@ -221,6 +225,7 @@ def thinned_series(
     kept = most_telling([each.kind for each in told], MOST_HAPPENINGS)
     ends = [bucket.until for bucket in buckets[-1:]] + [_behind(each.at) for each in told[-1:]]
     since = since or (told[0].at if told else until or _text(0))
+    delays = sorted(each for each in series.latencies_us if each is not None)
     return Timeline(
         target=target,
         since=since,
@@ -230,7 +235,15 @@ def thinned_series(
         buckets=buckets,
         happenings=tuple(told[place] for place in kept),
         left_out=left_out + len(told) - len(kept),
+        fine=series.statuses.count(Status.OK.value),
+        median_us=_not_exceeded_by(delays, 50),
+        p95_us=_not_exceeded_by(delays, 95),
     )
+
+
+def _not_exceeded_by(ordered: Sequence[int], percent: int) -> int | None:
+    """Return the value that so many in a hundred do not exceed (the nearest rank), None for no values."""
+    return ordered[-(-len(ordered) * percent // 100) - 1] if ordered else None
 
 
 def most_telling(kinds: Sequence[str], most: int) -> tuple[int, ...]:

@@ -24,6 +24,8 @@ _STEPS_S: Final = tuple(
 _STEPS_MONTHS: Final = (1, 2, 3, 6, *(12 * years for years in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)))
 _MONTH_S: Final = 30.44 * _DAY
 _MOST_TICKS: Final = 12
+# A year has its months, and days to spare.
+_MOST_MONTHS: Final = 13
 # A wide picture shows every tick, a narrower one each third, the narrowest each sixth.
 _LEVELS: Final = ((6, 0), (3, 1), (1, 2))
 # Nearer to an end than this (in units of the width) a label hangs inward.
@@ -120,7 +122,7 @@ def _regular(span: Span, step_s: int) -> Iterator[datetime]:
 
 
 def _months(span: Span, length_s: float) -> Iterator[datetime]:
-    fitting = (each for each in _STEPS_MONTHS if length_s / (each * _MONTH_S) <= _MOST_TICKS)
+    fitting = (each for each in _STEPS_MONTHS if length_s / (each * _MONTH_S) <= _MOST_MONTHS)
     step = next(fitting, _STEPS_MONTHS[-1])
     first = datetime.fromtimestamp(span.since, UTC)
     month = -(-(first.year * 12 + first.month - 1) // step) * step

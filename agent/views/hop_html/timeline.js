@@ -137,7 +137,8 @@
     window.cloudpath.choose(article);
     const fits = (at) => at !== undefined && part.rows[at].href === `#${article.id}`;
     const at = fits(part.wanted) ? part.wanted : part.rows.findIndex((_, place) => fits(place));
-    mark(part, at < 0 ? undefined : at, undefined);
+    // The newest sample is there even where its stretch of time opens another one.
+    mark(part, at < 0 ? part.rows.length - 1 : at, undefined);
   };
 
   // --- another stretch of time --------------------------------------------------------------------------------------
@@ -209,6 +210,7 @@
     });
   };
   const ACTS = {
+    newest: (part) => go(`#${part.figure.closest(".group").querySelector("article").id}`),
     earlier: (part) => choose(part, openable(part, part.chosen ?? part.at, -1), false),
     later: (part) => choose(part, openable(part, part.chosen ?? part.at, 1), false),
     compare: (part) => {

@@ -39,7 +39,6 @@ from agent.views.hop_html.time_shapes import (
 from agent.views.verdict import STATUS_WORDS
 from agent.views.words import counted, milliseconds
 from probes.frozen import frozen
-from rules.diagnosis import Status
 
 Link = Callable[[Moment], str | None]
 
@@ -56,7 +55,6 @@ class Figure:
 
     label: str
     value: str
-    tone: str = ""
 
 
 @frozen
@@ -128,7 +126,7 @@ class Picture:
         stretch_s: How long each row's stretch is, 0 where it is one sample.
         chosen: Which row has the moment that the page shows; `compared`: the one beside it.
         about: What the picture stands for, in a sentence.
-        missing: What of it cannot be opened, and where it can; empty where everything can.
+        missing: What of it cannot be opened, up to the command with which it can; empty where everything can.
         zoom: Whether finer stretches can be had.
     """
 
@@ -146,6 +144,7 @@ class Picture:
     drawing: Drawing
     rows: tuple[Row, ...]
     marks: tuple[Mark, ...]
+    left_out: str
     statuses: tuple[tuple[str, str], ...]
     chosen: int | None
     compared: int | None
@@ -195,6 +194,7 @@ def _picture(
         drawing=_drawing(cells, rows, span),
         rows=rows,
         marks=tuple(_mark(each, number, span, prefix) for number, each in enumerate(timeline.happenings, 1)),
+        left_out=f"{timeline.left_out:,} more of the kind are not told here." if timeline.left_out else "",
         statuses=_statuses(timeline),
         chosen=_place_of(chosen, cells),
         compared=_place_of(compared, cells),
@@ -251,10 +251,7 @@ def _missing(rows: Sequence[Row]) -> str:
     here = sum(row.href is not None for row in rows)
     if here == len(rows):
         return ""
-    return (
-        f"{here} of {len(rows)} can be opened here, marked by a ring; the others are in the store, where "
-        "`cloudpath ui` shows them."
-    )
+    return f"{here} of {len(rows)} can be opened here, and have a ring; the others are in the store, to be seen with"
 
 
 def _many(number: int, noun: str, plural: str = "s") -> str:
@@ -265,19 +262,26 @@ def _figures(timeline: Timeline) -> Iterable[Figure]:
     buckets = timeline.buckets
     if not buckets:
         return
-    lows = [bucket.low_us for bucket in buckets if bucket.low_us is not None]
-    highs = [bucket.high_us for bucket in buckets if bucket.high_us is not None]
-    if not timeline.bucket_s:
-        fine = sum(bucket.status == Status.OK.value for bucket in buckets)
-        yield Figure(label="healthy samples", value=f"{fine:,} of {len(buckets):,}")
-    if lows:
-        yield Figure(label="lowest latency", value=f"{milliseconds(min(lows))} ms")
-        yield Figure(label="highest latency", value=f"{milliseconds(max(highs))} ms")
-    else:
+    yield Figure(label="of samples healthy", value=_share_not_rounded_up(timeline.fine, timeline.samples))
+    highest = max((bucket.high_us for bucket in buckets if bucket.high_us is not None), default=None)
+    for label, us in (
+        ("median latency", timeline.median_us),
+        ("not exceeded by 95 in 100", timeline.p95_us),
+        ("highest latency", highest),
+    ):
+        if us is not None:
+            yield Figure(label=label, value=f"{milliseconds(us)} ms")
+    if highest is None:
         yield Figure(label="latency", value="not measured")
     worst = max((bucket.worst_loss_ratio for bucket in buckets if bucket.worst_loss_ratio is not None), default=None)
     if worst is not None:
-        yield Figure(label="highest loss", value=_share(worst))
+        yield Figure(label="highest loss of a sample", value=_share(worst))
+
+
+def _share_not_rounded_up(part: int, whole: int) -> str:
+    """Return a share in per cent, never more than it is: 100 only where it is exact."""
+    hundredths = 10_000 * part // whole
+    return f"{hundredths / 100:g}%"
 
 
 def _summary(timeline: Timeline) -> str:
