@@ -82,7 +82,7 @@ def lane_of(
         protocol=protocol_and_port(leg.protocol, leg.port) if leg.protocol else "",
         who=_who(sample, leg),
         tunnel=_tunnel(sample, leg),
-        outcome="not known" if discarded else _outcome(leg),
+        outcome="not known" if discarded else outcome_words(leg),
         reached=None if discarded else leg.reached,
         reason=escape_text(leg.reason or ""),
         start=SHORT_NODES[leg.from_],
@@ -118,7 +118,7 @@ def _tunnel(sample: Sample, leg: Leg) -> str:
     return f"inside {TUNNELS[tunnel.kind]}" if tunnel and inside else ""
 
 
-def _outcome(leg: Leg) -> str:
+def outcome_words(leg: Leg) -> str:
     """Return `reached in 5 hops, 12.3 ms, no loss`."""
     if is_dotted(leg):
         return "not known"

@@ -24,6 +24,7 @@
 
   const adopt = (article) => {
     const list = article.querySelector("[role=tablist]");
+    if (!list) return;
     for (const tab of tabsOf(list)) {
       panelOf(tab).setAttribute("role", "tabpanel");
       panelOf(tab).setAttribute("aria-labelledby", tab.id);

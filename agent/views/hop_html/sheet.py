@@ -1,5 +1,6 @@
 """One record as a page shows it: everything on its sheet ready and safe, and the sheet as HTML."""
 
+import re
 from typing import Final
 
 from agent.record import Record
@@ -17,6 +18,7 @@ from agent.views.words import ROUTES, milliseconds
 from probes.frozen import frozen
 from rules.diagnosis import Status
 
+_INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z")
 _PLAIN: Final = Style()
 
 
@@ -64,7 +66,7 @@ def sheet_of(record: Record, prefix: str) -> Sheet:
         id=prefix,
         target=escape(sample.target.name),
         seq=record.seq,
-        at=escape(record.started_at, 40),
+        at=instant_words(record.started_at),
         status=record.status.value,
         status_word=verdict.word,
         mark=verdict.mark,
@@ -83,12 +85,18 @@ def sheet_of(record: Record, prefix: str) -> Sheet:
     )
 
 
+def instant_words(instant: str) -> str:
+    """Return `2026-01-05 08:00:00 UTC` of RFC 3339 with milliseconds, and anything else as it is."""
+    found = _INSTANT.fullmatch(instant)
+    return f"{found[1]} {found[2]} UTC" if found else escape(instant, 40)
+
+
 def _facts(record: Record) -> list[Labelled]:
     target = record.target
     address = target.url or (target.host if target.port is None else f"{target.host}:{target.port}")
     pairs = [
         ("Target", f"{escape_text(address)}, {ROUTES[target.route]}"),
-        ("Measured", f"{escape(record.started_at, 40)}, in {milliseconds(record.duration_us)} ms"),
+        ("Measured", f"{instant_words(record.started_at)}, in {milliseconds(record.duration_us)} ms"),
         ("By", f"{escape(record.agent.hostname)}, cloudpath {escape(record.agent.version, 40)}"),
         ("Record", escape(record.id, 40)),
     ]
