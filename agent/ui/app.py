@@ -15,6 +15,7 @@ from agent.ui.places import (
     Links,
     NoSuchPlaceError,
     Overview,
+    ReportPlace,
     SamplePlace,
     State,
     TargetPlace,
@@ -89,6 +90,8 @@ class App:
                 return self._pages.overview(history, place, now)
             case TargetPlace():
                 return self._pages.target(history, place, now)
+            case ReportPlace():
+                return self._pages.report(history, place, now)
             case Changes():
                 return self._pages.changes(history, place, now)
             case SamplePlace():

@@ -48,7 +48,9 @@ class Gate:
             return _NOT_THAT_HOST
         if request.method not in _METHODS:
             return Page(status=405, body="only GET and HEAD\n", allow=", ".join(_METHODS))
-        if not hmac.compare_digest(request.path.split("/")[1].encode(), self._token):
+        # Not every path begins with a slash (`OPTIONS *`, RFC 9112 section 3.2.4).
+        _, first, *_ = [*request.path.split("/"), ""]
+        if not hmac.compare_digest(first.encode(), self._token):
             return _NOT_HERE
         if request.fetch_site not in _SITES:
             return _NOT_FROM_THERE

@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from agent.report import telling_moments
 from agent.store.entry import Kind
 from agent.store.schema import FILE
-from agent.ui.places import RANGES, Changes, Overview, SamplePlace, Span, State, TargetPlace, key_of, named_by
+from agent.ui.places import (
+    RANGES,
+    Changes,
+    Overview,
+    ReportPlace,
+    SamplePlace,
+    Span,
+    State,
+    TargetPlace,
+    key_of,
+    named_by,
+)
 from agent.ui.places import NoSuchPlaceError as Nowhere
 from agent.ui.reading import Verdicts, record_in
 from agent.ui.target import TargetMaker
 from agent.views.escape import escape
 from agent.views.hop_html.sheet import sheet_html
 from agent.views.ui_html.changes import changes_page
-from agent.views.ui_html.frame import Crumb, Frame, Live, data_of, file_of, page_of
+from agent.views.ui_html.frame import HTML, Crumb, Frame, Live, data_of, file_of, page_of
 from agent.views.ui_html.overview import Pager, StoreFacts, Tally, TargetFacts, interval_of, overview_page
 from agent.views.ui_html.target import Way, sample_page
 from agent.views.verdict import STATUS_WORDS
@@ -92,6 +104,19 @@ class Pages:
         self._names[place.key] = name
         return self._target.page(history, known[name], place, now, self._frame)
 
+    def report(self, history: History, place: ReportPlace, now: datetime) -> Page:
+        """Return a target over a time as a file that needs nothing else: its line, and the moments that tell most."""
+        name = named_by(place.key, history.targets())
+        since, until = place.span.ends(now)
+        timeline = history.timeline(name or "", since=since, until=until)
+        seqs = [moment.seq for moment in telling_moments(timeline)]
+        records = [record_in(entry) for seq in seqs if (entry := history.entry(seq)) is not None]
+        if name is None or not records:
+            raise Nowhere(404, "The store has no sample of such a target in this time.")
+        from agent.views.hop_html.page import hop_page  # noqa: PLC0415 - only for who takes it away
+
+        return file_of(f"cloudpath-{place.key}.html", hop_page(records, (timeline,)), HTML)
+
     def changes(self, history: History, place: Changes, now: datetime) -> Page:
         """Return the page of what happened to the network and to the store."""
         since, until = place.span.ends(now)
@@ -130,7 +155,7 @@ class Pages:
         if place.form == "html":
             from agent.views.hop_html.page import hop_page  # noqa: PLC0415 - only for who takes it away
 
-            return file_of(f"cloudpath-{place.seq}.html", hop_page([record]), "text/html; charset=utf-8")
+            return file_of(f"cloudpath-{place.seq}.html", hop_page([record]), HTML)
         name = entry.target or ""
         here = TargetPlace(key=key_of(name), span=Span(), at=place.seq)
         ways = [

@@ -85,6 +85,14 @@ class TargetPlace:
 
 
 @frozen
+class ReportPlace:
+    """One target over a time, as a file to take away."""
+
+    key: str
+    span: Span
+
+
+@frozen
 class Changes:
     """What happened to the network and to the store."""
 
@@ -107,7 +115,7 @@ class State:
     key: str | None = None
 
 
-Place = Overview | TargetPlace | Changes | SamplePlace | State
+Place = Overview | TargetPlace | ReportPlace | Changes | SamplePlace | State
 
 
 def place_of(parts: tuple[str, ...], query: str, now: datetime) -> Place:
@@ -133,6 +141,8 @@ def place_of(parts: tuple[str, ...], query: str, now: datetime) -> Place:
                 beside=_number(asked, "with"),
                 choosing="choose" in asked,
             )
+        case ("target", key, "report.html"):
+            return ReportPlace(key=key, span=_span(asked, now))
         case ("changes",):
             return Changes(span=_span(asked, now))
         case ("sample", name):
@@ -158,6 +168,10 @@ class Links:
         numbers = {"at": place.at, "with": place.beside}
         query = place.span.query() | {name: str(seq) for name, seq in numbers.items() if seq is not None}
         return self._with(f"target/{place.key}", query | ({"choose": ""} if place.choosing else {}))
+
+    def report(self, key: str, span: Span) -> str:
+        """Return where a target over a time can be taken away."""
+        return self._with(f"target/{key}/report.html", span.query())
 
     def changes(self, span: Span) -> str:
         """Return where changes are listed."""
@@ -220,13 +234,21 @@ def _span(asked: Mapping[str, str], now: datetime) -> Span:
     """Return the stretch that is asked for; a range wins over empty fields of a form."""
     since, until = (_instant(asked, name, now) for name in ("since", "until"))
     if since or until:
-        if since and until and since >= until:
+        since = since or _day_before(str(until))
+        if until and since >= until:
             raise NoSuchPlaceError(400, "The time range ends before it begins.")
-        return Span(word=None, since=since or utc(datetime.fromisoformat(str(until)) - timedelta(days=1)), until=until)
+        return Span(word=None, since=since, until=until)
     word = asked.get("range") or DAY
     if word not in RANGES:
         raise NoSuchPlaceError(400, f"There is no such time range; there are {', '.join(RANGES)}.")
     return Span(word=word)
+
+
+def _day_before(until: str) -> str:
+    try:
+        return utc(datetime.fromisoformat(until) - timedelta(days=1))
+    except OverflowError:
+        return until
 
 
 def _instant(asked: Mapping[str, str], name: str, now: datetime) -> str | None:

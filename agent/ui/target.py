@@ -8,6 +8,7 @@ from agent.store.entry import Kind
 from agent.ui.places import RANGES, Span, TargetPlace, utc
 from agent.ui.reading import UnreadableError, record_in
 from agent.views.escape import escape
+from agent.views.hop_html.comparison import comparison_html
 from agent.views.hop_html.sheet import sheet_html
 from agent.views.hop_html.timeline import timeline_html
 from agent.views.ui_html.frame import Crumb, Live
@@ -87,6 +88,7 @@ class TargetMaker:
             until=until,
             form=self._links.target(TargetPlace(key=place.key, span=Span())),
             custom=place.span.word is None,
+            report=self._links.report(place.key, place.span) if timeline.buckets else "",
             timeline=self._timeline(place, timeline, entry, other),
             emptiness="" if timeline.buckets else f"Nothing was measured in this time: {_range_words(place.span)}.",
             instead=None if timeline.buckets else self._around_newest(target, place),
@@ -180,7 +182,7 @@ def _looked(entry: Entry, other: Entry | None, *, past: bool) -> Looked:
         if other is None:
             return Looked(at=escape(entry.at, 40), sheet=sheet_html(record, "s1"), past=past)
         first, second = sorted((entry, other), key=lambda each: each.seq)
-        sheet = sheet_html(record_in(first), "s1") + sheet_html(record_in(second), "s2")
+        sheet = comparison_html(record_in(first), record_in(second), "s1")
         return Looked(at=escape(first.at, 40), sheet=sheet, beside=escape(second.at, 40), past=past)
     except UnreadableError as error:
         return Looked(at=escape(entry.at, 40), sheet=f'<div class="empty"><p>{error}</p></div>', past=past)

@@ -52,6 +52,7 @@ class TargetView:
         name: The target's.
         ranges: How long a stretch the time line shows; `since` and `until` are its ends, for the form.
         timeline: HTML of the time line, empty where nothing was measured in that stretch.
+        report: Where this time can be taken away as a file, empty where nothing was measured.
         emptiness: What to say in that case, and `instead` where to look.
         steps: To other samples, `more` what else can be done with this one.
         newest: Where the newest is, and `newer` how many are newer than the one that is looked at.
@@ -66,6 +67,7 @@ class TargetView:
     until: str
     form: str
     custom: bool
+    report: str
     timeline: str
     emptiness: str
     instead: Way | None

@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "wbr"}
+VOID = {"meta", "br", "wbr", "input", "link"}
 
 
 class Element:
