@@ -147,5 +147,12 @@ def _joined(newest: Losses, found: Losses) -> Losses | None:
     return replace(newest, lost=newest.lost + found.lost, last_seq=found.last_seq)
 
 
+def within_numbers(books: Books) -> Books:
+    """Return the books with every cursor that is ahead of all numbers at the start: rather twice than never."""
+    start = Cursor(seq=(books.first_seq or books.next_seq) - 1, pending=books.entries)
+    cursors = {sink: start if each.seq >= books.next_seq else each for sink, each in books.cursors.items()}
+    return replace(books, cursors=cursors)
+
+
 def _with_cursor(books: Books, sink: str, cursor: Cursor) -> Books:
     return replace(books, cursors={**books.cursors, sink: cursor})

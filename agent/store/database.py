@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # How long a question how the store is doing waits for the disk.
 _PATIENCE_S: Final = 0.005
 
-_BEHIND: Final = "SELECT seq, size FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
+_BEHIND: Final = "SELECT seq, CAST(coalesce(size, 0) AS INTEGER) FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
 _ROWS: Final = (
     f"SELECT {COLUMNS}, packed FROM log LEFT JOIN document USING (seq)"  # noqa: S608 - of our own words
     " WHERE log.seq > ? AND log.seq <= ? ORDER BY log.seq"

@@ -10,7 +10,7 @@ import os
 import sqlite3
 from contextlib import suppress
 
-from agent.store.books import Books, with_losses
+from agent.store.books import Books, with_losses, within_numbers
 from agent.store.ledger import keep_number, load_books, save_books
 from agent.store.loss import Losses, LossReason
 from agent.store.owner import Owner
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # A log that a reader holds open is looked at so often; each time may take half a second.
 _LOG_EVERY_S: Final = 10.0
+# A database that may be damaged is read as a whole, a second or two, so often at most.
+_CHECK_EVERY_S: Final = 600.0
 # What stat(2) counts blocks in, whatever the file system's are.
 _BLOCK_BYTES: Final = 512
 
@@ -55,7 +57,7 @@ class Disk:
         self._room = Room(directory, most_bytes)
         self._owner: Owner | None = None
         self._inode = 0
-        self._log_looked_at_s = float("-inf")
+        self._log_looked_at_s = self._checked_at_s = float("-inf")
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -81,7 +83,7 @@ class Disk:
             if not there or trouble_of(error) is not Trouble.DAMAGED:
                 raise
             return self._replaced(known, said)
-        return loaded if known is not None else self._checked(loaded, said)
+        return loaded if known is not None else within_numbers(self._checked(loaded, said))
 
     def replace(self, known: Books) -> Books:
         """Put a new database in place of one that is damaged, or that somebody deleted; raises as `open` does."""
@@ -177,7 +179,7 @@ class Disk:
             first_seq=(known.first_seq if known is not None else None) or loaded.shed + 1,
             next_seq=next_seq,
         )
-        after = replace(loaded, next_seq=next_seq)
+        after = within_numbers(replace(loaded, next_seq=next_seq))
         if missing is not None:
             after = with_losses(after, missing)
         keep_number(connection, next_seq)
@@ -247,6 +249,20 @@ class Disk:
         # What the log holds goes into the file, while the ballast's room is there for it.
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return True
+
+    def full_of_damage(self) -> bool:
+        """Return whether it is damage, and no full disk, that a database found no room: SQLite says the same of both.
+
+        A damaged page leads to others behind every end.
+        """
+        now = self._clock.monotonic()
+        if self.connection is None or now < self._checked_at_s + _CHECK_EVERY_S or not self._room.has_plenty():
+            return False
+        self._checked_at_s = now
+        try:
+            return bool(self.connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)])
+        except sqlite3.Error as error:
+            return trouble_of(error) is Trouble.DAMAGED
 
     def size_bytes(self) -> int:
         """Return what the files take on the disk."""

@@ -264,6 +264,8 @@ class Journal:
         """Make room on a full disk, replace a damaged database, or wait for a disk that takes nothing."""
         trouble = trouble_of(error)
         try:
+            if trouble is Trouble.FULL and self._disk.full_of_damage():
+                trouble = Trouble.DAMAGED
             if trouble is Trouble.FULL and self._disk.make_room():
                 return
             if trouble is Trouble.DAMAGED and self._disk.connection is not None:

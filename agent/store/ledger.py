@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from agent.store.books import Books, Cursor, OpenBatch, lost, with_losses
-from agent.store.loss import Losses, LossReason
+from agent.store.books import Books, Cursor, lost, with_losses
+from agent.store.loss import LossReason
 from agent.store.parking import without_shed
-from agent.store.schema import used_pages
+from agent.store.readings import count_of, cursor_of, losses_of, seq_of
+from agent.store.schema import TABLES, used_pages
 from probes.frozen import replace
 
 TYPE_CHECKING = False
@@ -30,26 +31,26 @@ def load_books(connection: sqlite3.Connection) -> Books:
     (packed,) = connection.execute("SELECT max(seq) FROM document").fetchone()
     notes = dict(connection.execute("SELECT name, value FROM note"))
     return Books(
-        next_seq=max((last or 0) + 1, (packed or 0) + 1, int(notes.get("next_seq", 1))),
+        next_seq=max(seq_of(last) + 1, seq_of(packed) + 1, count_of(notes.get("next_seq"), 1)),
         entries=entries,
         first_seq=first,
-        shed=int(notes.get("shed", 0)),
-        unreadable=int(notes.get("unreadable", 0)),
-        cursors={row[0]: _cursor(connection, row) for row in connection.execute("SELECT * FROM cursor").fetchall()},
-        losses=tuple(_losses(each) for each in json.loads(notes.get("losses", "[]"))),
+        shed=count_of(notes.get("shed"), 0),
+        unreadable=count_of(notes.get("unreadable"), 0),
+        cursors=_cursors(connection),
+        losses=losses_of(notes.get("losses")),
     )
 
 
-def _cursor(connection: sqlite3.Connection, row: tuple[str, int, str | None, int, int]) -> Cursor:
-    _, seq, batch_id, last_seq, count = row
-    (pending,) = connection.execute("SELECT count(*) FROM log WHERE seq > ?", (seq,)).fetchone()
-    batch = None if batch_id is None else OpenBatch(id=batch_id, last_seq=last_seq, count=count)
-    return Cursor(seq=seq, pending=pending, batch=batch)
+def _cursors(connection: sqlite3.Connection) -> dict[str, Cursor]:
+    """Return each sink's cursor; raises sqlite3.Error."""
+    query = f"SELECT {TABLES['cursor']} FROM cursor"  # noqa: S608 - of our own words
+    cursors = dict(cursor_of(row) for row in connection.execute(query).fetchall())
+    return {sink: replace(cursor, pending=_behind(connection, cursor)) for sink, cursor in cursors.items()}
 
 
-def _losses(values: list[object]) -> Losses:
-    why, lost_entries, first_seq, last_seq, sinks = values
-    return Losses(why=LossReason(why), lost=lost_entries, first_seq=first_seq, last_seq=last_seq, sinks=tuple(sinks))  # type: ignore[arg-type]
+def _behind(connection: sqlite3.Connection, cursor: Cursor) -> int:
+    (pending,) = connection.execute("SELECT count(*) FROM log WHERE seq > ?", (cursor.seq,)).fetchone()
+    return int(pending)
 
 
 def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from agent.store.loss import Losses, LossReason
+from agent.store.readings import seqs_of
 from probes.frozen import frozen
 
 TYPE_CHECKING = False
@@ -69,7 +70,7 @@ def again_of(connection: sqlite3.Connection, sink: str) -> tuple[str, tuple[int,
     """Return the first batch that was put back for a sink, with its numbers."""
     query = "SELECT id, seqs FROM parked WHERE sink=? AND again ORDER BY first_seq, id LIMIT 1"
     row = connection.execute(query, (sink,)).fetchone()
-    return None if row is None else (row[0], tuple(json.loads(row[1])))
+    return None if row is None else (row[0], seqs_of(row[1]))
 
 
 def split_again(connection: sqlite3.Connection, identity: str, first: int, names: tuple[str, str]) -> None:
@@ -79,7 +80,7 @@ def split_again(connection: sqlite3.Connection, identity: str, first: int, names
     if row is None:
         return
     *facts, text = row
-    seqs = json.loads(text)
+    seqs = seqs_of(text)
     settle_again(connection, identity)
     for name, part in zip(names, (seqs[:first], seqs[first:]), strict=True):
         values = (name, *facts, part[0], part[-1], len(part), json.dumps(part))
@@ -111,7 +112,7 @@ def without_shed(connection: sqlite3.Connection, last_seq: int) -> tuple[Losses,
     query = "SELECT id, sink, seqs FROM parked WHERE first_seq <= ?"
     found = []
     for identity, sink, text in connection.execute(query, (last_seq,)).fetchall():
-        seqs = json.loads(text)
+        seqs = seqs_of(text)
         gone = [seq for seq in seqs if seq <= last_seq]
         kept = seqs[len(gone) :]
         found.append(refused(sink, tuple(gone)))

@@ -54,7 +54,7 @@ class Room:
     def prepare(self) -> None:
         """Lay the ballast down, if the disk has plenty of room."""
         there = self.size_bytes()
-        if there == self._ballast_bytes or not self._has_plenty():
+        if there == self._ballast_bytes or not self.has_plenty():
             return
         with suppress(OSError):
             # A store of another size left another one.
@@ -80,7 +80,7 @@ class Room:
 
     def look(self) -> None:
         """Take the whole room again, if the disk has plenty of it."""
-        if self._tight_pages is not None and self._has_plenty():
+        if self._tight_pages is not None and self.has_plenty():
             self._tight_pages = None
             self.prepare()
 
@@ -91,7 +91,8 @@ class Room:
         except OSError:
             return 0
 
-    def _has_plenty(self) -> bool:
+    def has_plenty(self) -> bool:
+        """Return whether the disk has several times the room that the ballast takes."""
         try:
             free = os.statvfs(self._directory)
         except OSError:

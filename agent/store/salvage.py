@@ -10,15 +10,19 @@ from pathlib import Path
 
 from agent.store.ledger import insert
 from agent.store.loss import Losses, LossReason
+from agent.store.readings import is_cursor, is_note, is_parked
 from agent.store.rows import COLUMNS, entry_from, entry_of, row_of
-from agent.store.schema import FILE, VERSION, connect_to_read, is_ours, version_of
+from agent.store.schema import FILE, TABLES, VERSION, connect_to_read, is_ours, version_of
 from probes.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
     from agent.store.rows import Row
+
+_WRITTEN: Final = {"cursor": is_cursor, "parked": is_parked, "note": is_note}
 
 
 @frozen
@@ -88,8 +92,8 @@ def rescue(source: Path | sqlite3.Connection | None, connection: sqlite3.Connect
 def _rescued(damaged: sqlite3.Connection, connection: sqlite3.Connection) -> Rescued:
     if not is_ours(damaged) or not 1 <= version_of(damaged) <= VERSION:
         return Rescued()
-    for table in ("cursor", "parked", "note"):
-        _copy(damaged, connection, table)
+    for table, columns in TABLES.items():
+        _copy(damaged, connection, table, columns)
     return _rescue_entries(damaged, connection)
 
 
@@ -110,11 +114,12 @@ def losses_of(rescued: Rescued, *, entries: int | None, first_seq: int, next_seq
     return Losses(why=LossReason.DAMAGED, lost=lost, first_seq=first, last_seq=next_seq - 1)
 
 
-def _copy(damaged: sqlite3.Connection, connection: sqlite3.Connection, table: str) -> None:
+def _copy(damaged: sqlite3.Connection, connection: sqlite3.Connection, table: str, columns: str) -> None:
     with suppress(sqlite3.Error):
-        for row in damaged.execute(f"SELECT * FROM {table}"):  # noqa: S608 - one of three words of our own
-            places = ",".join("?" * len(row))
-            connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)  # noqa: S608
+        for row in damaged.execute(f"SELECT {columns} FROM {table}"):  # noqa: S608 - of our own words
+            if _WRITTEN[table](row):
+                places = ",".join("?" * len(row))
+                connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)  # noqa: S608
 
 
 def _rescue_entries(damaged: sqlite3.Connection, connection: sqlite3.Connection) -> Rescued:

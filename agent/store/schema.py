@@ -9,6 +9,7 @@ import errno
 import os
 import sqlite3
 import stat
+from contextlib import closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ INSERT OR REPLACE INTO note SELECT 'unmeasured_to', max(seq) FROM log HAVING cou
 """
 }
 
+_OURS: Final = frozenset({"log", "document", "cursor", "parked", "note", "log_by_time"})
+# The columns of what has no checksum, in the order in which it is written.
+TABLES: Final = {
+    "cursor": "sink, seq, batch_id, batch_last_seq, batch_count",
+    "parked": "id, sink, at, why, first_seq, last_seq, entries, seqs, again",
+    "note": "name, value",
+}
+
 # Another program's lock is waited for so long, then the entry is held in memory.
 _BUSY_S: Final = 0.5
 # A quarter of what SQLite takes by itself: an idle agent has 45 MB for everything.
@@ -60,6 +69,35 @@ class Displaced(sqlite3.DatabaseError):
 
 class Unusable(sqlite3.DatabaseError):
     """A database that is sound, but not one that this version can go on with."""
+
+
+class Inconsistent(sqlite3.DatabaseError):
+    """What was read is nothing that was ever written: the disk gave back something else."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection that has no other errors than SQLite's.
+
+    Python reads the names of columns, and what SQLite complains of, as UTF-8, which they are not after some damage.
+    """
+
+    def execute(self, query: str, values: Any = (), /) -> sqlite3.Cursor:  # type: ignore[explicit-override]
+        """Return what the database answers; raises sqlite3.Error."""
+        try:
+            return super().execute(query, values)
+        except UnicodeDecodeError:
+            raise _no_text() from None
+
+    def executescript(self, script: str, /) -> sqlite3.Cursor:  # type: ignore[explicit-override]
+        """Run several statements; raises sqlite3.Error."""
+        try:
+            return super().executescript(script)
+        except UnicodeDecodeError:
+            raise _no_text() from None
+
+
+def _no_text() -> Inconsistent:
+    return Inconsistent("a name in the database is no text")
 
 
 def connect(path: Path, checkpoint_pages: int = 256) -> sqlite3.Connection:
@@ -80,7 +118,9 @@ def connect(path: Path, checkpoint_pages: int = 256) -> sqlite3.Connection:
     os.close(file)
     if not regular:
         raise OSError(errno.ENXIO, "it is no file")
-    connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, factory=Connection
+    )
     try:
         _set_up(connection, checkpoint_pages)
     except BaseException:
@@ -98,7 +138,9 @@ def connect_to_read(path: Path, *, immutable: bool = False) -> sqlite3.Connectio
     """
     how = "mode=ro&immutable=1" if immutable else "mode=ro"
     uri = f"{path.absolute().as_uri()}?{how}"
-    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, factory=Connection
+    )
     connection.text_factory = _text
     return connection
 
@@ -156,10 +198,27 @@ def _set_up(connection: sqlite3.Connection, checkpoint_pages: int) -> None:
         )
     if not is_ours(connection):
         raise Unusable("another program's database")
-    for version in range(max(1, version_of(connection)) + 1, VERSION + 1):
+    _check_tables(connection, version_of(connection))
+    for version in range(version_of(connection) + 1, VERSION + 1):
         connection.executescript(f"BEGIN IMMEDIATE;{_UPGRADES[version]}PRAGMA user_version={version};COMMIT;")
-    if version_of(connection) != VERSION:
-        raise Unusable(f"version {version_of(connection)} of the store; this program writes version {VERSION}")
+
+
+def _check_tables(connection: sqlite3.Connection, version: int) -> None:
+    """Raise what is wrong with a database's version or tables, if anything."""
+    if not 1 <= version <= VERSION:
+        raise Unusable(f"version {version} of the store; this program writes version {VERSION}")
+    there = {row for row in connection.execute("SELECT type, name, sql FROM sqlite_schema") if row[1] in _OURS}
+    if there != _tables_of(version):
+        raise Inconsistent("its tables are not those of the store")
+
+
+def _tables_of(version: int) -> set[tuple[str, str, str]]:
+    """Return type, name and text of everything that a version has made."""
+    with closing(sqlite3.connect(":memory:")) as made:
+        made.executescript(_TABLES)
+        for each in range(2, version + 1):
+            made.executescript(_UPGRADES[each])
+        return set(made.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

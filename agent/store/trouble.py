@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-from agent.store.schema import Displaced, Unusable
+from agent.store.schema import Displaced, Inconsistent, Unusable
 from probes.word import Word
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ _PRIMARY: Final = 0xFF
 
 def trouble_of(error: sqlite3.Error | OSError) -> Trouble:
     """Return what an error means."""
-    if isinstance(error, Unusable | Displaced):
+    if isinstance(error, Unusable | Displaced | Inconsistent):
         return Trouble.DAMAGED
     if isinstance(error, OSError):
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
