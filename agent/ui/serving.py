@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import ipaddress
 import secrets
+import select
 import signal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from agent.daemon.signals import SignalInbox
 from agent.exit_codes import ExitCode
 from agent.pages.listening import ListenError
 from agent.pages.server import PageServer
@@ -22,15 +24,13 @@ if TYPE_CHECKING:
 
     from agent.pages.page import Page, Request
 
-_STOPS: Final = (signal.SIGINT, signal.SIGTERM)
-
 
 class NotLoopbackError(Exception):
     """An address that others could reach; the text is one line that says what to do instead."""
 
 
 def serve(directory: Path, listen: str, intervals: Mapping[str, float], say: Callable[[str], None]) -> ExitCode:
-    """Serve the pages of a store until SIGINT or SIGTERM.
+    """Serve the pages of a store until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         directory: Where the store is.
@@ -45,8 +45,6 @@ def serve(directory: Path, listen: str, intervals: Mapping[str, float], say: Cal
     # The command switches collection off, for it ends within seconds; this does not.
     gc.enable()
     address = _loopback(listen)
-    # Blocked before there is a thread, so that only this one hears of them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     app: list[App] = []
     clock = SystemClock()
 
@@ -56,14 +54,24 @@ def serve(directory: Path, listen: str, intervals: Mapping[str, float], say: Cal
     server = PageServer(listen, answer, clock)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     app.append(App(directory, Gate(token, address, server.port), Links(f"/{token}/"), clock, intervals))
-    server.start()
-    try:
-        host = f"[{address}]" if ":" in address else address
-        say(f"http://{host}:{server.port}/{token}/\n")
-        stopped_by = signal.sigwait(_STOPS)
-    finally:
-        server.close()
+    with SignalInbox() as inbox:
+        server.start()
+        try:
+            host = f"[{address}]" if ":" in address else address
+            say(f"http://{host}:{server.port}/{token}/\n")
+            stopped_by = _until_stopped(inbox)
+        finally:
+            server.close()
     return ExitCode.INTERRUPTED if stopped_by == signal.SIGINT else ExitCode.CLEAN
+
+
+def _until_stopped(inbox: SignalInbox) -> signal.Signals:
+    """Return the signal that ends it: a hangup as well, for with the terminal goes whoever looks."""
+    while True:
+        select.select([inbox], [], [])
+        wishes = inbox.take()
+        if wishes.stop or wishes.reload:
+            return wishes.stop or signal.SIGHUP
 
 
 def _loopback(listen: str) -> str:
