@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # A browser lays out a page of 20 MB, and no person reads more.
 _MOST_RECORDS: Final = 200
+# A year in days: what is finer is for `cloudpath ui`, which can be asked for more.
+_MOST_BUCKETS: Final = 400
 
 
 @click.command("report", cls=Subcommand)
@@ -104,7 +106,7 @@ def _from_store(
     try:
         with History(directory) as history:
             check_target(history, target)
-            timeline = history.timeline(target, since=since, until=until)
+            timeline = history.timeline(target, since=since, until=until, most_buckets=_MOST_BUCKETS)
             if not timeline.buckets:
                 raise click.UsageError(f"the store has no sample of {target!r} in that time; take a longer one")
             wanted = Wanted(kinds=(Kind.SAMPLE,), target=target, since=since, until=until, last=1)

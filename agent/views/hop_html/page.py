@@ -1,9 +1,10 @@
 """The page: records in, one HTML file out that needs nothing else, made from the records alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.record import Record
 from agent.timeline import Moment, Timeline
+from agent.views.hop_html.comparison import comparison_html
 from agent.views.hop_html.sheet import Sheet, sheet_of
 from agent.views.hop_html.templates import asset, policy, rendered
 from agent.views.hop_html.timeline import timeline_html
@@ -12,12 +13,17 @@ from probes.frozen import frozen
 
 @frozen
 class Group:
-    """What a page holds of one target: its samples over time (HTML, empty where not known), and a sheet for each."""
+    """What a page holds of one target: its samples over time (HTML, empty where not known), and a sheet for each.
+
+    Attributes:
+        beside: Where time is known, each later sheet: its id, and its sample beside the first one (HTML).
+    """
 
     id: str
     target: str
     timeline: str
     sheets: tuple[Sheet, ...]
+    beside: tuple[tuple[str, str], ...] = ()
 
 
 def hop_page(records: Sequence[Record], timelines: Sequence[Timeline] = ()) -> str:
@@ -53,6 +59,7 @@ def _groups(records: Sequence[Record], timelines: Mapping[str, Timeline]) -> lis
                 target=sheets[0].target,
                 timeline=_over_time(timelines[name], f"t{number}-time", of_target, sheets) if name in timelines else "",
                 sheets=sheets,
+                beside=tuple(_beside_first(of_target, sheets)) if name in timelines else (),
             )
         )
     return groups
@@ -65,3 +72,8 @@ def _over_time(timeline: Timeline, prefix: str, records: Sequence[Record], sheet
         return here.get((moment.seq, moment.at))
 
     return timeline_html(timeline, prefix, link, chosen=records[0].started_at)
+
+
+def _beside_first(records: Sequence[Record], sheets: Sequence[Sheet]) -> Iterator[tuple[str, str]]:
+    for record, sheet in zip(records[1:], sheets[1:], strict=True):
+        yield sheet.id, comparison_html(record, records[0], f"{sheet.id}b")

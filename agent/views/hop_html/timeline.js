@@ -1,9 +1,9 @@
 "use strict";
 // Without this the figure is there, its table says the same, and a click on a moment follows a link.
 // It adds a hand that moves over the figure, and tells the page by events on the figure, which bubble:
-//   cloudpath:choose {seq, href, compared}  a moment was chosen, beside it `compared` (seq) or null; cancelable: what is
-//                                           not taken by the page follows the link
-//   cloudpath:range {since, until}          a narrower or wider stretch of time is wanted (RFC 3339)
+//   cloudpath:choose {seq, href}    a moment was chosen; cancelable: what the page does not take follows the link
+//   cloudpath:range {since, until}  a narrower or wider stretch of time is wanted (RFC 3339)
+// A page that puts another figure in the place of one says so by `cloudpath:taken` on the document.
 (() => {
   const known = new WeakMap();
   const LETTERS = { one: "A", other: "B" };
@@ -26,7 +26,7 @@
       x: (Date.parse(item.querySelector("time").dateTime) - since) / 1000 / length,
       said: item.querySelector("b").textContent,
     }));
-    return { figure, rows, happenings, since, length, hand: figure.querySelector(".t-hand"), comparing: false };
+    return { figure, rows, happenings, since, length, hand: figure.querySelector(".t-hand") };
   };
 
   const nearest = (rows, x) => {
@@ -82,11 +82,11 @@
     if (at !== undefined) line.style.left = `${part.rows[at].x * 100}%`;
   };
   const mark = (part, chosen, compared) => {
-    Object.assign(part, { chosen, compared, comparing: false });
+    Object.assign(part, { chosen, compared });
     place(part, "one", chosen);
     place(part, "other", compared);
     part.one.classList.toggle("paired", compared !== undefined);
-    if (chosen !== undefined) show(part, compared ?? chosen);
+    if (chosen !== undefined) show(part, chosen);
     act(part);
   };
   const openable = (part, from, step) => {
@@ -96,44 +96,47 @@
   };
   const act = (part) => {
     const button = (name) => part.figure.querySelector(`[data-act=${name}]`);
-    const from = part.chosen ?? part.at;
     if (!button("compare")) return;
+    const from = part.chosen ?? part.at;
     button("earlier").disabled = openable(part, from, -1) === undefined;
     button("later").disabled = openable(part, from, 1) === undefined;
-    const busy = part.comparing || part.compared !== undefined;
-    button("compare").setAttribute("aria-pressed", String(busy));
-    button("compare").disabled = part.rows.filter((row) => row.href).length < 2;
-    part.figure.querySelector(".t-asks").hidden = !part.comparing;
+    button("compare").disabled = !besideOf(part);
+    button("compare").setAttribute("aria-pressed", String(part.compared !== undefined));
   };
-  const choose = (part, at, beside) => {
+  const choose = (part, at) => {
     const row = part.rows[at];
     show(part, at);
     if (!row.href) return;
-    const both = beside && part.chosen !== undefined && part.chosen !== at;
-    const detail = { seq: row.seq, href: row.href, compared: both ? part.rows[part.chosen].seq : null };
-    const event = new CustomEvent("cloudpath:choose", { bubbles: true, cancelable: true, detail });
-    if (!part.figure.dispatchEvent(event)) return;
-    if (!row.href.startsWith("#")) location.assign(row.href);
-    else if (both) pair(part, part.chosen, at);
-    else { part.wanted = at; go(row.href); }
+    const detail = { seq: row.seq, href: row.href };
+    if (!part.figure.dispatchEvent(new CustomEvent("cloudpath:choose", { bubbles: true, cancelable: true, detail }))) return;
+    if (row.href.startsWith("#")) { part.wanted = at; go(row.href); } else location.assign(row.href);
   };
 
-  // --- in one file: sheets change places, and two stand side by side ------------------------------------------------
-  const articleOf = (part, at) => part.rows[at].href && document.getElementById(part.rows[at].href.slice(1));
+  // --- in one file: sheets change places, and each is there beside the newest one as well ---------------------------
+  const groupOf = (part) => part.figure.closest(".group");
+  const articleIn = (group) => group?.querySelector("article:not(.hidden, .comparison)");
+  const besideOf = (part) => {
+    const article = articleIn(groupOf(part));
+    return article && groupOf(part).querySelector(`template[data-beside="${article.id}"]`);
+  };
   const go = (href) => { if (location.hash === href) follow(); else location.hash = href; };
-  const pair = (part, one, other) => {
-    mark(part, one, other);
-    const group = part.figure.closest(".group");
-    const sheets = [articleOf(part, one), articleOf(part, other)];
-    for (const sheet of group.querySelectorAll("article")) sheet.classList.toggle("hidden", !sheets.includes(sheet));
-    group.classList.add("pair");
+  const compare = (part) => {
+    const [article, template] = [articleIn(groupOf(part)), besideOf(part)];
+    const beside = template.content.firstElementChild.cloneNode(true);
+    article.before(beside);
+    article.classList.add("beside-it");
+    mark(part, part.chosen, part.rows.length - 1);
+  };
+  const single = (group) => {
+    group.querySelector("article.comparison")?.remove();
+    group.querySelector(".beside-it")?.classList.remove("beside-it");
   };
   const follow = () => {
     const article = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("article");
     const figure = article && article.closest(".group")?.querySelector(".timeline");
     if (!figure) return;
     const part = known.get(figure);
-    article.closest(".group").classList.remove("pair");
+    single(groupOf(part));
     window.cloudpath.choose(article);
     const fits = (at) => at !== undefined && part.rows[at].href === `#${article.id}`;
     const at = fits(part.wanted) ? part.wanted : part.rows.findIndex((_, place) => fits(place));
@@ -190,32 +193,31 @@
       if (from === null) return;
       const x = xOf(part, event);
       if (dragged) range(part, Math.min(from, x), Math.max(from, x));
-      else choose(part, nearest(rows, x), part.comparing || event.shiftKey);
+      else choose(part, nearest(rows, x));
       from = null;
       part.range.hidden = true;
     });
     hand.addEventListener("pointercancel", () => { from = null; part.range.hidden = true; });
     hand.addEventListener("pointerleave", () => {
-      if (part.chosen !== undefined && from === null && document.activeElement !== hand) show(part, part.compared ?? part.chosen);
+      if (part.chosen !== undefined && from === null && document.activeElement !== hand) show(part, part.chosen);
     });
     hand.addEventListener("keydown", (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey) return;
       if (KEYS[event.key]) show(part, Math.min(Math.max(KEYS[event.key](part.at), 0), rows.length - 1));
-      else if (event.key === "Enter" || event.key === " ") choose(part, part.at, part.comparing || event.shiftKey);
+      else if (event.key === "Enter" || event.key === " ") choose(part, part.at);
       else if (event.key === "+") zoom(part, 0.25);
       else if (event.key === "-") zoom(part, 4);
-      else if (event.key === "Escape" && part.comparing) ACTS.compare(part);
       else return;
       event.preventDefault();
     });
   };
   const ACTS = {
     newest: (part) => go(`#${part.figure.closest(".group").querySelector("article").id}`),
-    earlier: (part) => choose(part, openable(part, part.chosen ?? part.at, -1), false),
-    later: (part) => choose(part, openable(part, part.chosen ?? part.at, 1), false),
+    earlier: (part) => choose(part, openable(part, part.chosen ?? part.at, -1)),
+    later: (part) => choose(part, openable(part, part.chosen ?? part.at, 1)),
     compare: (part) => {
-      if (part.compared !== undefined) choose(part, part.chosen, false);
-      else { part.comparing = !part.comparing; act(part); if (part.comparing) part.hand.focus({ preventScroll: true }); }
+      if (part.compared === undefined) compare(part);
+      else { single(groupOf(part)); mark(part, part.chosen, undefined); }
     },
     in: (part) => zoom(part, 0.25),
     out: (part) => zoom(part, 4),
@@ -255,6 +257,5 @@
   adoptAll();
   addEventListener("hashchange", follow);
   follow();
-  // What came later: a page that puts another figure in the place of this one says so.
   document.addEventListener("cloudpath:taken", adoptAll);
 })();
