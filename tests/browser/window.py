@@ -1,5 +1,6 @@
 """Windows of a real Chromium, each in a context of its own, which note whatever no page of ours may do."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -27,10 +28,11 @@ _OWN_SCHEMES: Final = frozenset({"about", "blob", "data", "file"})
 
 
 @contextmanager
-def chromium(executable: str) -> Iterator[Browser]:
-    """Run one browser."""
+def chromium(executable: str, fonts: Path | None = None) -> Iterator[Browser]:
+    """Run one browser; `fonts` is a fontconfig file in place of the machine's."""
+    environment = dict(os.environ) | ({"FONTCONFIG_FILE": str(fonts)} if fonts else {})
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS, env=environment)  # type: ignore[arg-type]
         try:
             yield browser
         finally:
