@@ -70,18 +70,20 @@ class Layout:
     curve: int
 
 
-def layout(hosts: Sequence[str], networks: Sequence[str], width: int, mode: Mode) -> Layout:
+def layout(hosts: Sequence[str], networks: Sequence[str], width: int | None, mode: Mode) -> Layout:
     """Return the layout of a table.
 
     Args:
         hosts: What each place is called.
         networks: Whose network each is in; empty texts where that is not shown.
-        width: The terminal's.
+        width: The terminal's, None for no terminal: then every figure, and no curve.
         mode: Whether figures or curves come first.
     """
     wanted = min(_MOST_HOST, max([_FAIR_HOST, *map(len, hosts)]))
     network = min(_MOST_NETWORK, max([0, *map(len, networks)]))
     network += _GAP * 2 if network else 0
+    if width is None:
+        return Layout(host=wanted, network=network, columns=STATISTICS, curve=0)
     if mode is Mode.HISTORY:
         return _for_curves(wanted, network, width)
     columns = list(STATISTICS)

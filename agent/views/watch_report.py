@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from agent.views.bottom_line import bottom_line, bottom_line_lines
 from agent.views.diagnosis_view import error_lines
 from agent.views.escape import escape
-from agent.views.watch_columns import FRONT, STATISTICS
 from agent.views.watch_sheets import event_line
-from agent.views.watch_table import Canvas, host_words, table_lines
+from agent.views.watch_table import Canvas, table_lines
 from agent.views.watch_view import icons_of_check, with_figures
 from agent.views.watch_words import time_words
 from agent.views.words import PROTOCOLS, counted, target_words
@@ -18,9 +17,12 @@ from agent.watch.picture import EventKind
 
 if TYPE_CHECKING:
     from datetime import tzinfo
+    from typing import Final
 
     from agent.views.style import Style
     from agent.watch.picture import Picture
+
+_WIDEST: Final = 200
 
 
 def watch_report(
@@ -28,15 +30,15 @@ def watch_report(
 ) -> str:
     """Return heading, table, changes, errors and bottom line, ending in a line break; never wider than it has to be."""
     controls = Controls(networks=networks)
-    hosts = max([0, *(len(host_words(row, names=True)) for row in picture.rows)])
-    every = FRONT + max(hosts, len("255.255.255.255")) + sum(column.width + 1 for column in STATISTICS)
-    width = style.width or every + (30 if networks else 0)
-    canvas = Canvas(width=width, height=100, symbols=style.symbols, unicode=style.unicode, now_s=now_s, zone=zone)
+    rows = len(picture.rows)
+    # No table is ever wrapped: what is wider than a terminal of lines runs on there.
+    canvas = Canvas(
+        width=style.width or _WIDEST, height=rows, symbols=style.symbols, unicode=style.unicode, now_s=now_s, zone=zone
+    )
     sections = [[_heading(picture, canvas)]]
     if picture.rows:
-        table = table_lines(
-            picture.rows, icons_of_check(picture), controls, canvas, len(picture.rows) + 2, Mode.STATISTICS
-        )
+        icons, whole = icons_of_check(picture), style.width is None
+        table = table_lines(picture.rows, icons, controls, canvas, rows + 2, Mode.STATISTICS, whole=whole)
         sections.append([line.plain.rstrip() for line in table])
     sections.append([event_line(e, canvas).plain for e in picture.events if e.kind is not EventKind.STARTED])
     check = picture.check

@@ -57,12 +57,15 @@ class Canvas:
 
 
 def table_lines(
-    rows: Sequence[Row], icons: Icons, controls: Controls, canvas: Canvas, room: int, mode: Mode
+    rows: Sequence[Row], icons: Icons, controls: Controls, canvas: Canvas, room: int, mode: Mode, *, whole: bool = False
 ) -> list[Text]:
-    """Return the header and as many places as `room` lines hold; the end of the path is always one of them."""
+    """Return the header and as many places as `room` lines hold; the end of the path is always one of them.
+
+    `whole`: with every figure and no curve, as wide as that takes.
+    """
     hosts = [host_words(row, names=controls.names) for row in rows]
     networks = [_network(row) if controls.networks else "" for row in rows]
-    chosen = layout(hosts, networks, canvas.width, mode)
+    chosen = layout(hosts, networks, None if whole else canvas.width, mode)
     lines = [
         _line(row, host, network, icons, chosen, canvas, selected=index == controls.selected)
         for index, (row, host, network) in enumerate(zip(rows, hosts, networks, strict=True))

@@ -94,7 +94,8 @@ def _title(picture: Picture, canvas: Canvas) -> Text:
     spare = canvas.width - len(right) - 2
     if spare < len("cloudpath"):
         return _cut(Text(named, style=HEAD), canvas)
-    line = Text(named, style=HEAD)
+    line = Text()
+    line.append(named, style=HEAD)
     if line.cell_len > spare:
         line.truncate(spare - 1)
         line.append(canvas.symbols.cut)
@@ -245,7 +246,9 @@ def _chart(row: Row, canvas: Canvas, room: int) -> list[Text]:
     lines = chart(row.figures, row.loss_class, canvas.width, max(1, room - 1), bars(canvas.unicode))
     drawn = [Text(line, style="cyan") for line in lines]
     for line in drawn:
-        line.highlight_regex(r"x", style=BAD)
+        # The line that a person follows stands out from what is below it.
+        line.highlight_regex(f"{bars(canvas.unicode)[-1]}+", style=FAINT)
+        line.highlight_regex(r"x+", style=BAD)
     return [_cut(title, canvas), *(_cut(line, canvas) for line in drawn)]
 
 
