@@ -2,8 +2,8 @@
 
 from agent.views.application import application_words, application_works
 from agent.views.blame import blame_words, sign_in_words
-from agent.views.prose import wrapped
-from agent.views.style import PAINT_OF, Paint, Style
+from agent.views.prose import marked, wrapped
+from agent.views.style import Style
 from agent.views.summary import outcome, path_outcome
 from probes.frozen import frozen_positional
 from probes.sample import Sample
@@ -43,11 +43,9 @@ def bottom_line(sample: Sample, diagnosis: Diagnosis) -> BottomLine:
 def bottom_line_lines(line: BottomLine, diagnosis: Diagnosis, style: Style) -> list[str]:
     """Return a bottom line wrapped, behind the mark of health or of the gravest error; else it has none."""
     grave = gravest(diagnosis)
-    mark = style.symbols.icon(grave.severity) if grave else style.symbols.good if line.good else ""
-    if not mark:
+    if grave is None and not line.good:
         return wrapped(line.text, style)
-    first, *rest = wrapped(f"{mark} {line.text}", style, hanging=2)
-    return [style.paint(mark, PAINT_OF[grave.severity] if grave else Paint.GOOD) + first[len(mark) :], *rest]
+    return marked(grave.severity if grave else None, line.text, style)
 
 
 def gravest(diagnosis: Diagnosis) -> FiredError | None:

@@ -6,8 +6,8 @@ from pathlib import PurePath
 from typing import Final
 
 from agent.views.listing import listing
-from agent.views.prose import labelled, wrapped
-from agent.views.style import PAINT_OF, Paint, Style
+from agent.views.prose import headline, labelled, wrapped
+from agent.views.style import Paint, Style
 from agent.views.words import NODES
 from rules.catalogue import Entry, Grade
 from rules.condition import All, Any, Condition, Leaf, Not, in_words
@@ -37,8 +37,7 @@ def catalogue_view(entries: Sequence[Entry], style: Style) -> str:
 
 def entry_view(entry: Entry, rules: Sequence[Rule], style: Style) -> str:
     """Return one entry with its texts, where they come from, and the rules that prove it."""
-    head, *rest = wrapped(f"{style.symbols.icon(entry.severity)} {entry.code}  {entry.message}", style, hanging=2)
-    lines = [style.paint(line, PAINT_OF[entry.severity]) for line in (head, *rest)]
+    lines = headline(entry.severity, entry.code, entry.message, style)
     known = entry.provenance
     facts = (
         ("Description", entry.description),

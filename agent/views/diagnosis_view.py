@@ -3,8 +3,8 @@
 from typing import Final
 
 from agent.views.escape import escape, escape_text
-from agent.views.prose import labelled, wrapped
-from agent.views.style import PAINT_OF, Paint, Style
+from agent.views.prose import headline, labelled, wrapped
+from agent.views.style import Paint, Style
 from agent.views.way import where_words
 from probes.sample import Sample
 from rules.diagnosis import Diagnosis, FiredError, NotEvaluated, Severity
@@ -55,9 +55,7 @@ def _information(error: FiredError, style: Style) -> list[str]:
 
 
 def _headline(error: FiredError, style: Style) -> list[str]:
-    icon = style.symbols.icon(error.severity)
-    lines = wrapped(f"{icon} {escape(error.code)}  {escape_text(error.message)}", style, hanging=_INDENT)
-    return [style.paint(line, PAINT_OF[error.severity]) for line in lines]
+    return headline(error.severity, escape(error.code), escape_text(error.message), style)
 
 
 def why_words(error: FiredError) -> str:

@@ -4,10 +4,11 @@ from typing import Final
 
 from agent.views.escape import escape, escape_text
 from agent.views.listing import listing
-from agent.views.prose import wrapped
-from agent.views.style import Paint, Style
+from agent.views.prose import marked, wrapped
+from agent.views.style import Style
 from agent.views.words import FAILURES, milliseconds
 from probes.name_facts import DnsCheck, DnsQuery, NameSource
+from rules.diagnosis import Severity
 
 _HEADERS: Final = ("Resolver", "Type", "Over", "Try", "Result", "ms", "Answers")
 _FIGURES: Final = frozenset({3, 5})
@@ -66,10 +67,9 @@ def _summary(check: DnsCheck, style: Style) -> list[str]:
     name = escape(check.name)
     if check.failure is not None or not check.addresses:
         why = FAILURES[check.failure] if check.failure else "it has no address"
-        mark, paint, text = style.symbols.critical, Paint.CRITICAL, f"{name} does not resolve: {why}."
+        severity, text = Severity.CRITICAL, f"{name} does not resolve: {why}."
     else:
         source = f" ({_SOURCES[check.source]})" if check.source else ""
         addresses = ", ".join(escape(address) for address in check.addresses)
-        mark, paint, text = style.symbols.good, Paint.GOOD, f"{name} is {addresses}{source}."
-    first, *rest = wrapped(f"{mark} {text}", style, hanging=2)
-    return [style.paint(mark, paint) + first[len(mark) :], *rest]
+        severity, text = None, f"{name} is {addresses}{source}."
+    return marked(severity, text, style)

@@ -155,7 +155,7 @@ def _end_row(leg: Leg, arrow: str, icons: Icons, style: Style) -> Row:
 
 
 def _icon(severity: Severity | None, style: Style) -> tuple[str, Paint]:
-    return ("", Paint.PLAIN) if severity is None else (style.symbols.icon(severity), PAINT_OF[severity])
+    return ("", Paint.PLAIN) if severity is None else (style.symbols.mark(severity), PAINT_OF[severity])
 
 
 def _name(responder: Responder | None) -> str:

@@ -5,10 +5,11 @@ from typing import Final
 
 from agent.views.escape import escape
 from agent.views.listing import listing
-from agent.views.prose import wrapped
-from agent.views.style import Paint, Style
+from agent.views.prose import marked
+from agent.views.style import Style
 from agent.views.words import FAILURES, PROTOCOLS, counted, icmp_words, milliseconds, percent, protocol_and_port
 from probes.facts import Reachability
+from rules.diagnosis import Severity
 
 _HEADERS: Final = ("Address", "Over", "Sent", "Failed", "Loss", "Min", "Avg", "Max", "Answer")
 _FIGURES: Final = frozenset({2, 3, 4, 5, 6, 7})
@@ -51,14 +52,13 @@ def _sentence(check: Reachability, style: Style) -> list[str]:
     failed = check.sent - check.received
     if check.answered is None:
         why = FAILURES[check.failure] if check.failure else "it was not tried"
-        mark, paint, text = style.symbols.warning, Paint.WARNING, f"{who} could not be asked over {how}: {why}."
+        severity, text = Severity.WARNING, f"{who} could not be asked over {how}: {why}."
     elif not check.answered:
         why = f": {FAILURES[check.failure]}" if check.failure else ""
-        mark, paint, text = style.symbols.critical, Paint.CRITICAL, f"{who} does not answer {how}{why}."
+        severity, text = Severity.CRITICAL, f"{who} does not answer {how}{why}."
     elif failed:
         lost = f"{percent(failed, check.sent)} loss ({failed} of {counted(check.sent, 'packet')})"
-        mark, paint, text = style.symbols.warning, Paint.WARNING, f"{who} answers {how}, with {lost}."
+        severity, text = Severity.WARNING, f"{who} answers {how}, with {lost}."
     else:
-        mark, paint, text = style.symbols.good, Paint.GOOD, f"{who} answers {how}, no loss."
-    first, *rest = wrapped(f"{mark} {text}", style, hanging=2)
-    return [style.paint(mark, paint) + first[len(mark) :], *rest]
+        severity, text = None, f"{who} answers {how}, no loss."
+    return marked(severity, text, style)

@@ -5,7 +5,7 @@ from typing import Final
 from agent.session_report import Application, Seen, SessionReport
 from agent.views.escape import escape, escape_text
 from agent.views.listing import listing
-from agent.views.prose import labelled, wrapped
+from agent.views.prose import headline, labelled, wrapped
 from agent.views.style import PAINT_OF, Paint, Style
 from probes.session_facts import SessionEvent
 from probes.session_lines import BadLine
@@ -80,9 +80,8 @@ def _status(one: Application, style: Style) -> list[str]:
     entry, decided_by = one.status, one.decided_by
     if entry is None or decided_by is None or decided_by.code is None or decided_by.code.grade is None:
         return []
-    icon, code, grade = style.symbols.icon(entry.severity), decided_by.code, decided_by.code.grade
-    head = wrapped(f"{icon} {entry.code}  {entry.message}  {_name(one.name, one.port)}", style, hanging=_INDENT)
-    lines = [style.paint(line, PAINT_OF[entry.severity]) for line in head]
+    code, grade = decided_by.code, decided_by.code.grade
+    lines = headline(entry.severity, entry.code, f"{entry.message}  {_name(one.name, one.port)}", style)
     for label, text in (
         ("Means", entry.description),
         ("Why", _why(decided_by.event, code.description, grade)),

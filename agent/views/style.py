@@ -47,15 +47,24 @@ class Symbols:
     then: str
 
     def icon(self, severity: Severity) -> str:
-        """Return the mark of a severity."""
+        """Return the icon of a severity, one column wide."""
         return {Severity.INFO: self.info, Severity.WARNING: self.warning, Severity.CRITICAL: self.critical}[severity]
+
+    def mark(self, severity: Severity | None) -> str:
+        """Return the icon of a severity (None: of health) as it stands beside words: `✘`, or `[x]` in ASCII.
+
+        A letter alone beside a name would be read as a part of it.
+        """
+        icon = self.good if severity is None else self.icon(severity)
+        return f"[{icon}]" if icon.isascii() else icon
 
 
 # No character that terminals may draw as an emoji, two columns wide, but the warning sign: it is followed by a space.
+# None either that common monospace fonts lack: of a circled i many terminals show an empty box.
 UNICODE: Final = Symbols(
     forward="↓",
     reverse="↑",
-    info="ⓘ",
+    info="●",
     warning="⚠",
     critical="✘",
     good="✔",

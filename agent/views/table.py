@@ -1,7 +1,8 @@
 """The hop table's geometry: which columns fit, how wide each is, and how a row becomes a line.
 
 A row is never wrapped. Where the terminal is too narrow, space between columns goes first, then names are cut in their
-middle, then columns go in the order of `DROP_ORDER`; last of all addresses are cut.
+middle, then columns go in the order of `DROP_ORDER`; names go before loss and average do, and last of all addresses are
+cut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,8 @@ COLUMNS: Final = (
 DROP_ORDER: Final = ("jitter", "dev", "min", "max", "class", "failed", "asn", "avg", "loss")
 # Where no hop lost anything its class tells nothing, and goes before any figure.
 DROP_ORDER_WITHOUT_LOSS: Final = ("class", "jitter", "dev", "min", "max", "failed", "asn", "avg", "loss")
+# What a path is looked at for: names go before these do.
+_ESSENTIAL: Final = ("avg", "loss")
 NO_LOSS: Final = frozenset({"", "none"})
 
 _WIDE_GAP: Final = 2
@@ -79,14 +82,15 @@ class Layout:
 
     columns: tuple[tuple[Column, int, int], ...]
     hop: int
+    icon: int
     address: int
     name: int
-    dropped: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
 
     @property
     def front(self) -> int:
         """Return the width of arrow, hop and icon, each with a space behind it."""
-        return len("v ") + self.hop + len(" i ")
+        return len("v ") + self.hop + len(" ") + self.icon + len(" ")
 
     @property
     def width(self) -> int:
@@ -113,20 +117,22 @@ def fit(rows: Sequence[Row], width: int | None, *, wide: bool) -> Layout:
     address = max([len("Address"), *(len(row.address) for row in with_cells or rows)])
     name = min(_LONGEST_NAME, max([0, *(len(row.name) for row in with_cells)]))
     columns = _sized_columns(rows, wide=wide)
-    for narrow, dropped in _candidates(rows):
-        layout = _layout(columns, hop, address, name, narrow=narrow, dropped=dropped)
-        if width is None or layout.width <= width:
-            return layout
-        spare = width - (layout.width - name)
-        if narrow and spare >= min(name, _SHORTEST_NAME):
-            return replace(layout, name=min(name, spare))
-    room = max(1, (width or 0) - layout.front)
-    return replace(layout, address=min(address, room), name=0)
-
-
-def _candidates(rows: Sequence[Row]) -> list[tuple[bool, tuple[str, ...]]]:
+    front = Layout(columns=(), hop=hop, icon=max(1, *(len(row.icon) for row in rows)), address=address, name=name)
     order = DROP_ORDER_WITHOUT_LOSS if _lossless(rows) else DROP_ORDER
-    return [(False, ()), *((True, order[:count]) for count in range(len(order) + 1))]
+    layout = _with_columns(front, columns, narrow=False)
+    if width is None or layout.width <= width:
+        return layout
+    for count in range(len(order) - len(_ESSENTIAL) + 1):
+        layout = _with_columns(front, columns, narrow=True, dropped=order[:count])
+        spare = width - (layout.width - name)
+        if spare >= min(name, _SHORTEST_NAME):
+            return replace(layout, name=min(name, spare))
+    for count in range(len(order) + 1):
+        layout = _with_columns(replace(front, name=0), columns, narrow=True, dropped=order[:count])
+        if layout.width <= width:
+            break
+    room = max(1, width - layout.front)
+    return replace(layout, address=min(address, room), dropped=(*(("Name",) if name else ()), *layout.dropped))
 
 
 def _lossless(rows: Sequence[Row]) -> bool:
@@ -143,8 +149,8 @@ def _sized_columns(rows: Sequence[Row], *, wide: bool) -> list[tuple[Column, int
     ]
 
 
-def _layout(
-    columns: Sequence[tuple[Column, int]], hop: int, address: int, name: int, *, narrow: bool, dropped: Sequence[str]
+def _with_columns(
+    front: Layout, columns: Sequence[tuple[Column, int]], *, narrow: bool, dropped: Sequence[str] = ()
 ) -> Layout:
     shown = tuple(
         (column, column.narrow_gap if narrow else _WIDE_GAP, width)
@@ -152,7 +158,7 @@ def _layout(
         if column.key not in dropped
     )
     headers = tuple(column.header for column, _ in columns if column.key in dropped)
-    return Layout(columns=shown, hop=hop, address=address, name=name, dropped=headers)
+    return replace(front, columns=shown, dropped=headers)
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
@@ -172,13 +178,13 @@ def _line(row: Row, layout: Layout, style: Style, room: int) -> str:
     line = _plain_line(row, layout, style) if row.cells else _running_line(row, layout, style, room)
     if not row.icon or not style.colour:
         return style.paint(line, row.paint)
-    at = layout.front - len("i ")
+    at = layout.front - layout.icon - len(" ")
     icon = style.paint(row.icon, row.icon_paint)
     return style.paint(line[:at], row.paint) + icon + style.paint(line[at + len(row.icon) :], row.paint)
 
 
 def _front_of(row: Row, layout: Layout) -> str:
-    return f"{row.arrow:1} {row.hop:>{layout.hop}} {row.icon:1} "
+    return f"{row.arrow:1} {row.hop:>{layout.hop}} {row.icon:{layout.icon}} "
 
 
 def _plain_line(row: Row, layout: Layout, style: Style) -> str:

@@ -67,7 +67,7 @@ def _short(sample: Sample, node: Node) -> str:
 
 
 def _with_icon(name: str, severity: Severity | None, style: Style) -> str:
-    return name if severity is None else f"{name} {style.symbols.icon(severity)}"
+    return name if severity is None else f"{name} {style.symbols.mark(severity)}"
 
 
 def _gravest(diagnosis: Diagnosis) -> dict[Node, Severity]:

@@ -290,7 +290,7 @@ def test_each_leg_has_its_heading_and_a_single_one_has_none() -> None:
 
 def test_what_is_only_information_never_stands_before_what_is_grave() -> None:
     text = DRAWINGS["data_center_proxy"].draw()
-    at = [text.index(mark) for mark in ("✘ CP-04", "For information", "ⓘ CP-17", "ⓘ CP-18", "✘ It is the proxy")]
+    at = [text.index(mark) for mark in ("✘ CP-04", "For information", "● CP-17", "● CP-18", "✘ It is the proxy")]
     assert at == sorted(at)
 
 
@@ -320,3 +320,22 @@ def test_a_refused_connect_is_the_proxys_answer() -> None:
     assert "The network is fine as far as the proxy: " in text
     assert text.endswith("The proxy answers 502 Bad Gateway in place of crm.example.com.")
     assert "Without it" not in text
+
+
+def test_loss_and_delay_outlast_names_on_a_narrow_terminal() -> None:
+    text = command_line_view(samples.TELLING, samples.FINE, Style(width=40))
+    header = next(line for line in text.splitlines() if line.startswith("  Hop"))
+    assert header.split() == ["Hop", "Address", "Loss", "Failed", "Avg"]
+    assert "Too narrow for Name, Min," in text
+
+
+def test_marks_beside_words_are_bracketed_in_ascii() -> None:
+    text = command_line_view(samples.NO_ROUTE, samples.BROKEN, Style(width=80, unicode=False))
+    assert "v   0 [x] this machine" in text
+    assert "\n[x] CP-02  " in text
+    assert "\n[x] It is this machine's" in text
+
+
+def test_a_sentence_has_the_terminals_own_colour() -> None:
+    drawn = DRAWINGS["prohibited_in_colour"].draw()
+    assert "\x1b[33m⚠ CP-13\x1b[0m\x1b[1m  Traceroute packets" in drawn
