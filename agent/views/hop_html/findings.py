@@ -22,7 +22,8 @@ class Evidence:
 class Finding:
     """One error of the sample: its texts, and where its icon hangs.
 
-    `node` is the place, `leg` and `ttl` the hop of a leg where one is meant or known to be that place.
+    `node` is the place; `leg` is the index of the leg that it belongs to, with `ttl` of the hop where one is meant or
+    known to be that place; without one it is the leg's start or its end.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Finding:
     node: Node
     leg: int | None
     ttl: int | None
+    starts_leg: bool
 
 
 def findings_of(sample: Sample, diagnosis: Diagnosis, prefix: str) -> tuple[Finding, ...]:
@@ -47,7 +49,7 @@ def findings_of(sample: Sample, diagnosis: Diagnosis, prefix: str) -> tuple[Find
 
 
 def _finding(sample: Sample, error: FiredError, identity: str) -> Finding:
-    leg, ttl = _hop_of(sample, error)
+    leg, at = place_of(error, sample) or (None, None)
     return Finding(
         id=identity,
         code=escape(error.code),
@@ -61,16 +63,9 @@ def _finding(sample: Sample, error: FiredError, identity: str) -> Finding:
         evidence=tuple(_evidence(item) for item in error.evidence),
         node=error.anchor.node,
         leg=leg,
-        ttl=ttl,
+        ttl=None if at in {None, START, END} else int(at or 0),
+        starts_leg=at == START,
     )
-
-
-def _hop_of(sample: Sample, error: FiredError) -> tuple[int | None, int | None]:
-    """Return the leg and the TTL of the hop that an icon hangs at, twice None where it hangs at a place alone."""
-    place = place_of(error, sample)
-    if place is None or place[1] in {START, END}:
-        return None, None
-    return place[0], int(place[1])
 
 
 def _evidence(item: EvidenceItem) -> Evidence:

@@ -49,6 +49,7 @@ class Lane:
     beads: tuple[Bead, ...]
     facts: tuple[Labelled, ...]
     notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def lane_of(
@@ -90,6 +91,7 @@ def lane_of(
         beads=beads,
         facts=tuple(_facts(leg)),
         notes=tuple(dict.fromkeys(said)),
+        findings=tuple(each for each in findings if each.leg == index),
     )
 
 

@@ -30,6 +30,8 @@
       panelOf(tab).setAttribute("aria-labelledby", tab.id);
     }
     list.hidden = false;
+    // Where the browser lets a page write (a file and a loopback address are secure contexts), never a dead button.
+    for (const copy of article.querySelectorAll(".copy")) copy.hidden = !navigator.clipboard;
     for (const track of article.querySelectorAll(".track")) {
       track.querySelectorAll(".bead").forEach((bead, at) => { bead.tabIndex = at ? -1 : 0; });
     }
@@ -92,7 +94,7 @@
     if (hears && byKey) rest(bead);
   });
   document.addEventListener("focusout", (event) => {
-    const open = event.target.closest(".bead") && resting();
+    const open = event.target.closest(".bead, [data-resting]") && resting();
     if (open && !open.contains(event.relatedTarget)) open.hidePopover();
   });
   document.addEventListener("toggle", (event) => {
@@ -103,6 +105,8 @@
   document.addEventListener("click", (event) => {
     const tab = event.target.closest("[role=tab]");
     if (tab) showView(tabsOf(tab.closest("[role=tablist]")).indexOf(tab));
+    const copy = event.target.closest(".copy");
+    if (copy) copyText(copy);
     const bead = event.target.closest(".bead");
     if (!bead) return;
     clearTimeout(timer);
@@ -110,6 +114,18 @@
     event.preventDefault();
     delete of(bead).dataset.resting;
   });
+  const copyText = async (button) => {
+    const pre = button.parentElement.querySelector("pre");
+    const said = button.textContent;
+    try {
+      await navigator.clipboard.writeText(pre.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(pre);
+      button.textContent = "Selected: copy it now";
+    }
+    setTimeout(() => { button.textContent = said; }, 2500);
+  };
   const stepped = (all, from, key) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
     return { Home: all[0], End: all.at(-1) }[key] ?? (step && all[all.indexOf(from) + step]);

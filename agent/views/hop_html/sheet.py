@@ -4,11 +4,11 @@ import re
 from typing import Final
 
 from agent.record import Record
-from agent.views.command_line import command_line_view
 from agent.views.escape import escape, escape_text
 from agent.views.hop_html.findings import Finding, findings_of
 from agent.views.hop_html.hops import Labelled
 from agent.views.hop_html.lanes import Lane, lane_of
+from agent.views.hop_html.screen import Piece, screen_of
 from agent.views.hop_html.strip import Strip, strip_of
 from agent.views.hop_html.templates import macro
 from agent.views.side_notes import side_notes
@@ -41,7 +41,7 @@ class Sheet:
     rejected: tuple[Labelled, ...]
     not_evaluated: tuple[Labelled, ...]
     notes: tuple[str, ...]
-    text: str
+    screen: tuple[Piece, ...]
 
 
 def sheet_html(record: Record, prefix: str) -> str:
@@ -81,7 +81,7 @@ def sheet_of(record: Record, prefix: str) -> Sheet:
             for each in record.not_evaluated
         ),
         notes=tuple(side_notes(sample)),
-        text=command_line_view(sample, diagnosis, _PLAIN, explain=True),
+        screen=screen_of(sample, diagnosis, findings),
     )
 
 

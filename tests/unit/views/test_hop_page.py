@@ -1,6 +1,7 @@
 """The Hop View: each error hangs where it belongs, nothing from outside acts, and the page needs nothing else."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,10 +17,10 @@ from agent.record_reader import read_records
 from agent.views.command_line import command_line_view
 from agent.views.escape import escape_text
 from agent.views.hop_html.page import hop_page
-from agent.views.style import Style
+from agent.views.style import UNICODE, Style
 from probes.facts import Node
 from probes.sample import Sample
-from rules.diagnosis import Diagnosis, FiredError
+from rules.diagnosis import Diagnosis, FiredError, Severity, Status
 from rules.engine import diagnose
 from rules.shipped import shipped_rules
 from tests.cases.facts_text import HERE, sample_of
@@ -219,10 +220,41 @@ def test_a_discarded_sample_shows_no_path() -> None:
     assert {tuple(band.classes[1:2]) for band in root.all("li", "band")} == {("dotted",)}
 
 
-def test_the_command_line_view_is_in_it_as_it_is() -> None:
-    root = tree(far.TUNNELLED, far.TUNNELLED_DIAGNOSIS)
-    text = "".join(str(part) for part in root.one("pre").children)
-    assert text == command_line_view(far.TUNNELLED, far.TUNNELLED_DIAGNOSIS, Style(), explain=True)
+@pytest.mark.parametrize("name", SHOWN)
+def test_its_text_is_that_of_a_terminal_without_limits(name: str) -> None:
+    assert text_in(tree(*SHOWN[name]).one("pre")) == in_terminal(*SHOWN[name])
+
+
+def in_terminal(sample: Sample, diagnosis: Diagnosis) -> str:
+    """Return what a terminal with colours and without a limit of width shows, its colours left out."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", command_line_view(sample, diagnosis, Style(colour=True), explain=True))
+
+
+def text_in(element: Element) -> str:
+    return "".join(text_in(child) if isinstance(child, Element) else child for child in element.children)
+
+
+@pytest.mark.parametrize("code", shipped_rules().catalogue)
+def test_each_icon_in_the_command_line_view_opens_its_error(code: str) -> None:
+    _, diagnosis = judged(code)
+    screen = tree_of_code(code).one("pre")
+    error = next(each for each in diagnosis.errors if each.code == code)
+    openers = [opener for opener in screen.all("button", "opens") if f"{code}:" in opener["aria-label"]]
+    # At its headline, and at its place: in a row of the table or on the way.
+    assert len(openers) >= (1 if diagnosis.status is Status.DISCARDED else 2)
+    for opener in openers:
+        assert error.severity.value in opener.classes
+        assert_tells_all(tree_of_code(code).one(id=opener["popovertarget"]), error, diagnosis)
+
+
+@pytest.mark.parametrize("code", shipped_rules().catalogue)
+def test_no_icon_in_the_command_line_view_is_left_without_its_error(code: str) -> None:
+    screen = tree_of_code(code).one("pre")
+    assert list(screen.all("span", "opens")) == []
+    signs = {severity.value: UNICODE.icon(severity) for severity in Severity}
+    for opener in screen.all("button", "opens"):
+        (severity,) = set(opener.classes) & signs.keys()
+        assert opener.text in {signs[severity], ""}
 
 
 # --- nothing from outside acts ----------------------------------------------------------------------------------------
@@ -275,10 +307,11 @@ def page_with(text: str) -> str:
 
 
 def shape(element: Element) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield tag and names of attributes of every element; where a name may wrap is no matter."""
+    """Yield tag and names of attributes of every element; where a name or a coloured line may wrap is no matter."""
     for child in element.children:
         if isinstance(child, Element) and child.tag != "wbr":
-            yield child.tag, tuple(child.attributes)
+            if not (element.tag == "pre" and child.tag == "span"):
+                yield child.tag, tuple(child.attributes)
             yield from shape(child)
 
 
@@ -289,7 +322,7 @@ def test_no_text_from_outside_is_more_than_text(text: str) -> None:
     assert text not in page or text.isalnum() or not set(text) & set("<>\"'\x1b\u202e")
     assert [c for c in page if not c.isprintable() and c != "\n"] == []
     # All that is not ASCII is our own.
-    assert {c for c in page if not c.isascii()} <= set("→↓↑ⓘ⚠✘✔┄─…")
+    assert {c for c in page if not c.isascii()} <= set("→↓↑●⚠✘✔┄─…")
     # Each `<` takes four bytes, and a score of sentences 2,000 of them.
     assert len(page.encode()) < 500_000
 
