@@ -54,6 +54,7 @@ FRONT: Final = len(" 12 i ")
 # The narrowest host that tells hosts apart, the usual one, and more than anybody needs.
 _LEAST_HOST: Final = 8
 _FAIR_HOST: Final = len("255.255.255.255")
+_FAIR_NAME: Final = 22
 _MOST_HOST: Final = 72
 _MOST_NETWORK: Final = 24
 _LEAST_CURVE: Final = 10
@@ -90,8 +91,9 @@ def layout(hosts: Sequence[str], networks: Sequence[str], width: int | None, mod
     for given_up in (None, *_GIVEN_UP):
         columns = [column for column in columns if column is not given_up]
         spare = width - FRONT - network - _wide(columns)
-        # Two figures of spread are worth less than a curve and a readable name.
-        needed = min(wanted, _FAIR_HOST) + (_GAP + _LEAST_CURVE if len(columns) > len(STATISTICS) - 3 else 0)
+        # The figures of spread are worth less than a curve and a readable name, the others more.
+        spread = DEVIATION in columns
+        needed = min(wanted, _FAIR_NAME) + _GAP + _LEAST_CURVE if spread else min(wanted, _FAIR_HOST)
         if spare >= needed:
             return _shared_out(columns, network, wanted, spare)
     return Layout(host=max(1, width - FRONT), network=0, columns=(), curve=0)
@@ -99,7 +101,7 @@ def layout(hosts: Sequence[str], networks: Sequence[str], width: int | None, mod
 
 def _shared_out(columns: list[Column], network: int, wanted: int, spare: int) -> Layout:
     """Return the layout with what the figures leave, shared between names and curve: a fair curve, then the names."""
-    fair = min(_FAIR_CURVE, max(0, spare - min(wanted, _FAIR_HOST) - _GAP))
+    fair = min(_FAIR_CURVE, max(0, spare - min(wanted, _FAIR_NAME) - _GAP))
     curve = fair if fair >= _LEAST_CURVE else 0
     host = min(wanted, spare - (curve + _GAP if curve else 0))
     if curve:

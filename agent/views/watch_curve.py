@@ -22,6 +22,7 @@ LIMITED: Final = "."
 # A curve shows what is more than its own best: below twice that, or a millisecond more, all is calm.
 _CALM_US: Final = 1000
 _BINS: Final = 8
+_LONGEST_BAR: Final = 50
 
 
 def bars(unicode: bool) -> str:  # noqa: FBT001 - one of two alphabets
@@ -103,10 +104,10 @@ def histogram(figures: Figures, width: int, alphabet: str) -> list[str]:
         counts[min(_BINS - 1, int((each - low) / step))] += 1
     labels = [f"{milliseconds(low + at * step)} to {milliseconds(low + (at + 1) * step)} ms" for at in range(_BINS)]
     label = max(map(len, labels))
-    room = max(1, width - label - 2 - len(str(max(counts))) - 2)
     most = max(counts)
+    room = max(1, min(_LONGEST_BAR, width - label - len(f"   {most}")))
     return [
-        f"{text:>{label}}  {alphabet[-1] * _length(count, most, room)} {count}".rstrip()
+        f"{text:>{label}}  {alphabet[-1] * _length(count, most, room)} {count or ''}".rstrip()
         for text, count in zip(labels, counts, strict=True)
     ]
 

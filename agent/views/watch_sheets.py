@@ -13,7 +13,7 @@ from agent.views.path_signs import marks
 from agent.views.prose import wrapped
 from agent.views.style import Style
 from agent.views.watch_curve import bars, histogram
-from agent.views.watch_table import CHOSEN, FAINT, HEAD, Canvas, host_words, table_lines
+from agent.views.watch_table import CHOSEN, FAINT, HEAD, Canvas, cut, host_words, table_lines
 from agent.views.watch_words import event_words, time_words
 from agent.views.words import CLASS_NOTES, counted, milliseconds, percent, responder_answer, spread_ms
 from agent.watch.controls import Controls, Mode
@@ -74,7 +74,7 @@ def errors_lines(picture: Picture, canvas: Canvas) -> list[Text]:
     if not check.diagnosis.errors:
         return [Text("No documented error.", style=FAINT)]
     lines = error_lines(check.sample, check.diagnosis, sheet_style(canvas), full=True)
-    return [_cut(Text.from_ansi(line), canvas) for line in lines]
+    return [cut(Text.from_ansi(line), canvas) for line in lines]
 
 
 def window(lines: Sequence[Text], at: int, room: int, canvas: Canvas) -> list[Text]:
@@ -83,7 +83,7 @@ def window(lines: Sequence[Text], at: int, room: int, canvas: Canvas) -> list[Te
     shown = list(lines[first : first + room])
     left = len(lines) - first - len(shown)
     if left > 0 and shown:
-        shown[-1] = _cut(Text(f"{left + 1} lines more: down", style=FAINT), canvas)
+        shown[-1] = cut(Text(f"{left + 1} lines more: down", style=FAINT), canvas)
     return shown
 
 
@@ -112,7 +112,7 @@ def event_line(event: Event, canvas: Canvas) -> Text:
     """Return `12:03:04  path changed (hop 4: A → B)`."""
     line = Text(f"{time_words(event.at_s, canvas.zone)}  ", style=FAINT)
     line.append(event_words(event, canvas.symbols), style="not dim")
-    return _cut(line, canvas)
+    return cut(line, canvas)
 
 
 def _in_full(event: Event, canvas: Canvas) -> list[Text]:
@@ -125,7 +125,7 @@ def _in_full(event: Event, canvas: Canvas) -> list[Text]:
 
 def _former_lines(former: FormerPath, controls: Controls, canvas: Canvas, room: int) -> list[Text]:
     span = f"{time_words(former.since_s, canvas.zone)} to {time_words(former.until_s, canvas.zone)}"
-    title = _cut(Text(f"The path from {span}", style=HEAD), canvas)
+    title = cut(Text(f"The path from {span}", style=HEAD), canvas)
     plain = Controls(names=controls.names, networks=controls.networks)
     return [Text(), title, *table_lines(former.rows, {}, plain, canvas, max(1, room - 2), Mode.STATISTICS)]
 
@@ -135,17 +135,17 @@ def _former_lines(former: FormerPath, controls: Controls, canvas: Canvas, room: 
 
 def details_lines(picture: Picture, row: Row, canvas: Canvas, room: int) -> list[Text]:
     """Return what is known of one place, in at most `room` lines."""
-    title = _cut(Text(f"{_place(row)}  {host_words(row, names=True)}", style=HEAD), canvas)
+    title = cut(Text(f"{_place(row)}  {host_words(row, names=True)}", style=HEAD), canvas)
     lines = [title]
     for label, said in _facts(picture, row):
         if said:
             for index, part in enumerate(wrapped(said, Style(width=max(1, canvas.width - _KEY_WIDTH)), hanging=0)):
                 line = Text(f"  {label if index == 0 else '':<{_KEY_WIDTH - 2}}", style=FAINT)
                 line.append(part, style="not dim")
-                lines.append(_cut(line, canvas))
+                lines.append(cut(line, canvas))
     spread = histogram(row.figures, canvas.width - 2, bars(canvas.unicode))
     if spread and len(lines) + len(spread) + 1 <= room:
-        lines += [Text(), *(_cut(Text(f"  {line}", style="cyan"), canvas) for line in spread)]
+        lines += [Text(), *(cut(Text(f"  {line}", style="cyan"), canvas) for line in spread)]
     return lines[:room]
 
 
@@ -198,10 +198,3 @@ def _signs(picture: Picture, row: Row) -> str:
         return ""
     hop = next((hop for hop in leg.hops if hop.probe_ttl == row.probe_ttl), None)
     return "" if hop is None else " ".join(marks(leg, hop))
-
-
-def _cut(line: Text, canvas: Canvas) -> Text:
-    if line.cell_len > canvas.width:
-        line.truncate(max(0, canvas.width - 1))
-        line.append(canvas.symbols.cut)
-    return line

@@ -95,6 +95,14 @@ def fitted_host(host: str, width: int, mark: str) -> str:
     return f"{cut_middle(name, spare, mark)} ({rest}" if spare >= _LEAST_BOTH else cut_middle(name, width, mark)
 
 
+def cut(line: Text, canvas: Canvas) -> Text:
+    """Return the line no wider than the canvas; what was cut ends in a mark."""
+    if line.cell_len > canvas.width:
+        line.truncate(max(0, canvas.width - 1))
+        line.append(canvas.symbols.cut)
+    return line
+
+
 def place_of_row(row: Row) -> Place | None:
     """Return where an icon of this row hangs in its leg."""
     return END if row.is_end else row.probe_ttl

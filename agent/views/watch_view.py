@@ -20,7 +20,7 @@ from agent.views.watch_sheets import (
     sheet_style,
     window,
 )
-from agent.views.watch_table import BAD, FAINT, HEAD, Canvas, host_words, table_lines
+from agent.views.watch_table import BAD, FAINT, HEAD, Canvas, cut, host_words, table_lines
 from agent.views.watch_words import age_words, time_words
 from agent.views.way import icons_of, way_words
 from agent.views.words import PROTOCOLS, counted, target_words
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _ROOMY: Final = 20
 _FAIR: Final = 12
 _MOST_VERDICT: Final = 3
+_FEW_VERDICT: Final = 2
 _MOST_EVENTS: Final = 3
 _DETAILS: Final = 9
 _LEAST_CHART: Final = 6
@@ -69,7 +70,7 @@ def watch_lines(picture: Picture, controls: Controls, canvas: Canvas) -> list[Te
     room = max(1, canvas.height - len(top) - len(footer))
     body = _body(picture, controls, canvas, room)[:room]
     lines = [*top, *body, *(Text() for _ in range(room - len(body))), *footer]
-    return lines[: canvas.height]
+    return [cut(line, canvas) for line in lines[: canvas.height]]
 
 
 # --- above the table --------------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def _title(picture: Picture, canvas: Canvas) -> Text:
     right = ", ".join(part for part in (protocol, time_words(canvas.now_s, canvas.zone)) if part)
     spare = canvas.width - len(right) - 2
     if spare < len("cloudpath"):
-        return _cut(Text(named, style=HEAD), canvas)
+        return cut(Text(named, style=HEAD), canvas)
     line = Text()
     line.append(named, style=HEAD)
     if line.cell_len > spare:
@@ -109,11 +110,11 @@ def _verdict(picture: Picture, canvas: Canvas) -> list[Text]:
     check = picture.check
     if check is None:
         said = "The first check is under way: names, network, proxy, path."
-        return [_cut(Text(said, style=FAINT), canvas)]
+        return [cut(Text(said, style=FAINT), canvas)]
     sample = with_figures(check, picture)
     style = sheet_style(canvas)
     lines = bottom_line_lines(bottom_line(sample, check.diagnosis), check.diagnosis, style)
-    most = _MOST_VERDICT if canvas.height >= _ROOMY else 1
+    most = _MOST_VERDICT if canvas.height >= _ROOMY else _FEW_VERDICT if canvas.height >= _FAIR else 1
     shown = [Text.from_ansi(line) for line in lines[:most]]
     if len(lines) > most:
         shown[-1].append(canvas.symbols.cut)
@@ -126,7 +127,7 @@ def _verdict(picture: Picture, canvas: Canvas) -> list[Text]:
     way = way_words(sample, check.diagnosis, Style(unicode=canvas.unicode))
     if way and canvas.height >= _ROOMY:
         shown.append(Text(way, style=FAINT))
-    return [_cut(line, canvas) for line in shown]
+    return [cut(line, canvas) for line in shown]
 
 
 def with_figures(check: Check, picture: Picture) -> Sample:
@@ -168,7 +169,7 @@ def _status(picture: Picture, controls: Controls, canvas: Canvas) -> Text:
     since = f"for {age_words(canvas.now_s - picture.since_s)}"
     parts = [counted(picture.rounds, "round"), f"every {picture.interval_s:g} s", since, checking]
     line.append(", ".join(part for part in parts if part), style=FAINT)
-    return _cut(line, canvas)
+    return cut(line, canvas)
 
 
 def _just_changed(picture: Picture) -> bool:
@@ -195,7 +196,7 @@ def _body(picture: Picture, controls: Controls, canvas: Canvas, room: int) -> li
 
 def _path(picture: Picture, controls: Controls, canvas: Canvas, room: int) -> list[Text]:
     if not picture.rows:
-        return [_cut(Text(_nothing_yet(picture), style=FAINT), canvas)]
+        return [cut(Text(_nothing_yet(picture), style=FAINT), canvas)]
     news = _news(picture, canvas, room)
     selected = _selected(picture, controls)
     rest = max(1, room - len(news))
@@ -224,7 +225,12 @@ def _selected(picture: Picture, controls: Controls) -> Row | None:
 def _table(picture: Picture, controls: Controls, canvas: Canvas, room: int) -> list[Text]:
     selected = None if controls.selected is None else min(controls.selected, len(picture.rows) - 1)
     chosen = replace(controls, selected=selected)
-    return table_lines(picture.rows, icons_of_check(picture), chosen, canvas, room, controls.mode)
+    lines = table_lines(picture.rows, icons_of_check(picture), chosen, canvas, room, controls.mode)
+    if picture.check is not None and picture.check.leg is None:
+        # As it was: there is nothing to measure now.
+        for line in lines[1:]:
+            line.stylize(FAINT)
+    return lines
 
 
 def icons_of_check(picture: Picture) -> Icons:
@@ -243,13 +249,15 @@ def _chart_below(picture: Picture, canvas: Canvas, room: int) -> list[Text]:
 
 def _chart(row: Row, canvas: Canvas, room: int) -> list[Text]:
     title = Text(f"Delay to {host_words(row, names=False)}, ms", style=HEAD)
+    if row.figures.avg_us is None:
+        return [cut(title, canvas), Text("no answer so far", style=FAINT)]
     lines = chart(row.figures, row.loss_class, canvas.width, max(1, room - 1), bars(canvas.unicode))
     drawn = [Text(line, style="cyan") for line in lines]
     for line in drawn:
         # The line that a person follows stands out from what is below it.
         line.highlight_regex(f"{bars(canvas.unicode)[-1]}+", style=FAINT)
         line.highlight_regex(r"x+", style=BAD)
-    return [_cut(title, canvas), *(_cut(line, canvas) for line in drawn)]
+    return [cut(title, canvas), *(cut(line, canvas) for line in drawn)]
 
 
 def _news(picture: Picture, canvas: Canvas, room: int) -> list[Text]:
@@ -271,11 +279,4 @@ def _footer(controls: Controls, canvas: Canvas) -> Text:
             break
         line.append(f"{key} ", style="bold cyan")
         line.append(f"{said}  ", style=FAINT)
-    return line
-
-
-def _cut(line: Text, canvas: Canvas) -> Text:
-    if line.cell_len > canvas.width:
-        line.truncate(max(0, canvas.width - 1))
-        line.append(canvas.symbols.cut)
     return line
