@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from agent.views.escape import escape, escape_text
-from agent.views.prose import labelled
+from agent.views.prose import labelled, with_coloured_marks
 from agent.views.proxy_words import PROXY_MODES, proxy_words
 from agent.views.style import Style
 from agent.views.way import way_words
@@ -27,6 +27,7 @@ from probes.session_facts import SessionEvent
 from probes.web_facts import ProxyAttempt, ProxyMode
 from rules.diagnosis import Diagnosis
 
+_WAY: Final = "Way"
 _PROTOCOL_NAME: Final = re.compile(r"\b(?:icmp|udp|tcp)\b")
 # The newest session decides; a few before it show how it came to that.
 _MOST_SESSIONS: Final = 3
@@ -37,7 +38,7 @@ def header_lines(sample: Sample, diagnosis: Diagnosis, style: Style, *, wide: bo
     traced = [leg for leg in sample.legs if leg.address and leg.probed_by is Prober.AGENT]
     parts = [
         *_of_target(sample, wide=wide),
-        ("Way", way_words(sample, diagnosis, style)),
+        (_WAY, way_words(sample, diagnosis, style)),
         *(_grounds(sample) if wide else ()),
         *_of_proxy(sample, style, wide=wide),
         *_of_web(sample, style, wide=wide),
@@ -50,7 +51,8 @@ def header_lines(sample: Sample, diagnosis: Diagnosis, style: Style, *, wide: bo
     lines: list[str] = []
     last = ""
     for label, text in parts:
-        lines += labelled("" if label == last else label, text, style)
+        laid_out = labelled("" if label == last else label, text, style)
+        lines += with_coloured_marks(laid_out, style) if label == _WAY else laid_out
         last = label or last
     return lines
 

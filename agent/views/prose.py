@@ -1,6 +1,7 @@
 """Sentences laid out: wrapped at words, indented, with a label before them."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import Final
 
 from agent.views.style import PAINT_OF, Paint, Style
@@ -47,3 +48,12 @@ def headline(severity: Severity, code: str, text: str, style: Style) -> list[str
     first, *rest = wrapped(f"{front}  {text}", style, hanging=2)
     painted = style.paint(first[: len(front)], PAINT_OF[severity]) + style.paint(first[len(front) :], Paint.HEAD)
     return [painted, *(style.paint(line, Paint.HEAD) for line in rest)]
+
+
+def with_coloured_marks(lines: Sequence[str], style: Style) -> list[str]:
+    """Return the lines with each severity's mark that stands behind a word in its colour."""
+    coloured = list(lines)
+    for severity in Severity:
+        mark = style.symbols.mark(severity)
+        coloured = [line.replace(f" {mark}", f" {style.paint(mark, PAINT_OF[severity])}") for line in coloured]
+    return coloured

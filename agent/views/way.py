@@ -9,7 +9,7 @@ from agent.views.style import Style
 from agent.views.words import NODES, SHORT_NODES, host_words, leg_words, target_words
 from probes.facts import Leg, Node
 from probes.sample import Sample, Topology, TopologyKind
-from rules.diagnosis import Diagnosis, FiredError, Severity
+from rules.diagnosis import Diagnosis, FiredError, Severity, Status
 
 CHAINS: Final[dict[TopologyKind, tuple[Node, ...]]] = {
     TopologyKind.DIRECT: (Node.EGRESS,),
@@ -28,7 +28,8 @@ def way_words(sample: Sample, diagnosis: Diagnosis, style: Style) -> str:
     icons = _gravest(diagnosis)
     lost = [error for error in diagnosis.errors if place_of(error, sample) is None]
     plain = len(sample.legs) < 2 and _kind(sample.topology) in _PLAIN  # noqa: PLR2004 - one leg is no chain
-    if plain and not lost:
+    # Of a sample that was discarded no table is shown.
+    if plain and not lost and not (diagnosis.errors and diagnosis.status is Status.DISCARDED):
         return ""
     names = [_with_icon(_short(sample, node), icons.get(node), style) for node in chain_of(sample, icons)]
     unsure = " (probably)" if sample.topology and not sample.topology.certain else ""
