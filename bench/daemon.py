@@ -1,6 +1,6 @@
 """The service over time: memory, processor time, threads and descriptors, and whether its samples come on time.
 
-    python -m bench daemon [idle|thousand|day|hour] [--targets N] [--seconds N] [--output FILE] [--json]
+    python -m bench daemon [idle|thousand|day|hour] [--targets N] [--seconds N] [--leak BYTES] [--output FILE] [--json]
 
 As root. The network is a line of namespaces: the agent, stock routers, and 10 ms behind them a host that is every
 target; a resolver, web servers and a collector are real programs. The real `cloudpath run` watches all of it, and the
@@ -8,7 +8,8 @@ kernel says what that costs: the process and its children are looked at from out
 
 idle      10 targets every 5 minutes, for 10 minutes
 thousand  1,000 targets every 5 minutes, for two rounds and a bit
-day       2,880 samples, as 10 targets every 5 minutes make in a day: 60 targets every 10 seconds, for 8 minutes
+day       more samples than the 2,880 that 10 targets every 5 minutes make in a day: 100 targets every 10 seconds, in
+          spells of a minute, and what the process holds at rest after each
 hour      10 targets every 5 minutes, for an hour
 """
 
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from bench.course import ENVIRONMENT
 from bench.daemon_figures import figures, punctuality
 from bench.daemon_network import AGENT, COLLECTOR_PORT, FAR, MOST_TARGETS, configuration, line_map
+from bench.daemon_rests import REST_S, Rest, kept, rest_of
 from bench.daemon_watch import Point, look
 from bench.race import compile_ours
 from bench.table import markdown
@@ -45,6 +47,8 @@ _BEGUN_AT_S: Final = 10.0
 _END_WITHIN_S: Final = 20.0
 # An idle process's memory comes and goes by so much as samples do [measured: a sample's facts, before they are freed].
 _NOISE_KB: Final = 512
+# An interval in which nothing happens as long as anybody watches.
+_NEVER_S: Final = 86_400
 
 
 class ServiceError(RuntimeError):
@@ -55,7 +59,8 @@ class ServiceError(RuntimeError):
 class Mode:
     """One way to measure: how many targets, how often, for how long, and the bars by the name of the figure.
 
-    `settled_after_s` is when each target has been sampled at least once.
+    `settled_after_s` is when each target has been sampled at least once. With `spells` the time at work is in so many
+    parts, with a rest behind each.
     """
 
     targets: int
@@ -63,6 +68,7 @@ class Mode:
     seconds: int
     settled_after_s: float
     bars: dict[str, float]
+    spells: int = 0
 
 
 _IDLE_BARS: Final = {"rss_most_mb": 45.0, "cpu_share": 0.003}
@@ -76,7 +82,9 @@ MODES: Final = {
         settled_after_s=315,
         bars={"rss_most_mb": 120.0, "cpu_share": 0.15, "late": 0.0},
     ),
-    "day": Mode(targets=60, interval_s=10, seconds=490, settled_after_s=60, bars=_GROWTH),
+    "day": Mode(
+        targets=100, interval_s=10, seconds=360, settled_after_s=60, bars={"kept_bytes_a_sample": 50.0}, spells=6
+    ),
     "hour": Mode(targets=10, interval_s=300, seconds=3_600, settled_after_s=315, bars=_IDLE_BARS | _GROWTH),
 }
 
@@ -97,6 +105,9 @@ def main(argv: Sequence[str]) -> int:
     return 0 if all(bar["met"] for bar in result["bars"]) else 1
 
 
+_LEAK_HELP: Final = "day: let the service keep so much of each sample: does the measure see it?"
+
+
 def parser() -> argparse.ArgumentParser:
     """Return what the command line may say."""
     said = argparse.ArgumentParser(prog="python -m bench daemon", description=(__doc__ or "").splitlines()[0])
@@ -106,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
         "--interval", type=_between(10, 86_400), metavar="SECONDS", help="between two samples of a target"
     )
     said.add_argument("--seconds", type=_between(30, 86_400), metavar="N", help="how long, other than the mode's own")
+    said.add_argument("--leak", type=_between(1, 1_000_000), default=0, metavar="BYTES", help=_LEAK_HELP)
     said.add_argument("--routers", type=_between(1, 20), default=7, metavar="N", help="on the way (7)")
     said.add_argument("--output", type=Path, metavar="FILE", help="a line of JSON for each look, as it is made")
     said.add_argument("--json", action="store_true", help="one JSON document instead of a table")
@@ -141,14 +153,20 @@ def measure(mode: Mode, options: argparse.Namespace) -> dict[str, Any]:
     seconds = options.seconds or mode.seconds
     compile_ours()
     load_before = os.getloadavg()[0]
-    with Service(targets=targets, interval_s=interval_s, routers=options.routers) as service:
-        points = _watch(service, seconds, options.output)
-        timing = _timing(service, interval_s)
-        stop = service.stop()
+    with Service(
+        targets=targets,
+        interval_s=interval_s,
+        routers=options.routers,
+        weighed=mode.spells > 0,
+        leak=options.leak,
+    ) as service:
+        points, rests = _watch_spells(service, seconds, mode.spells, options.output)
+        more = kept(rests) if rests else _timing(service, interval_s)
+        more |= service.stop()
     figure = figures(
         points, begun_at_s=min(_BEGUN_AT_S, seconds / 3), settled_at_s=min(mode.settled_after_s, seconds / 2)
     )
-    figure |= timing | stop
+    figure |= more
     result = {
         "targets": targets,
         "interval_s": interval_s,
@@ -164,7 +182,7 @@ def measure(mode: Mode, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _timing(service: Service, interval_s: int) -> dict[str, int]:
+def _timing(service: Service, interval_s: int) -> dict[str, Any]:
     """Return how punctual samples were: in the first round every way is new, and routers let few be asked at once."""
     starts_s, begun_s, until_s = service.starts_s(), service.ready_at_s(), time.time()
     every, later = (
@@ -178,9 +196,24 @@ def _timing(service: Service, interval_s: int) -> dict[str, int]:
     }
 
 
+def _watch_spells(service: Service, seconds: float, spells: int, output: Path | None) -> tuple[list[Point], list[Rest]]:
+    """Return all looks, and where there are spells what each of the rests between them came to."""
+    points, rests = _watch(service, seconds / max(1, spells), output), list[Rest]()
+    while len(rests) < spells:
+        service.rest()
+        at_rest = _watch(service, REST_S, output)
+        rests.append(rest_of(at_rest, service.in_use_bytes()))
+        points += at_rest
+        if len(rests) < spells:
+            service.work()
+            points += _watch(service, seconds / spells, output)
+    return points, rests
+
+
 def _watch(service: Service, seconds: float, output: Path | None) -> list[Point]:
     points: list[Point] = []
-    while (at_s := service.age_s()) < seconds:
+    until_s = service.age_s() + seconds
+    while (at_s := service.age_s()) < until_s:
         points.append(service.look())
         _note(output, points[-1].plain())
         time.sleep(_EVERY_S - (service.age_s() - at_s) % _EVERY_S)
@@ -196,10 +229,14 @@ def _note(output: Path | None, line: dict[str, Any]) -> None:
 class Service:
     """The real service in a network of its own. Use it as a context manager."""
 
-    def __init__(self, *, targets: int, interval_s: int, routers: int = 7) -> None:
+    def __init__(
+        self, *, targets: int, interval_s: int, routers: int = 7, weighed: bool = False, leak: int = 0
+    ) -> None:
         self.agent_id = ""
         self._targets = targets
         self._interval_s = interval_s
+        self._weighed = weighed
+        self._leak = leak
         self._lab = Lab(line_map(routers, targets))
         self._cleanup = ExitStack()
         self._files = Path()
@@ -219,12 +256,10 @@ class Service:
             undo.enter_context(self._lab)
             self._files = self._lab.directory / "service"
             self._files.mkdir()
-            self._configure()
+            self._configure(self._interval_s)
             log = undo.enter_context((self._files / "log").open("wb"))
-            environment = (*ENVIRONMENT, f"STATE_DIRECTORY={self._files / 'state'}")
-            command = (*environment, sys.executable, "-m", "agent", "run", "-c", str(self._files / "agent.yaml"))
             self._process = subprocess.Popen(
-                self._lab.command(AGENT, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._lab.command(AGENT, self._command()), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
             self._started_s = time.monotonic()
             undo.callback(self._end)
@@ -278,6 +313,20 @@ class Service:
             raise ServiceError(f"it was not ready: {self.log()}")
         return datetime.fromisoformat(line.split()[0]).timestamp()
 
+    def in_use_bytes(self) -> int:
+        """Return what of its memory is in use, by its own C library; for one that is weighed."""
+        return int(self._weight.read_text())
+
+    def rest(self) -> None:
+        """Let nothing be due any more; what is under way is cut short."""
+        self._configure(_NEVER_S)
+        self._process.send_signal(signal.SIGHUP)
+
+    def work(self) -> None:
+        """Let everything be due again as at the start, spread over an interval from now on."""
+        self._configure(self._interval_s)
+        self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> dict[str, Any]:
         """Ask it to end; return how long that took and its exit code."""
         begun = time.monotonic()
@@ -285,10 +334,23 @@ class Service:
         code = self._process.wait(_END_WITHIN_S)
         return {"stop_s": round(time.monotonic() - begun, 2), "exit_code": code}
 
-    def _configure(self) -> None:
+    @property
+    def _weight(self) -> Path:
+        return self._files / "weight"
+
+    def _command(self) -> tuple[str, ...]:
+        environment = (*ENVIRONMENT, f"STATE_DIRECTORY={self._files / 'state'}")
+        arguments = ("run", "-c", str(self._files / "agent.yaml"))
+        if not self._weighed:
+            return (*environment, sys.executable, "-m", "agent", *arguments)
+        # Python's own allocator would take what it needs by the megabyte, and not say what of it is in use.
+        everything = (*environment, "PYTHONMALLOC=malloc", sys.executable, "-m", "bench.weighed")
+        return (*everything, str(self._weight), str(self._leak), *arguments)
+
+    def _configure(self, interval_s: int) -> None:
         text = configuration(
             targets=self._targets,
-            interval_s=self._interval_s,
+            interval_s=interval_s,
             directory=self._files,
             authority=self._lab.authority.own.certificate,
             collector=f"http://{self._lab.address(FAR, Family.IPV4)}:{COLLECTOR_PORT}/",

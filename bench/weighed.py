@@ -1,0 +1,79 @@
+"""The service with a thread more, which writes down what of its memory is in use; and with a leak, if one is asked for.
+
+PYTHONMALLOC=malloc python -m bench.weighed FILE LEAK_BYTES run -c FILE
+
+Resident memory goes by pages and by Python's megabytes, of which one object holds each: a day's leak is less than that
+swings by itself. The C library counts what was taken and not given back by the byte, whoever took it, as long as
+Python takes everything there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import agent.daemon.sampling
+from agent.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EVERY_S: Final = 1.0
+# What CPython takes for a bytes object beside its content, and for its place in a list.
+_OBJECT_BYTES: Final = sys.getsizeof(b"") + 8
+_KEPT: Final[list[bytes]] = []
+# mallinfo(3): struct mallinfo2, glibc 2.33 and later.
+_COUNTS: Final = (
+    "arena",
+    "ordblks",
+    "smblks",
+    "hblks",
+    "hblkhd",
+    "usmblks",
+    "fsmblks",
+    "uordblks",
+    "fordblks",
+    "keepcost",
+)
+
+
+class _MallInfo2(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _COUNTS)
+
+
+def in_use_bytes() -> int:
+    """Return what this process has taken from the C library and not given back, in bytes."""
+    library = ctypes.CDLL(None)
+    library.mallinfo2.restype = _MallInfo2
+    found = library.mallinfo2()
+    return int(found.uordblks) + int(found.hblkhd)
+
+
+def leaking(take: Callable[..., Any], each: int) -> Callable[..., Any]:
+    """Return the same function, which keeps so many bytes for ever each time that it is called."""
+
+    def taken(*arguments: Any) -> Any:
+        _KEPT.append(bytes(max(0, each - _OBJECT_BYTES)))
+        return take(*arguments)
+
+    return taken
+
+
+def _weigh(file: Path) -> None:
+    while True:
+        file.write_text(f"{in_use_bytes():20}\n", encoding="ascii")
+        time.sleep(_EVERY_S)
+
+
+if __name__ == "__main__":
+    _, weight, leak, *arguments = sys.argv
+    sys.argv[1:] = arguments
+    if int(leak):
+        # Before whoever calls it is imported.
+        agent.daemon.sampling.take_sample = leaking(agent.daemon.sampling.take_sample, int(leak))
+    threading.Thread(target=_weigh, args=(Path(weight),), daemon=True).start()
+    main()
