@@ -2,24 +2,30 @@
 
 A sketch has three characters for each hop: 18 bits of a checksum of its address. That is little enough to be kept with
 every sample for years. Sketches are not compared as texts: a hop that is silent, or was not asked, contradicts nothing,
-and of several addresses that answer at one hop (a load balancer's) each is as good as the others. Pure.
+and of several addresses that answer at one hop (a load balancer's) each is as good as the others. Each sample has ports
+of its own, so that most balancers show one of their ways in each, and another in the next: where addresses take turns
+again and again they are taken for alternatives, too. Pure.
 """
 
 from __future__ import annotations
 
 import zlib
+from itertools import groupby
+from statistics import median_high
 
 from probes.facts import Node
 from probes.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Final, TypeAlias
 
     # Who may answer at each hop of each stretch.
     _Codes: TypeAlias = "tuple[frozenset[str], ...]"
     _Way: TypeAlias = "dict[str, _Codes]"
+    # Which addresses take turns, by stretch and place.
+    _Turns: TypeAlias = "Mapping[tuple[str, int], frozenset[str]]"
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _WIDTH: Final = 3
@@ -31,6 +37,12 @@ _BETWEEN_STRETCHES: Final = " "
 _SEVERAL: Final = ("(", ")")
 # A host with more ways than these has a name for each only because something is wrong; the rest share the last one's.
 _MOST_KNOWN: Final = 200
+# Addresses take turns where one came back so often after another, and most stayed for no more samples than these. A way
+# that changes and changes back once a night stays for hundreds.
+_RETURNS: Final = 3
+_SHORT_STAY: Final = 8
+# What took turns long ago does so now, or it does not matter any more.
+_NEWEST_RUNS: Final = 5000
 
 
 @frozen
@@ -54,10 +66,19 @@ def name_of(sketch: str) -> str:
     return f"{zlib.crc32(sketch.encode()):08x}"
 
 
+def names_of(sketches: Sequence[str | None]) -> list[str | None]:
+    """Return the name of each sketch's way, given in the order of time: see `Ways`."""
+    runs = [(sketch, len(tuple(run))) for sketch, run in groupby(sketches)]
+    ways = Ways(_turns([(sketch, length) for sketch, length in runs[-_NEWEST_RUNS:] if sketch is not None]))
+    return [name for sketch, length in runs for name in (ways.name(sketch),) * length]
+
+
 class Ways:
     """Names the ways of one target's samples, given their sketches in the order of time."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: _Turns | None = None) -> None:
+        """Take addresses for one another that take turns."""
+        self._turns = turns or {}
         self._ways: list[tuple[str, _Way]] = []
         self._newest = 0
         self._known: dict[tuple[int, str], int] = {}
@@ -75,19 +96,8 @@ class Ways:
         self._newest = self._known[asked]
         return self._ways[self._newest][0]
 
-    def names(self, sketches: Iterable[str | None]) -> list[str | None]:
-        """Return the name of each, in the order of time."""
-        named: list[str | None] = []
-        before, name = None, None
-        for sketch in sketches:
-            # Most are like the one before.
-            if sketch != before:
-                before, name = sketch, self.name(sketch)
-            named.append(name)
-        return named
-
     def _find(self, sketch: str) -> int:
-        seen = _way_from(sketch)
+        seen = _with_turns(_way_from(sketch), self._turns)
         order = [self._newest, *reversed(range(len(self._ways)))] if self._ways else []
         for index in order:
             name, way = self._ways[index]
@@ -161,3 +171,46 @@ def _joined_codes(known: _Codes, seen: _Codes) -> _Codes:
         (known[at] if at < len(known) else frozenset()) | (seen[at] if at < len(seen) else frozenset())
         for at in range(len(longer))
     )
+
+
+# --- taking turns -----------------------------------------------------------------------------------------------------
+
+
+def _turns(runs: Sequence[tuple[str, int]]) -> _Turns:
+    """Return which addresses take turns, given sketches and for how many samples each stayed."""
+    ways = {sketch: _way_from(sketch) for sketch in {sketch for sketch, _ in runs}}
+    places = {(key, place) for way in ways.values() for key, codes in way.items() for place in range(len(codes))}
+    found = {at: _alternatives([(_only(ways[sketch], at), length) for sketch, length in runs]) for at in places}
+    return {at: alternatives for at, alternatives in found.items() if alternatives}
+
+
+def _only(way: _Way, at: tuple[str, int]) -> str | None:
+    """Return the one address that answered at a place, None for none or several."""
+    key, place = at
+    codes = way.get(key, ())[place : place + 1]
+    return next(iter(codes[0])) if codes and len(codes[0]) == 1 else None
+
+
+def _alternatives(told: Sequence[tuple[str | None, int]]) -> frozenset[str]:
+    """Return the addresses of one place that take turns, given who was there for how many samples."""
+    known = ((code, length) for code, length in told if code is not None)
+    stays = [(code, sum(length for _, length in run)) for code, run in groupby(known, key=lambda stay: stay[0])]
+    times: dict[str, int] = {}
+    for code, _ in stays:
+        times[code] = times.get(code, 0) + 1
+    if len(stays) - len(times) < _RETURNS or median_high(length for _, length in stays) > _SHORT_STAY:
+        return frozenset()
+    return frozenset(code for code, count in times.items() if count > 1)
+
+
+def _with_turns(way: _Way, turns: _Turns) -> _Way:
+    if not turns:
+        return way
+    none: frozenset[str] = frozenset()
+    return {
+        key: tuple(
+            codes_at | turns.get((key, place), none) if codes_at & turns.get((key, place), none) else codes_at
+            for place, codes_at in enumerate(codes)
+        )
+        for key, codes in way.items()
+    }

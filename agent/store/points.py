@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.measures import measures_in
 from agent.store.rows import COLUMNS, document_in, is_sound, is_unmeasured, ratio_of, with_measures
 from agent.timeline import Series, TargetNow, moment_at
-from agent.ways import Ways
+from agent.ways import names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Points:
             codes=[split[text] for text in codes],
             latencies_us=[*latencies_us],
             loss_ratios=[ratios[ppm] for ppm in losses_ppm],
-            paths=Ways().names(sketches),
+            paths=names_of(sketches),
         )
 
     def overview(self) -> tuple[TargetNow, ...]:

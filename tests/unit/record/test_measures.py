@@ -6,7 +6,7 @@ import pytest
 
 from agent.measures import Measures, measures_in, measures_of
 from agent.record import document, without_scores
-from agent.ways import Ways
+from agent.ways import names_of
 from probes.facts import Node
 from probes.sample import Sample
 from tests.unit.views import far_samples as far
@@ -94,11 +94,11 @@ def test_an_edge_with_another_address_is_another_way() -> None:
     leg = far.TO_EDGE
     last = replace(leg.hops[-1], responders=(replace(leg.hops[-1].responders[0], address="203.0.113.10"),))
     moved = with_legs(client_service_edge={"address": "203.0.113.10", "hops": (*leg.hops[:-1], last)})
-    first, second = Ways().names([measures_of(far.THROUGH_EDGE).path, measures_of(moved).path])
+    first, second = names_of([measures_of(far.THROUGH_EDGE).path, measures_of(moved).path])
     assert first != second
 
 
 def test_views_that_show_less_of_a_path_show_the_same_way() -> None:
     sketches = [measures_of(each).path for each in (near.HEALTHY, near.SILENT_HOPS, near.DEAD_END, near.BALANCED)]
     assert len(set(sketches)) == len(sketches)
-    assert len(set(Ways().names(sketches))) == 1
+    assert len(set(names_of(sketches))) == 1
