@@ -28,6 +28,7 @@ _MOST_TICKS: Final = 12
 _MOST_MONTHS: Final = 13
 # A wide picture shows every tick, a narrower one each third, the narrowest each sixth.
 _LEVELS: Final = ((6, 0), (3, 1), (1, 2))
+_FEWEST_DAYS: Final = 2
 # Nearer to an end than this (in units of the width) a label hangs inward.
 _NEAR_END: Final = 60
 # What the top of a scale is rounded up to, times a power of ten, and into how many parts it is cut.
@@ -102,14 +103,22 @@ def time_ticks(span: Span) -> tuple[Tick, ...]:
 
 
 def _placed(span: Span, instants: Iterable[datetime], words: Callable[[datetime], str]) -> Iterator[Tick]:
-    for number, at in enumerate(instants):
+    all_of_them = list(instants)
+    # Times of day without their days would be a riddle where days are many.
+    days = {at for at in all_of_them if not _time_of_day(at)}
+    first = days if _FEWEST_DAYS <= len(days) < len(all_of_them) else set(all_of_them[:: _LEVELS[0][0]])
+    for number, at in enumerate(all_of_them):
         x = span.x(at.timestamp())
         yield Tick(
             at=round(100 * x / WIDTH, 2),
             label=words(at),
-            level=next(level for every, level in _LEVELS if number % every == 0),
+            level=0 if at in first else next(level for every, level in _LEVELS[1:] if number % every == 0),
             anchor="start" if x < _NEAR_END else "end" if x > WIDTH - _NEAR_END else "middle",
         )
+
+
+def _time_of_day(at: datetime) -> int:
+    return at.hour * _HOUR + at.minute * _MINUTE + at.second
 
 
 def _regular(span: Span, step_s: int) -> Iterator[datetime]:
@@ -136,7 +145,7 @@ def _months(span: Span, length_s: float) -> Iterator[datetime]:
 
 
 def _clock_words(at: datetime, step_s: int) -> str:
-    if step_s >= _DAY or (at.hour, at.minute, at.second) == (0, 0, 0):
+    if step_s >= _DAY or not _time_of_day(at):
         return day_words(at)
     return f"{at:%H:%M}" if step_s >= _MINUTE else f"{at:%H:%M:%S}"
 

@@ -309,7 +309,7 @@ def _rows(cells: Sequence[Cell], span: Span, link: Link, *, single: bool) -> tup
 def _edges(cells: Sequence[Cell], span: Span) -> list[float]:
     """Return where, in per cent, the mouse is nearer to one cell's middle than to its neighbour's."""
     middles = [span.x(cell.middle) * 100 / WIDTH for cell in cells]
-    return [0.0, *(round((one + other) / 2, 2) for one, other in pairwise(middles)), 100.0]
+    return [0.0, *(round((one + other) / 2, 2) for one, other in pairwise(middles)), *([100.0] if middles else [])]
 
 
 def _row(cell: Cell, before: float, after: float, span: Span, link: Link, *, single: bool) -> Row:
