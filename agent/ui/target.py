@@ -93,7 +93,7 @@ class TargetMaker:
             emptiness="" if timeline.buckets else f"Nothing was measured in this time: {_range_words(place.span)}.",
             instead=None if timeline.buckets else self._around_newest(target, place),
             steps=() if entry is None else self._steps(history, target, place, entry.seq),
-            more=() if entry is None else self._more(place, entry.seq),
+            more=() if entry is None else self._more(place, entry.seq, target.newest.seq),
             looked=None if entry is None or gone else _looked(entry, other, past=place.at is not None),
             missing=_GONE if gone else "",
             newest=self._links.target(replace(place, at=None, beside=None, choosing=False)),
@@ -150,24 +150,23 @@ class TargetMaker:
             way("Next change →", around.changed_after),
         )
 
-    def _more(self, place: TargetPlace, seq: int) -> tuple[Way, ...]:
-        compared = place.beside is not None
-        compare = (
-            Way(text="End the comparison", url=self._links.target(replace(place, beside=None)))
-            if compared
-            else Way(
-                text="Compare with…",
-                url=self._links.target(replace(place, at=seq, choosing=True)),
-                current=place.choosing,
-                plain=True,
-            )
-        )
+    def _more(self, place: TargetPlace, seq: int, newest: int) -> tuple[Way, ...]:
         return (
-            compare,
+            *self._comparisons(place, seq, newest),
             Way(text="Alone", url=self._links.sample(seq), keeps=False),
             Way(text="Download as a report", url=self._links.sample(seq, "html"), file=True),
             Way(text="Download as JSON", url=self._links.sample(seq, "json"), file=True),
         )
+
+    def _comparisons(self, place: TargetPlace, seq: int, newest: int) -> tuple[Way, ...]:
+        if place.beside is not None:
+            return (Way(text="End the comparison", url=self._links.target(replace(place, beside=None))),)
+        choosing = self._links.target(replace(place, at=seq, choosing=True))
+        chosen = Way(text="Compare with…", url=choosing, current=place.choosing)
+        if seq == newest:
+            return (chosen,)
+        beside = replace(place, at=seq, beside=newest, choosing=False)
+        return Way(text="Compare with the newest", url=self._links.target(beside)), chosen
 
 
 def _sample(history: History, target: str, seq: int) -> Entry | None:

@@ -17,7 +17,6 @@ class Way:
     Attributes:
         keeps: Whether only what is looked at changes: a script need not load the page anew for it.
         file: Whether it is a file to take away.
-        plain: Whether the time line itself offers the same where scripts run.
     """
 
     text: str
@@ -25,7 +24,6 @@ class Way:
     current: bool = False
     keeps: bool = True
     file: bool = False
-    plain: bool = False
 
 
 @frozen

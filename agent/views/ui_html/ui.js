@@ -107,13 +107,7 @@
   // What is chosen by the hand on the time line (timeline.js).
   document.addEventListener("cloudpath:choose", (event) => {
     event.preventDefault();
-    const { seq, href, compared } = event.detail;
-    const address = new URL(href, location.href);
-    if (compared !== null) {
-      address.searchParams.set("at", compared);
-      address.searchParams.set("with", seq);
-    }
-    go(address.href);
+    go(new URL(event.detail.href, location.href).href);
   });
   document.addEventListener("cloudpath:range", (event) => {
     const address = new URL(location.href);
@@ -133,7 +127,7 @@
   const tell = (newer) => {
     if (newer === told) return;
     told = newer;
-    const line = document.querySelector("[data-newer]");
+    const line = document.getElementById("newer");
     const text = `${newer} newer sample${newer === 1 ? "" : "s"}`;
     if (!line || !newer) return;
     const link = line.querySelector("a");
@@ -171,7 +165,6 @@
     clearTimeout(timer);
     if (!document.hidden) soon(0);
   });
-  body.dataset.scripted = "";
   if (body.dataset.state) {
     says("live", "Live");
     soon(EVERY_MS);
