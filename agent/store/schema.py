@@ -59,8 +59,9 @@ TABLES: Final = {
 
 # Another program's lock is waited for so long, then the entry is held in memory.
 _BUSY_S: Final = 0.5
-# A quarter of what SQLite takes by itself: an idle agent has 45 MB for everything.
-_CACHE_KIB: Final = 512
+# A sixteenth of what SQLite takes by itself, and entries are filed as quickly [measured]: an idle agent has 45 MB for
+# everything, and a cache that fills for an hour looks like a leak.
+_CACHE_KIB: Final = 128
 
 
 class Displaced(sqlite3.DatabaseError):
