@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from agent.store.entry import Entry
 
 _NOTHING: Final = "-"
+_CUT: Final = "..."
 
-_LOSSES: Final[dict[LossReason, str]] = {
+# Beyond these a value is a list of dozens, or somebody's joke.
+_MOST_CHARACTERS: Final = 60
+
+_LOSSES: Final[dict[str, str]] = {
     LossReason.SIZE: "the store was full",
     LossReason.DISK: "the disk took nothing",
     LossReason.DAMAGED: "they were damaged on the disk",
@@ -39,20 +43,22 @@ def happening_of(entry: Entry) -> Happening:
 def _change_words(document: Mapping[str, Any]) -> tuple[str, str]:
     before, after = (_value(document.get(key)) for key in ("before", "after"))
     values = "" if before == after == _NOTHING else f"{before} -> {after}"
-    aborted = ", ".join(str(name) for name in document.get("aborted") or ())
+    aborted = ", ".join(_value(name) for name in document.get("aborted") or ())
     ended = f"it ended the sample of {aborted}" if aborted else ""
-    return f"{document.get('subject')} {document.get('what')}", "; ".join(part for part in (values, ended) if part)
+    title = f"{_value(document.get('subject'))} {_value(document.get('what'))}"
+    return title, "; ".join(part for part in (values, ended) if part)
 
 
 def _gap_words(document: Mapping[str, Any]) -> tuple[str, str]:
-    lost, why = document.get("lost"), LossReason(document["why"])
-    numbers = f"numbers {document.get('first_seq')} to {document.get('last_seq')}"
-    if why is LossReason.SKIPPED:
-        return "numbers left out", f"{numbers}: {_LOSSES[why]}"
-    whom = ", ".join(str(sink) for sink in document.get("sinks") or ())
+    lost, why = document.get("lost"), str(document.get("why"))
+    told = f"numbers {document.get('first_seq')} to {document.get('last_seq')}: {_LOSSES.get(why, why)}"
+    if why == LossReason.SKIPPED:
+        return "numbers left out", told
+    whom = ", ".join(_value(sink) for sink in document.get("sinks") or ())
     number = "an unknown number of entries" if lost is None else "1 entry" if lost == 1 else f"{lost} entries"
-    return f"{number} lost{f' for {whom}' if whom else ''}", f"{numbers}: {_LOSSES[why]}"
+    return f"{number} lost{f' for {whom}' if whom else ''}", told
 
 
 def _value(value: object) -> str:
-    return _NOTHING if value is None else str(value)
+    text = _NOTHING if value is None else str(value)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - len(_CUT)]}{_CUT}"

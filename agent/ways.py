@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import zlib
 from itertools import groupby
-from statistics import median_high
 
 from probes.facts import Node
 from probes.frozen import frozen
@@ -198,7 +197,8 @@ def _alternatives(told: Sequence[tuple[str | None, int]]) -> frozenset[str]:
     times: dict[str, int] = {}
     for code, _ in stays:
         times[code] = times.get(code, 0) + 1
-    if len(stays) - len(times) < _RETURNS or median_high(length for _, length in stays) > _SHORT_STAY:
+    most_stay_longer = 2 * sum(length > _SHORT_STAY for _, length in stays) >= len(stays)
+    if len(stays) - len(times) < _RETURNS or most_stay_longer:
         return frozenset()
     return frozenset(code for code, count in times.items() if count > 1)
 

@@ -5,9 +5,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from agent.happenings import happening_of
 from agent.measures import measures_in
 from agent.store.entry import Entry, Kind, SinkBacklog
-from agent.store.loss import LossReason
 from agent.store.parking import Parked
 from agent.views.escape import escape
 from agent.views.listing import listing
@@ -20,20 +20,14 @@ _FIGURES: Final = frozenset({3, 4, 5})
 _NOTHING: Final = "-"
 _TARGET_WIDTH: Final = 24
 _STATUS_WIDTH: Final = 10
-_TEXT_WIDTH: Final = 60
+_TITLE_WIDTH: Final = 120
+_TEXT_WIDTH: Final = 180
+_REASON_WIDTH: Final = 120
 _GAP: Final = 2
 # Room for one code.
 _NARROWEST_ERRORS: Final = 6
 
 _PAINTS: Final = {"ok": Paint.GOOD, "warning": Paint.WARNING, "critical": Paint.CRITICAL, "failed": Paint.CRITICAL}
-
-_LOSSES: Final[dict[LossReason, str]] = {
-    LossReason.SIZE: "the store was full",
-    LossReason.DISK: "the disk took nothing",
-    LossReason.DAMAGED: "they were damaged on the disk",
-    LossReason.REFUSED: "a sink had refused them",
-    LossReason.SKIPPED: "numbers were left out, no entry was lost",
-}
 
 _SINK_HEADERS: Final = ("Sink", "Waiting", "Oldest (UTC)", "Refused", "Delivered to")
 _PARKED_HEADERS: Final = ("Sink", "Refused (UTC)", "Entries", "Numbers", "Why")
@@ -101,35 +95,14 @@ def _icon(status: str, style: Style) -> str:
 
 def _between(entry: Entry, style: Style) -> list[str]:
     """Return what happened between samples, on a line of its own that begins with the time."""
-    said = _change_words(_document(entry)) if entry.kind is Kind.CHANGE else _gap_words(_document(entry))
-    mark = style.symbols.info if entry.kind is Kind.CHANGE else style.symbols.warning
+    happening = happening_of(entry)
+    title, text = escape(happening.title, _TITLE_WIDTH), escape(happening.text, _TEXT_WIDTH)
+    change = entry.kind is Kind.CHANGE
+    said = f"network: {title}{f': {text}' if text else ''}" if change else f"{title}, {text}"
+    mark = style.symbols.info if change else style.symbols.warning
     lines = wrapped(f"{_moment(entry.at)}  {mark} {said}", style, hanging=len(_moment(entry.at)) + 4)
     paint = Paint.INFO if entry.kind is Kind.CHANGE else Paint.WARNING
     return [style.paint(line, paint) for line in lines]
-
-
-def _change_words(document: dict[str, Any]) -> str:
-    subject, what = (escape(str(document.get(key)), _TEXT_WIDTH) for key in ("subject", "what"))
-    before, after = (_value(document.get(key)) for key in ("before", "after"))
-    aborted = [escape(str(name), _TARGET_WIDTH) for name in document.get("aborted") or []]
-    values = "" if before == after == _NOTHING else f": {before} -> {after}"
-    ended = f"; it ended the sample of {', '.join(aborted)}" if aborted else ""
-    return f"network: {subject} {what}{values}{ended}"
-
-
-def _gap_words(document: dict[str, Any]) -> str:
-    lost, sinks = document.get("lost"), [escape(str(sink)) for sink in document.get("sinks") or []]
-    why = LossReason(document["why"])
-    number = "an unknown number of entries" if lost is None else "1 entry" if lost == 1 else f"{int(lost)} entries"
-    numbers = f"numbers {document.get('first_seq')} to {document.get('last_seq')}"
-    whom = f" for {', '.join(sinks)}" if sinks else ""
-    if why is LossReason.SKIPPED:
-        return f"{numbers}: {_LOSSES[why]}"
-    return f"{number} lost{whom} ({numbers}): {_LOSSES[why]}"
-
-
-def _value(value: object) -> str:
-    return _NOTHING if value is None else escape(str(value), _TEXT_WIDTH)
 
 
 def sinks_view(backlogs: Sequence[SinkBacklog], parked: Sequence[Parked], style: Style) -> str:
@@ -151,7 +124,7 @@ def _sink_row(backlog: SinkBacklog) -> tuple[str, ...]:
 
 def _parked_row(one: Parked) -> tuple[str, ...]:
     numbers = f"{one.first_seq}-{one.last_seq}" if one.last_seq > one.first_seq else str(one.first_seq)
-    why = f"{escape(one.why, _TEXT_WIDTH * 2)}{' (will be tried again)' if one.again else ''}"
+    why = f"{escape(one.why, _REASON_WIDTH)}{' (will be tried again)' if one.again else ''}"
     return escape(one.sink), _moment(one.at), str(one.entries), numbers, why
 
 
