@@ -1,5 +1,6 @@
 """Every documented error: its icon is in its place, opens in every way there is, says all of it, and closes again."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from agent.record import Record
 from agent.views.escape import escape_text
-from rules.diagnosis import FiredError
+from agent.views.words import SHORT_NODES
+from rules.diagnosis import FiredError, Status
 from tests.browser.accessibility import assert_accessible
 from tests.browser.records import CODES, record_of_code
 
@@ -48,6 +50,8 @@ def test_an_error_in_a_wide_window(page_of: Callable[..., Page], code: str) -> N
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert_accessible(page, ":popover-open")
+    page.keyboard.press("Escape")
+    assert_same_in_the_command_line_view(page, record, error)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -149,6 +153,7 @@ def tap(page: Page, element: Locator) -> None:
 
 def click(page: Page, element: Locator) -> None:
     """Press where the element is, whatever lies there."""
+    element.scroll_into_view_if_needed()
     left, top, right, bottom = box_of(element)
     page.mouse.click((left + right) / 2, (top + bottom) / 2)
 
@@ -193,6 +198,48 @@ def assert_opens_and_closes_by_keyboard(page: Page, flag: Locator, record: Recor
 def assert_closed(page: Page, flag: Locator) -> None:
     expect(page.locator(":popover-open")).to_have_count(0)
     expect(flag).to_be_focused()
+
+
+# --- in the other view ------------------------------------------------------------------------------------------------
+
+# The line of text that an element stands in, with the element in brackets.
+_LINE: Final = """element => {
+    const range = document.createRange();
+    range.setStart(element.closest("pre"), 0);
+    range.setEndBefore(element);
+    const before = range.toString().split("\\n").pop();
+    range.setStartAfter(element);
+    range.setEndAfter(element.closest("pre").lastChild);
+    return `${before}[${element.textContent}]${range.toString().split("\\n")[0]}`;
+}"""
+
+
+def assert_same_in_the_command_line_view(page: Page, record: Record, error: FiredError) -> None:
+    page.get_by_role("tab", name="Command Line View").click()
+    openers = page.locator(f"pre button[aria-label*='{error.code}:']").all()
+    lines = [opener.evaluate(_LINE) for opener in openers]
+    assert any(re.match(rf"\[.\] {error.code}  ", line) for line in lines)
+    # A sample that was discarded shows no way on which anything could hang.
+    assert record.status is Status.DISCARDED or any(is_at_anchor(line, error) for line in lines), lines
+    for opener in openers:
+        opener.scroll_into_view_if_needed()
+        assert_large_enough(opener)
+        assert opener.evaluate(_IS_ON_TOP), "something covers the icon"
+    click(page, openers[0])
+    assert_tells_all(page, record, error)
+    page.keyboard.press("Escape")
+    assert_closed(page, openers[0])
+    page.keyboard.press("Enter")
+    expect(page.locator(":popover-open")).to_have_count(1)
+
+
+def is_at_anchor(line: str, error: FiredError) -> bool:
+    """Return whether a line is the hop, the leg or the place of the way that an error is about, the icon beside it."""
+    anchor, place = error.anchor, SHORT_NODES[error.anchor.node]
+    if anchor.ttl is not None:
+        return re.match(rf"[↓↑] +{anchor.ttl} \[.\] ", line) is not None
+    rows = (rf"Way .*{place} [^→]*\[.\]", rf"[↓↑] +(\d+|end)? +\[.\] .*{place}", r"[↓↑] end \[.\] \d")
+    return any(re.match(row, line) for row in rows)
 
 
 # --- what -------------------------------------------------------------------------------------------------------------
