@@ -67,8 +67,8 @@ def table_lines(
     networks = [_network(row) if controls.networks else "" for row in rows]
     chosen = layout(hosts, networks, None if whole else canvas.width, mode)
     lines = [
-        _line(row, host, network, icons, chosen, canvas, selected=index == controls.selected)
-        for index, (row, host, network) in enumerate(zip(rows, hosts, networks, strict=True))
+        _line(row, ttl, host, network, icons, chosen, canvas, selected=index == controls.selected)
+        for index, ((row, ttl), host, network) in enumerate(zip(_numbered_once(rows), hosts, networks, strict=True))
     ]
     if START in icons:
         lines.insert(0, _start_line(icons, canvas))
@@ -82,8 +82,7 @@ def host_words(row: Row, *, names: bool) -> str:
         return "*"
     address = escape(row.address)
     name = row.responder.name if row.responder is not None and names else None
-    turns = f" (+{len(row.shared) - 1})" if len(row.shared) > 1 else ""
-    return (f"{escape(name.removesuffix('.'))} ({address})" if name else address) + turns
+    return f"{escape(name.removesuffix('.'))} ({address})" if name else address
 
 
 def fitted_host(host: str, width: int, mark: str) -> str:
@@ -108,6 +107,15 @@ def place_of_row(row: Row) -> Place | None:
     return END if row.is_end else row.probe_ttl
 
 
+def _numbered_once(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+    """Return the rows with their numbers; of those that take turns at one TTL only the first has it."""
+    before = [None, *(row.probe_ttl for row in rows[:-1])]
+    return [
+        (row, "?" if row.probe_ttl is None else "" if row.probe_ttl == last else str(row.probe_ttl))
+        for row, last in zip(rows, before, strict=True)
+    ]
+
+
 def _network(row: Row) -> str:
     return network_words(row.responder) if row.responder is not None else ""
 
@@ -122,11 +130,12 @@ def _header(chosen: Layout, canvas: Canvas) -> Text:
     return Text(text[: canvas.width], style=HEAD)
 
 
-def _line(row: Row, host: str, network: str, icons: Icons, chosen: Layout, canvas: Canvas, *, selected: bool) -> Text:
+def _line(
+    row: Row, ttl: str, host: str, network: str, icons: Icons, chosen: Layout, canvas: Canvas, *, selected: bool
+) -> Text:
     symbols = canvas.symbols
-    ttl = "?" if row.probe_ttl is None else str(row.probe_ttl)
     at = place_of_row(row)
-    severity = icons.get(at) if at is not None else None
+    severity = icons.get(at) if at is not None and ttl else None
     line = Text(f"{ttl:>3} ", style="" if row.address else FAINT)
     line.append(symbols.icon(severity) if severity else " ", style=ICON_STYLES[severity] if severity else "")
     line.append(f" {fitted_host(host, chosen.host, symbols.cut):<{chosen.host}}", style=HEAD if row.is_end else "")

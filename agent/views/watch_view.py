@@ -213,7 +213,10 @@ def _path(picture: Picture, controls: Controls, canvas: Canvas, room: int) -> li
 
 
 def _nothing_yet(picture: Picture) -> str:
-    return "" if picture.check is None else "There is no path to show: nothing could be traced."
+    if picture.check is None:
+        return ""
+    traced = picture.check.leg is not None
+    return "The next round shows the path." if traced else "There is no path to show: nothing could be traced."
 
 
 def _selected(picture: Picture, controls: Controls) -> Row | None:

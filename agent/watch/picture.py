@@ -13,12 +13,12 @@ from probes.word import Word
 
 @frozen
 class Row:
-    """One place of the path.
+    """One router of the path; several that take turns at one TTL have a row each, one below the other.
 
     Attributes:
         probe_ttl: None for an end that never answered, for nobody knows how far away it is.
         address: Who answers there now, None where nobody ever did; the end has its own in any case.
-        shared: The addresses that take turns there, where several do.
+        shared: The addresses that take turns there, this one among them; empty where nobody does.
         is_end: Whether it is what the leg leads to.
     """
 

@@ -53,6 +53,12 @@ class Place:
         """Return who answers here now, as far as anybody does."""
         return self._nobody if self.address is None else self._tenants[self.address]
 
+    def tenants(self) -> list[tuple[str | None, Tenant]]:
+        """Return who is shown here: the one who answers, or all that take turns, always in the same order."""
+        if not self.shared:
+            return [(self.address, self.tenant)]
+        return [(address, self._tenants[address]) for address in self.shared]
+
     def take(self, hop: Hop, number: int, *, end_lost: bool) -> HopChange | None:
         """Take in the hop of one round; return the change if another one answers than before.
 
@@ -87,7 +93,9 @@ class Place:
         self.address, self._since = address, number
         if before is None:
             return None
-        self.shared = () if stood else tuple(sorted({*self.shared, before, address}))
+        # One who comes back so soon takes turns, and so does whoever joins those that do.
+        turns = not stood and (known or self.shared)
+        self.shared = tuple(sorted({*self.shared, before, address})) if turns else ()
         if known and not stood:
             return None
         return HopChange(probe_ttl=self.probe_ttl, before=before, after=address)

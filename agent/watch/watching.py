@@ -158,7 +158,8 @@ class _Path:
         last = max(heard, default=0) if self._distance is None else self._distance - 1
         places = [place for ttl, place in sorted(self._places.items()) if ttl <= last]
         end = self._end.figures()
-        return (*(self._row(place, heard, end_answers=end.answered > 0) for place in places), self._end_row())
+        rows = [row for place in places for row in self._rows(place, heard, end_answers=end.answered > 0)]
+        return (*rows, self._end_row())
 
     def _take_end(self, leg: Leg, arrived: Hop | None) -> bool:
         """Add the probes to the end itself; return whether none of them was answered.
@@ -192,17 +193,24 @@ class _Path:
     def _place(self, hop: Hop) -> Place:
         return self._places.setdefault(hop.probe_ttl, Place(hop.probe_ttl))
 
-    def _row(self, place: Place, heard: list[int], *, end_answers: bool) -> Row:
-        figures = place.tenant.tally.figures()
+    def _rows(self, place: Place, heard: list[int], *, end_answers: bool) -> list[Row]:
+        """Return one row, or one for each router that takes turns here."""
         behind = end_answers or any(ttl > place.probe_ttl for ttl in heard)
-        return Row(
-            probe_ttl=place.probe_ttl,
-            address=place.address,
-            responder=place.tenant.responder,
-            shared=place.shared,
-            figures=figures,
-            loss_class=loss_class(figures, behind_answers=behind, end_answers=end_answers),
-        )
+        rows = []
+        for address, tenant in place.tenants():
+            figures = tenant.tally.figures()
+            meaning = loss_class(figures, behind_answers=behind, end_answers=end_answers)
+            rows.append(
+                Row(
+                    probe_ttl=place.probe_ttl,
+                    address=address,
+                    responder=tenant.responder,
+                    shared=place.shared,
+                    figures=figures,
+                    loss_class=meaning,
+                )
+            )
+        return rows
 
     def _end_row(self) -> Row:
         figures = self._end.figures()

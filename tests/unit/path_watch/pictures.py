@@ -65,6 +65,15 @@ def changed() -> Watching:
     return watching
 
 
+def taking_turns() -> Watching:
+    """Return a path on which two routers share the load."""
+    watching = Watching("crm.example.com", NOON_S)
+    watching.take(check_at(0.4))
+    for second in range(1, 12):
+        watching.take(round_at(second, leg(routers=OTHER if second % 2 else ROUTERS)))
+    return watching
+
+
 def broken() -> Watching:
     """Return a host that has lost its way out after a few good rounds."""
     watching = Watching("crm.example.com", NOON_S)
@@ -153,6 +162,8 @@ SHOTS: Final[dict[str, Shot]] = {
     "changed": Shot(changed),
     "changes": Shot(changed, controls=Controls(sheet=Sheet.CHANGES, at=1)),
     "changes_40": Shot(changed, (40, 12), Controls(sheet=Sheet.CHANGES)),
+    "taking_turns": Shot(taking_turns),
+    "taking_turns_details": Shot(taking_turns, controls=Controls(selected=3)),
     "broken": Shot(broken),
     "broken_40": Shot(broken, (40, 12)),
     "errors": Shot(broken, controls=Controls(sheet=Sheet.ERRORS)),

@@ -116,6 +116,8 @@ def test_routers_that_take_turns_are_named_and_are_no_change_each_time() -> None
     picture = watching.picture()
     assert kinds(picture) == ["started", "path"]
     assert picture.rows[2].shared == ("198.51.100.77", "198.51.100.99")
+    assert [(row.probe_ttl, row.address) for row in picture.rows[2:4]] == [(3, "198.51.100.77"), (3, "198.51.100.99")]
+    assert [row.figures.sent for row in picture.rows[2:4]] == [5, 5]
     for second in range(ALONE_ROUNDS + 1):
         watching.take(round_at(20 + second, leg(routers=OTHER)))
     assert watching.picture().rows[2].shared == ()
