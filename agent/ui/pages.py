@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from agent.happenings import happening_of
 from agent.report import telling_moments
 from agent.store.entry import Kind
+from agent.store.history import Wanted
 from agent.store.schema import FILE
 from agent.ui.places import (
     RANGES,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     from agent.pages.page import Page
     from agent.store.history import History
-    from agent.timeline import TargetNow
+    from agent.timeline import Happening, TargetNow
     from agent.ui.places import Links
 
 # What a person reads before searching, and what is drawn in a tenth of a second.
@@ -83,7 +85,7 @@ class Pages:
             frame,
             [self._facts(history, each, since, until) for each in shown],
             _tallies(everything),
-            history.timeline("", since=since, until=until).happenings[-_HAPPENED_OF_LATE:],
+            _happenings(history, since, until, _HAPPENED_OF_LATE),
             self._store(history, everything),
             Pager(
                 number=number,
@@ -120,7 +122,6 @@ class Pages:
     def changes(self, history: History, place: Changes, now: datetime) -> Page:
         """Return the page of what happened to the network and to the store."""
         since, until = place.span.ends(now)
-        timeline = history.timeline("", since=since, until=until)
         ranges = [
             Way(text=text, url=self._links.changes(Span(word=word)), current=word == place.span.word)
             for word, (_, text) in RANGES.items()
@@ -136,7 +137,7 @@ class Pages:
                 follows=place.span.until is None,
             ),
         )
-        return changes_page(frame, timeline.happenings, ranges, timeline.left_out, now)
+        return changes_page(frame, _happenings(history, since, until, _MOST_CHANGES), ranges, _MOST_CHANGES, now)
 
     def sample(self, history: History, place: SamplePlace) -> Page:
         """Return one sample, as a page or as a file."""
@@ -222,6 +223,12 @@ class Pages:
             waiting=tuple((each.sink, each.pending) for each in backlogs),
             refused=tuple((each.sink, each.parked) for each in backlogs),
         )
+
+
+def _happenings(history: History, since: str, until: str, most: int) -> list[Happening]:
+    """Return what happened to the network and to the store, the newest last; raises HistoryError."""
+    wanted = Wanted(kinds=(Kind.CHANGE, Kind.GAP), since=since, until=until, last=most)
+    return [happening_of(entry) for entry in history.entries(wanted)]
 
 
 def _gravest_first(target: TargetNow) -> tuple[int, str]:

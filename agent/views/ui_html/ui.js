@@ -24,7 +24,7 @@
     return `${Math.floor(seconds / unit)} ${name} ago`;
   };
   const age = () => {
-    for (const time of document.querySelectorAll("main time[datetime]")) {
+    for (const time of document.querySelectorAll("main time[datetime]:not([data-fixed])")) {
       const text = ago(Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000));
       if (time.textContent !== text) time.textContent = text;
     }

@@ -159,9 +159,18 @@ def test_times_at_the_end_of_the_calendar_make_pages(visitor: Visitor, query: st
 
 def test_changes_are_listed_by_day_newest_first(visitor: Visitor) -> None:
     said = visitor.said("changes?range=7d")
-    assert said.index("2026-11-23 09:00:00") < said.index("2026-11-23 03:42:00")
+    assert said.index("2026-11-23") < said.index("09:00:00") < said.index("03:42:00")
     visitor.clock.now = NOW + timedelta(days=2)
     assert "Nothing changed in this time." in visitor.said("changes")
+
+
+def test_of_very_many_changes_the_newest_are_listed_and_it_says_so(fresh: Path) -> None:
+    fill(fresh, [change(NOW - timedelta(seconds=300 - number)) for number in range(250)])
+    html = Visitor(fresh).text("changes")
+    assert html.count('<li class="change"') == 200
+    assert "These are the newest 200." in words_of(html)
+    assert "11:59:09" in words_of(html)
+    assert Visitor(fresh).text("").count('<li class="change"') == 6
 
 
 def test_a_sample_is_a_page_a_report_and_json(visitor: Visitor) -> None:
