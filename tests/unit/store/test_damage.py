@@ -6,12 +6,14 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.store.entry import Entry, Kind
+from agent.store.history import History, HistoryError, Wanted
 from agent.store.loss import LossReason
 from agent.store.schema import FILE
 from agent.store.sequence import AHEAD
@@ -134,12 +136,8 @@ def test_random_bytes_over_pages_are_survived(tmp_path: Path, seed: int) -> None
     store.register(("s",))
     entries = {entry.seq: entry for entry in filled(store, 120, size=2000)}
     store.close()
-    path = tmp_path / FILE
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        for _ in range(chance.randint(1, 4)):
-            file.seek(chance.randrange(size))
-            file.write(chance.randbytes(chance.choice((1, 100, 4096, 20_000))))
+    write_over(tmp_path / FILE, chance)
+    read_all(tmp_path)
     again = opened(tmp_path)
     again.register(("s",))
     new = [again.append(sample()) for _ in range(20)]
@@ -154,6 +152,47 @@ def test_random_bytes_over_pages_are_survived(tmp_path: Path, seed: int) -> None
     ranges = [(gap["first_seq"], gap["last_seq"]) for gap in told] + [(one.first_seq, one.last_seq) for one in later]
     assert all(any(first <= seq <= last for first, last in ranges) for seq in missing)
     again.close()
+
+
+def write_over(path: Path, chance: random.Random) -> None:
+    """Write random bytes to random places, the same for the same chance."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        for _ in range(chance.randint(1, 4)):
+            file.seek(chance.randrange(size))
+            file.write(chance.randbytes(chance.choice((1, 100, 4096, 20_000))))
+
+
+def read_all(directory: Path) -> None:
+    """Read everything that readers read: what is damaged is left out or said to be, and nothing else happens."""
+    with suppress(HistoryError), History(directory) as history:
+        reads: tuple[Callable[[], object], ...] = (
+            lambda: list(history.entries(Wanted())),
+            lambda: history.timeline("crm"),
+            lambda: [history.entry(seq) for seq in range(130)],
+            history.overview,
+            history.backlogs,
+            history.parked,
+            history.targets,
+        )
+        for read in reads:
+            with suppress(HistoryError):
+                read()
+
+
+@pytest.mark.parametrize("content", [6, 13, 20])
+def test_a_page_that_leads_behind_the_end_is_no_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: int
+) -> None:
+    """SQLite says that the disk is full (SQLITE_FULL), and says so again however much room is made."""
+    monkeypatch.setattr(os, "urandom", random.Random(content).randbytes)  # noqa: S311 - the same pages each time
+    path = closed_with(tmp_path, 120, size=2000)
+    write_over(path, random.Random(192))  # noqa: S311 - bytes that lead there
+    store = opened(tmp_path)
+    entries = filled(store, 20)
+    assert store.state().problem is None
+    assert len(asides(tmp_path)) == 1
+    assert entries[-1] in drained(store)
 
 
 def test_a_damaged_row_is_passed_over_and_counted(tmp_path: Path) -> None:
