@@ -44,7 +44,7 @@ def web_view(sample: Sample, diagnosis: Diagnosis, style: Style, *, explain: boo
 
 def _exchange(exchange: WebExchange, style: Style) -> list[str]:
     """Return the request in a line, its steps as rows, and below them what was answered."""
-    heading = f"{exchange.method} {escape(exchange.url, _LONGEST_URL)}"
+    heading = f"{escape(exchange.method)} {escape(exchange.url, _LONGEST_URL)}"
     lines = [style.paint(line, Paint.HEAD) for line in wrapped(heading, style, hanging=_INDENT)]
     lines += listing(_HEADERS, [_row(exchange, step) for step in exchange.steps], style, right=_FIGURES)
     if exchange.status is not None and exchange.location is not None:
