@@ -111,7 +111,10 @@ def _from_store(
                 raise click.UsageError(f"the store has no sample of {target!r} in that time; take a longer one")
             wanted = Wanted(kinds=(Kind.SAMPLE,), target=target, since=since, until=until, last=1)
             newest = [entry.seq for entry in history.entries(wanted)]
-            telling = [moment.seq for moment in telling_moments(timeline, MOST_MOMENTS - 1)]
+            # The page opens with the newest; its stretch of time may have a graver one to show.
+            shown = {bucket.shown.seq for bucket in timeline.buckets}
+            room = MOST_MOMENTS - len(set(newest) - shown)
+            telling = [moment.seq for moment in telling_moments(timeline, room)]
             records = _records(history, list(dict.fromkeys(newest + telling)))
     except HistoryError as error:
         raise MistakenFileError((f"cloudpath report: {error}",)) from None
