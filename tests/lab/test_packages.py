@@ -86,9 +86,13 @@ def booted(tmp_path: Path) -> Iterator[Machine]:
 
 
 def install(machine: Machine, packages: dict[str, Path]) -> str:
-    """Install the .deb, and return what that printed."""
+    """Install the .deb, and return what that printed.
+
+    The machine need not outlive a power cut: waiting until each of two thousand files is on the disk took two thirds of
+    the time [measured].
+    """
     shutil.copy(packages["deb"], machine.root / "root/agent.deb")
-    return machine.shell("dpkg --install /root/agent.deb 2>&1")
+    return machine.shell("dpkg --force-unsafe-io --install /root/agent.deb 2>&1")
 
 
 def write(machine: Machine, path: str, text: str) -> None:
@@ -196,12 +200,11 @@ def test_a_bare_machine_traces_and_runs_the_service_in_the_foreground(bare: Mach
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             bare.shell("kill -HUP $(cat /var/lib/cloudpath-agent/store.lock)")
-            time.sleep(2)
+            assert any("reload" in line for line in service.stderr)
             began = time.monotonic()
             bare.shell("kill -TERM $(cat /var/lib/cloudpath-agent/store.lock)")
             assert service.wait(10) == 0
             assert time.monotonic() - began < 5
-            assert "reload" in service.stderr.read()
         finally:
             service.kill()
 
