@@ -143,6 +143,11 @@ class History:
         entries = [entry for place in kept if (entry := self.entry(found[place][0])) is not None]
         return [happening_of(entry) for entry in entries], len(found) - len(kept)
 
+    def happenings(self, *, since: str | None = None, until: str | None = None, last: int) -> tuple[Happening, ...]:
+        """Return the newest so many of what happened between samples in a time, in its order; raises HistoryError."""
+        found = self._points.between(since, until)[-last:]
+        return tuple(happening_of(entry) for seq, _ in found if (entry := self.entry(seq)) is not None)
+
     def overview(self) -> tuple[TargetNow, ...]:
         """Return each target's newest sample, and how many there are, by name; raises HistoryError."""
         return self._points.overview()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from agent.happenings import happening_of
 from agent.report import telling_moments
 from agent.store.entry import Kind
-from agent.store.history import Wanted
 from agent.store.schema import FILE
 from agent.ui.places import (
     RANGES,
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 
     from agent.pages.page import Page
     from agent.store.history import History
-    from agent.timeline import Happening, TargetNow
+    from agent.timeline import TargetNow
     from agent.ui.places import Links
 
 # What a person reads before searching, and what is drawn in a tenth of a second.
@@ -85,7 +83,7 @@ class Pages:
             frame,
             [self._facts(history, each, since, until) for each in shown],
             _tallies(everything),
-            _happenings(history, since, until, _HAPPENED_OF_LATE),
+            history.happenings(since=since, until=until, last=_HAPPENED_OF_LATE),
             self._store(history, everything),
             Pager(
                 number=number,
@@ -137,7 +135,8 @@ class Pages:
                 follows=place.span.until is None,
             ),
         )
-        return changes_page(frame, _happenings(history, since, until, _MOST_CHANGES), ranges, _MOST_CHANGES, now)
+        found = history.happenings(since=since, until=until, last=_MOST_CHANGES)
+        return changes_page(frame, found, ranges, _MOST_CHANGES, now)
 
     def sample(self, history: History, place: SamplePlace) -> Page:
         """Return one sample, as a page or as a file."""
@@ -223,12 +222,6 @@ class Pages:
             waiting=tuple((each.sink, each.pending) for each in backlogs),
             refused=tuple((each.sink, each.parked) for each in backlogs),
         )
-
-
-def _happenings(history: History, since: str, until: str, most: int) -> list[Happening]:
-    """Return what happened to the network and to the store, the newest last; raises HistoryError."""
-    wanted = Wanted(kinds=(Kind.CHANGE, Kind.GAP), since=since, until=until, last=most)
-    return [happening_of(entry) for entry in history.entries(wanted)]
 
 
 def _gravest_first(target: TargetNow) -> tuple[int, str]:
