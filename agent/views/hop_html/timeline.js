@@ -251,8 +251,8 @@
 
   // A mark leads to what happened, which is folded away until somebody asks.
   document.addEventListener("click", (event) => {
-    const item = event.target.closest?.(".t-marks a") && document.getElementById(event.target.closest("a").hash.slice(1));
-    if (item) item.closest("details").open = true;
+    const link = event.target.closest?.(".t-marks a");
+    if (link) document.getElementById(link.getAttribute("href").slice(1)).closest("details").open = true;
   });
   adoptAll();
   addEventListener("hashchange", follow);
