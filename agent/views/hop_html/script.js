@@ -51,8 +51,9 @@
   };
 
   const follow = () => {
-    const meant = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const article = meant && meant.closest("article");
+    // Without a name, as where one goes back to, the page is as it was opened.
+    const meant = location.hash ? document.getElementById(location.hash.slice(1)) : document.querySelector(".group article");
+    const article = meant?.closest("article");
     if (!article) return;
     choose(article);
     if (meant !== article) meant.scrollIntoView();
@@ -146,6 +147,6 @@
   const first = document.querySelector(".group article");
   if (first) choose(first);
   addEventListener("hashchange", follow);
-  follow();
+  if (location.hash) follow();
   window.cloudpath = { adopt, choose };
 })();
