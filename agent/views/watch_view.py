@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from agent.views.hop_rows import Icons
     from agent.watch.news import Check
-    from agent.watch.picture import Picture, Row
+    from agent.watch.picture import Event, Picture, Row
     from probes.sample import Sample
 
 # From this height on there is room for sentences, for what happened, and for details beside the table.
@@ -266,12 +266,15 @@ def _chart(row: Row, canvas: Canvas, room: int) -> list[Text]:
 def _news(picture: Picture, canvas: Canvas, room: int) -> list[Text]:
     """Return the newest changes, oldest first, behind an empty line; none where there is no room or no news."""
     most = min(_MOST_EVENTS, room // 6)
-    recent = [
-        event
-        for event in picture.events
-        if event.kind not in {EventKind.STARTED, EventKind.RESET} and canvas.now_s - event.at_s < _NEWS_S
-    ]
+    recent = [event for event in picture.events if _is_news(event) and canvas.now_s - event.at_s < _NEWS_S]
     return [Text(), *(event_line(event, canvas) for event in recent[-most:])] if most and recent else []
+
+
+def _is_news(event: Event) -> bool:
+    """Return whether a person should see an event without asking: what the path does not rest on is for the sheet."""
+    if event.network is not None:
+        return event.network.affects_sample
+    return event.kind not in {EventKind.STARTED, EventKind.RESET}
 
 
 def _footer(controls: Controls, canvas: Canvas) -> Text:

@@ -115,6 +115,9 @@ class Measuring:
         self._say(Phase.WAITING)
 
     def _check(self) -> None:
+        noticed = self._rounds.noticed()
+        if noticed is not None:
+            self._tell(noticed)
         check = self._rounds.check()
         if self._stopped.is_set():
             # Half a sample accuses nobody.

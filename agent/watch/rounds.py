@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.request import SampleRequest
     from agent.world import Watch, World
     from probes.facts import Leg
-    from probes.host_facts import Network
+    from probes.host_facts import Network, NetworkChange
     from probes.sample import Sample
     from rules.ruleset import RuleSet
 
@@ -117,14 +117,24 @@ class Rounds:
         leg = traces.trace(aim, self._network).leg
         return None if stall.found() or watch.disturbed() else Round(at_s=at_s, leg=self._named(leg))
 
+    def noticed(self) -> Moved | None:
+        """Return what else changed of the network since the last check, None for nothing."""
+        changes = () if self._watch is None else self._changes(self._watch)
+        disturbed = any(change.affects_sample for change in changes)
+        return Moved(at_s=self._now_s(), changes=changes, disturbed=disturbed) if changes else None
+
     def moved(self) -> Moved:
         """Return what changed of the network since the last check, and watch it as it is now."""
-        watch, network = self.watch, self._network
-        destinations = () if network is None else tuple(route.destination for route in network.routes)
-        changes = watch.changes(self._world.network(destinations, self._request.sending))
+        watch = self.watch
+        changes = self._changes(watch)
         watch.close()
         self._watch = self._aimed = None
         return Moved(at_s=self._now_s(), changes=changes)
+
+    def _changes(self, watch: Watch) -> tuple[NetworkChange, ...]:
+        routes = () if self._network is None else self._network.routes
+        destinations = tuple(route.destination for route in routes)
+        return watch.changes(self._world.network(destinations, self._request.sending))
 
     def close(self) -> None:
         """Give everything back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
 
 from agent.watch.news import Broken, Check, Doing, Moved, Round
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from agent.watch.news import News
     from agent.watch.place import HopChange
     from probes.facts import Hop, Leg, Responder
+    from probes.host_facts import NetworkChange
 
 # What happens once a minute fits for an hour and a half; nobody reads more of it in a terminal.
 _MOST_EVENTS: Final = 100
@@ -68,8 +70,9 @@ class Watching:
 
     def picture(self) -> Picture:
         """Return everything as it is now."""
-        former = tuple(self._former)
-        return replace(self._picture, rows=self._path.rows(), events=tuple(self._events), former=former)
+        # What the path does not rest on is told late.
+        events = tuple(sorted(self._events, key=lambda event: event.at_s))
+        return replace(self._picture, rows=self._path.rows(), events=events, former=tuple(self._former))
 
     # --- what is told -------------------------------------------------------------------------------------------------
 
@@ -102,7 +105,7 @@ class Watching:
 
     def _take_change(self, moved: Moved) -> None:
         for change in moved.changes:
-            self._note(Event(at_s=moved.at_s, kind=EventKind.NETWORK, network=change))
+            self._note(Event(at_s=_when(change, moved.at_s), kind=EventKind.NETWORK, network=change))
         if moved.disturbed:
             self._picture = replace(self._picture, discarded_s=moved.at_s)
 
@@ -118,6 +121,11 @@ class Watching:
         former = FormerPath(number=self._formers, since_s=self._path.since_s, until_s=until_s, rows=rows)
         self._former.append(former)
         return self._formers
+
+
+def _when(change: NetworkChange, told_s: float) -> float:
+    """Return when the network changed, in seconds since 1970; never later than it was told."""
+    return min(datetime.fromisoformat(change.at).timestamp(), told_s)
 
 
 def _codes(check: Check) -> str:

@@ -105,6 +105,11 @@ def test_a_path_that_changes_is_told_and_keeps_figures_of_its_own() -> None:
 def test_a_link_that_flaps_is_told_at_once_and_is_nobody_s_loss() -> None:
     with Lab(read_map("watched")) as lab, watching(lab, TARGET) as terminal:
         wait_for_rounds(terminal, "1", 3)
+        lab.tell("client", "ip link add apart type veth peer name apart1")
+        terminal.send("xc")
+        terminal.wait_for("apart interface added", SEEN_WITHIN_S)
+        terminal.send("c")
+        terminal.wait_until(lambda: "apart" not in "".join(terminal.shown), "what touches nothing is no news")
         began = time.monotonic()
         lab.tell("client", "ip link set to-r1 down")
         terminal.wait_for("no errors → CP-02", SEEN_WITHIN_S)
@@ -130,7 +135,9 @@ def test_a_target_that_dies_and_comes_back_changes_the_verdict() -> None:
             terminal.wait_until(
                 lambda: "does not answer" in " ".join(terminal.shown[1:4]), "nobody says that it is dead", 20
             )
-            assert {loss(terminal)[str(ttl)] for ttl in range(1, 6)} == {"0%"}, "the routers before it answer as they did"
+            assert {loss(terminal)[str(ttl)] for ttl in range(1, 6)} == {"0%"}, (
+                "the routers before it answer as they did"
+            )
             lab.tell("server", "nft flush ruleset")
             terminal.wait_until(lambda: "reached in 6 hops" in terminal.shown[1], "nobody says that it is back", 20)
             assert float(loss(terminal)["6"].rstrip("%")) > 0, "the time that it was away is not forgotten"

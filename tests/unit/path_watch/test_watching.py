@@ -163,15 +163,26 @@ def test_a_discarded_check_is_no_verdict_and_counts_for_nothing() -> None:
     picture = watching.picture()
     assert (picture.check, picture.rows, picture.rounds) == (before.check, before.rows, before.rounds)
     assert picture.discarded_s == NOON_S + 4
-    assert kinds(picture)[-1] is EventKind.NETWORK
+    assert EventKind.NETWORK in kinds(picture)
 
 
 def test_a_change_of_the_network_is_told_and_costs_no_loss() -> None:
     watching = watched(leg(), leg())
-    watching.take(Moved(at_s=NOON_S + 3, changes=(LINK,)))
+    watching.take(Moved(at_s=NOON_S + 5, changes=(LINK,)))
     picture = watching.picture()
     assert picture.events[-1].network is LINK
+    assert picture.events[-1].at_s == NOON_S + 4, "when it happened, not when it was told"
+    assert picture.discarded_s == NOON_S + 5
     assert [row.figures.lost for row in picture.rows] == [0] * 5
+
+
+def test_a_change_that_the_path_does_not_rest_on_stands_in_its_place_and_discards_nothing() -> None:
+    watching = watched(*[leg()] * 4, *[leg(routers=OTHER)] * 4)
+    other = replace(LINK, subject="docker0", affects_sample=False)
+    watching.take(Moved(at_s=NOON_S + 9, changes=(other,), disturbed=False))
+    picture = watching.picture()
+    assert kinds(picture) == ["started", "network", "path"]
+    assert picture.discarded_s is None
 
 
 def test_a_reset_begins_anew_along_the_same_path() -> None:
