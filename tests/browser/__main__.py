@@ -8,10 +8,12 @@ from tests.browser import pictures, scenes
 
 
 def draw(arguments: argparse.Namespace) -> int:
-    """Draw every picture of docs/pictures anew; look at them before you keep them."""
-    del arguments
+    """Draw pictures of docs/pictures anew; look at them before you keep them."""
+    if unknown := set(arguments.picture) - {*scenes.SCENES, *pictures.LIVE}:
+        print(f"no picture is called {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
     try:
-        files = pictures.draw_all()
+        files = pictures.draw_all(arguments.picture)
     except pictures.LackingError as error:
         print(error, file=sys.stderr)
         return 2
@@ -38,7 +40,10 @@ def main() -> int:
     """Do what was asked."""
     top = argparse.ArgumentParser(prog="python -m tests.browser", description=__doc__)
     verbs = top.add_subparsers(required=True)
-    verbs.add_parser("pictures", help=draw.__doc__).set_defaults(run=draw)
+    drawer = verbs.add_parser("pictures", help=draw.__doc__)
+    named = ", ".join((*scenes.SCENES, *pictures.LIVE))
+    drawer.add_argument("picture", nargs="*", metavar="PICTURE", help=f"of {named}; all without it")
+    drawer.set_defaults(run=draw)
     recorder = verbs.add_parser("record", help=record.__doc__)
     recorder.add_argument("scene", nargs="*", metavar="SCENE", help=f"of {', '.join(scenes.SCENES)}; all without it")
     recorder.set_defaults(run=record)

@@ -3,7 +3,7 @@
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cache
@@ -16,12 +16,14 @@ from playwright.sync_api import Page
 from agent.pages.page import Page as Answer
 from agent.pages.page import Request
 from agent.pages.server import PageServer
+from agent.store.history import History
 from agent.ui.app import App
 from agent.ui.gate import Gate
-from agent.ui.places import Links, Span, TargetPlace
+from agent.ui.places import Links, Span, TargetPlace, utc
 from agent.views.hop_html.page import hop_page
 from agent.views.verdict import diagnosis_of, facts_of
 from probes.clock import SystemClock
+from probes.frozen import replace
 from probes.sample import Sample
 from rules.diagnosis import Diagnosis
 from tests.browser.scenes import SCENES, record_of_scene
@@ -38,10 +40,25 @@ _INTER: Final = Path("/usr/share/fonts/opentype/inter/Inter-Regular.otf")
 _LINKS: Final = Links(f"/{_TOKEN}/")
 _YEAR: Final = TargetPlace(key=year.YEAR_TARGET, span=Span(word="1y"))
 
-# Stores, places of their live pages, and how much of each is shown.
-LIVE: Final[dict[str, tuple[str, str, int]]] = {
-    "ui-overview": ("office", _LINKS.overview(), 900),
-    "ui-year": ("year", _LINKS.target(_YEAR), 1000),
+
+def _beside_a_detour(history: History) -> TargetPlace:
+    """Return a week of the year in which traffic went another way for some hours, beside the way before."""
+    began = year.UNTIL - timedelta(days=year.DETOUR_TIME.days_before)
+    moments = [
+        history.timeline(year.YEAR_TARGET, since=utc(began + at), until=utc(began + at + timedelta(hours=1)))
+        .buckets[0]
+        .shown
+        for at in (timedelta(hours=2), timedelta(hours=-2))
+    ]
+    span = Span(word=None, since=utc(began - timedelta(days=3)), until=utc(began + timedelta(days=4)))
+    return replace(_YEAR, span=span, at=moments[0].seq, beside=moments[1].seq)
+
+
+# Stores, what is looked at of their live pages (None: everything), and how much of each page is shown.
+LIVE: Final[dict[str, tuple[str, Callable[[History], TargetPlace] | None, int]]] = {
+    "ui-overview": ("office", None, 900),
+    "ui-year": ("year", lambda _: _YEAR, 1000),
+    "ui-compared": ("year", _beside_a_detour, 1410),
 }
 _STEP: Final = timedelta(minutes=10)
 # Of a day of the office: which scene a target's newest samples are of, and how many; the others are of the healthy one.
@@ -57,8 +74,8 @@ class LackingError(Exception):
     """Something that pictures need is not on this machine; the text says what to do."""
 
 
-def draw_all() -> list[Path]:
-    """Draw every picture anew, and return their files.
+def draw_all(names: Collection[str] = ()) -> list[Path]:
+    """Draw these pictures anew, or all of them, and return their files.
 
     Raises:
         LackingError: A program or the pictures' font is missing.
@@ -75,8 +92,8 @@ def draw_all() -> list[Path]:
                 "office": stack.enter_context(_live_pages(Path(folder) / "office", _fill_office)),
                 "year": stack.enter_context(_live_pages(Path(folder) / "year", year.fill)),
             }
-            for name in (*SCENES, *LIVE):
-                drawn += [_draw(name, scheme, _opener(windows, bases, name)) for scheme in SCHEMES]
+            for name in names or (*SCENES, *LIVE):
+                drawn += [_draw(name, scheme, _opener(windows, Path(folder), bases, name)) for scheme in SCHEMES]
         windows.close()
     if windows.wrongs:
         raise LackingError("; ".join(windows.wrongs))
@@ -91,7 +108,7 @@ def file_of(name: str, scheme: str) -> Path:
 _Opener = Callable[[Literal["light", "dark"]], tuple[Page, int]]
 
 
-def _opener(windows: Windows, bases: Mapping[str, str], name: str) -> _Opener:
+def _opener(windows: Windows, folder: Path, bases: Mapping[str, str], name: str) -> _Opener:
     """Return what opens a picture's page and says how much of it is shown."""
 
     def scene(scheme: Literal["light", "dark"]) -> tuple[Page, int]:
@@ -102,7 +119,11 @@ def _opener(windows: Windows, bases: Mapping[str, str], name: str) -> _Opener:
         return page, shown.height
 
     def live(scheme: Literal["light", "dark"]) -> tuple[Page, int]:
-        store, path, height = LIVE[name]
+        store, looked_at, height = LIVE[name]
+        path = _LINKS.overview()
+        if looked_at:
+            with History(folder / store) as history:
+                path = _LINKS.target(looked_at(history))
         return windows.visit(f"{bases[store]}{path}", width=WIDTH, height=height, scheme=scheme), height
 
     return scene if name in SCENES else live
