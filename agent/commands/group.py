@@ -38,6 +38,9 @@ SUBCOMMANDS: Final = {
 }
 
 _PROGRAM: Final = "cloudpath"
+# click keeps two columns free of what it takes at least, `HelpFormatter`.
+_NARROWEST_OF_CLICK: Final = 52
+_NARROWEST_HELP: Final = 20
 _COMPLETION_REQUEST: Final = "_CLOUDPATH_COMPLETE"
 
 
@@ -58,8 +61,17 @@ def cloudpath(arguments: Sequence[str]) -> int:
 
 def _show_help(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's way
     if wanted and not context.resilient_parsing:
+        context.terminal_width = _narrow_width()
         deliver(f"{context.get_help()}\n")
         context.exit()
+
+
+def _narrow_width() -> int | None:
+    """Return how wide the help may be on a narrow terminal; None: click's own choice, which is never below 50."""
+    from shutil import get_terminal_size  # noqa: PLC0415 - for the help only, and click imports it there anyway
+
+    columns = get_terminal_size().columns
+    return max(_NARROWEST_HELP, columns - 1) if columns < _NARROWEST_OF_CLICK else None
 
 
 def _show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001

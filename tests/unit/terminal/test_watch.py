@@ -47,6 +47,24 @@ def test_it_shows_verdict_table_and_keys_and_q_ends_it_with_the_verdict(terminal
     assert terminal.shown == [], "nothing of it stays behind"
 
 
+def test_after_as_many_rounds_as_asked_for_the_table_stays(tmp_path: Path) -> None:
+    arguments = (*ARGUMENTS, "--cycles", "2", "-i", "0.2")
+    with Terminal([*COMMAND, *arguments], extra={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
+        assert terminal.end() == 0
+        assert not taken(terminal)
+        assert "2 rounds, one every 0.2 s" in terminal.shown[0]
+        assert terminal.shown[-1].startswith("✔ No errors")
+
+
+def test_a_target_of_the_configuration_is_watched_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("targets: [{name: here, host: 127.0.0.1}]\nproxy: {mode: none}\n", encoding="utf-8")
+    arguments = ("watch", "-c", str(file), "--cycles", "2", "-i", "0.2", "here")
+    ended = cloudpath(*arguments, XDG_STATE_HOME=str(tmp_path))
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("127.0.0.1 by ICMP, from ")
+
+
 def test_keys_change_what_is_shown(terminal: Terminal) -> None:
     terminal.send("h")
     terminal.wait_for("reset the figures")
