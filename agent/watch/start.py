@@ -102,24 +102,32 @@ def _on_screen(
         inbox.wake = terminal.wake
         measuring.start()
         live = Live(watching, measuring, inbox, terminal, shown, SystemClock(), networks=options.networks)
-        return live.run()
+        ended = live.run()
+    if ended is None and measuring.over:
+        # Nobody was asked whether the screen may go: what it showed in the end stays.
+        _report(watching, style, options)
+    return ended
 
 
 def _plain(
     watching: Watching, measuring: Measuring, inbox: Inbox, style: Style, options: WatchOptions
 ) -> signal.Signals | None:
-    from agent.views.watch_report import watch_report  # noqa: PLC0415 - not for screens
-
     on_news: Callable[[News], None] = Records(LiveWorld()) if options.as_json else lambda _: None
     with Interrupt() as interrupted, Interrupt(signal.SIGTERM) as terminated:
         measuring.start()
         run_plain(watching, measuring, inbox, lambda: interrupted() or terminated(), on_news)
         if not options.as_json:
-            now_s = SystemClock().realtime_ns() / 1e9
-            deliver(watch_report(watching.picture(), style, now_s=now_s, networks=options.networks))
+            _report(watching, style, options)
         if terminated():
             return signal.SIGTERM
         return signal.SIGINT if interrupted() else None
+
+
+def _report(watching: Watching, style: Style, options: WatchOptions) -> None:
+    from agent.views.watch_report import watch_report  # noqa: PLC0415 - most screens end by a key, records have none
+
+    now_s = SystemClock().realtime_ns() / 1e9
+    deliver(watch_report(watching.picture(), style, now_s=now_s, networks=options.networks))
 
 
 def _exit_code(watching: Watching, ended: signal.Signals | None) -> int:
