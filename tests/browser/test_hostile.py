@@ -28,7 +28,9 @@ TEXTS: Final = {
     "long of words": "wide " * 2_000,
     "long of signs": "<" * 10_000,
 }
-_COUNT: Final = "() => [...document.querySelectorAll('*')].map(e => e.tagName).filter(tag => tag !== 'WBR')"
+# Where a long name wraps is no matter, nor how many lines of the Command Line View are coloured.
+_COUNT: Final = "() => [...document.querySelectorAll('*:not(wbr, pre *)')].map(e => e.tagName)"
+_IN_TEXT: Final = "() => [...document.querySelectorAll('pre *')].map(e => e.tagName)"
 _RUNNERS: Final = """() => [...document.querySelectorAll('*')].flatMap(e => [...e.attributes])
     .filter(({name, value}) => name.startsWith('on')
         || ['style', 'src', 'srcdoc', 'action', 'formaction'].includes(name)
@@ -71,6 +73,7 @@ def test_a_text_is_shown_and_does_nothing(
         harmless_tags["page"] = Counter(page_of(hostile(HARMLESS)).evaluate(_COUNT))
     page = page_of(hostile(TEXTS[name]))
     assert Counter(page.evaluate(_COUNT)) == harmless_tags["page"]
+    assert set(page.evaluate(_IN_TEXT)) <= {"SPAN", "BUTTON", "svg", "use"}
     assert page.evaluate(_RUNNERS) == []
     assert page.evaluate(_TURNED) == []
     assert page.evaluate(_FOREIGN) == []
