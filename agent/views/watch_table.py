@@ -144,13 +144,13 @@ def _line(
     for column in chosen.columns:
         cell = f" {column.cell(row.figures):>{column.width}}"
         line.append(cell, style=_loss_style(row) if column is LOSS else "")
+    if selected:
+        # Not the curve: turned inside out, its bars would stand for something else.
+        line.stylize(CHOSEN)
     if chosen.curve:
         line.append(" ")
         line.append_text(_curve(row, chosen.curve, canvas))
     line.truncate(canvas.width)
-    if selected:
-        line.pad_right(canvas.width - line.cell_len)
-        line.stylize(CHOSEN)
     return line
 
 

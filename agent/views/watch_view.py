@@ -260,6 +260,7 @@ def _chart(row: Row, canvas: Canvas, room: int) -> list[Text]:
         # The line that a person follows stands out from what is below it.
         line.highlight_regex(f"{bars(canvas.unicode)[-1]}+", style=FAINT)
         line.highlight_regex(r"x+", style=BAD)
+        line.stylize(f"not bold default {FAINT}", 0, line.plain.index("|") + 1)
     return [cut(title, canvas), *(cut(line, canvas) for line in drawn)]
 
 
