@@ -152,7 +152,8 @@
     age();
     if (state && !misses && mine === turn) {
       if (body.dataset.follows !== undefined) {
-        const fresh = state.newest > Number(body.dataset.after);
+        // Less than before: a store that was made anew.
+        const fresh = state.newest !== Number(body.dataset.after);
         if (!fresh || (!engaged() && await load(location.href, { keep: true }))) says("live", "Live");
         else says("live", "A newer sample is there");
       } else if (state.newer) tell(state.newer + Number(body.dataset.newer));
