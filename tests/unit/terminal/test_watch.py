@@ -16,7 +16,7 @@ import pytest
 from tests.unit.cli.command import COMMAND, cloudpath
 from tests.unit.terminal.pty_run import Terminal
 
-WATCH = ("watch", "--proxy", "none", "--fresh", "-n")
+WATCH = ("watch", "--proxy", "none", "--fresh", "-n", "-i", "0.5")
 ARGUMENTS = (*WATCH, "127.0.0.1")
 
 
@@ -81,7 +81,7 @@ def test_keys_change_what_is_shown(terminal: Terminal) -> None:
     terminal.send("d\x1b[B")
     terminal.wait_for("Hop 1, the end  127.0.0.1")
     terminal.send("+")
-    terminal.wait_for("every 2 s")
+    terminal.wait_for("every 1 s")
     terminal.send("§ü\x1b[24~\x00Y")
     terminal.send("q")
     assert terminal.end() == 0
