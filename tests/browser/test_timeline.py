@@ -171,7 +171,6 @@ def test_the_hand_follows_the_mouse_and_goes_back(windows: Windows, live: str) -
     before = told(page)
     page.mouse.move(*at_share(page, 0.25))
     assert told(page) != before
-    assert "2026 UTC" not in before
     page.mouse.move(5, 5)
     assert told(page) == before
 

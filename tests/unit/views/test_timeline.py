@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.record import record_of
 from agent.timeline import Moment, Timeline
+from agent.views.hop_html.page import hop_page
 from agent.views.hop_html.time_axes import latency_scale, span_of, stretch_words, time_ticks
 from agent.views.hop_html.time_shapes import cells_of, line_path, path_changes
 from agent.views.hop_html.timeline import timeline_html
 from agent.views.verdict import STATUS_WORDS
 from probes.frozen import replace
 from rules.diagnosis import Status
+from tests.unit.views import samples
 from tests.unit.views.html_tree import Element, tree_of
 from tests.unit.views.time_samples import START, happening, instant, moment, moments, picture_of
 
@@ -288,3 +291,23 @@ def test_a_full_picture_is_small_enough_for_a_file() -> None:
     timeline = picture_of(*moments(100_000), most=400)
     assert len(timeline.buckets) > 200
     assert len(timeline_html(timeline, "t1", nowhere).encode()) < 110_000
+
+
+def test_a_report_of_two_dozen_samples_of_twelve_hops_goes_by_mail() -> None:
+    name = "ae-1.r20.frankfurt-am-main.backbone.isp.example.net"
+    hops = tuple(
+        samples.router(ttl, f"198.51.100.{ttl}", name, 8000, 8137, 8274, sent=3, received=3) for ttl in range(1, 13)
+    )
+    timeline = picture_of(*moments(100_000), most=400)
+    shown = [bucket.shown for bucket in timeline.buckets[-24:]]
+    records = [
+        replace(
+            record_of(replace(samples.HEALTHY, legs=(replace(samples.LEG, hops=hops),)), samples.FINE, samples.HEADER),
+            seq=each.seq,
+            started_at=each.at,
+        )
+        for each in shown
+    ]
+    page = hop_page(records, [replace(timeline, target=samples.HEALTHY.target.name)])
+    assert page.count("<article ") == 24 + 23
+    assert len(page.encode()) < 1 << 20
