@@ -156,7 +156,9 @@ def _wrong_address(sample: Sample, web: WebCheck) -> str:
 
 
 def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    """Return a sentence as it goes on behind a colon; one that begins with a name (ZPA, App Connector) stays."""
+    first, second = (*text.split(maxsplit=2), "", "")[:2]
+    return text if first[1:2].isupper() or second[:1].isupper() else text[:1].lower() + text[1:]
 
 
 def _egress_is_tunnelled(_: Sample, __: FiredError) -> str:

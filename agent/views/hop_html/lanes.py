@@ -42,6 +42,7 @@ class Lane:
     who: str
     tunnel: str
     outcome: str
+    outcome_tone: str
     reached: bool | None
     reason: str
     start: str
@@ -84,6 +85,7 @@ def lane_of(
         who=_who(sample, leg),
         tunnel=_tunnel(sample, leg),
         outcome="not known" if discarded else outcome_words(leg),
+        outcome_tone="open" if discarded else _tone(leg),
         reached=None if discarded else leg.reached,
         reason=escape_text(leg.reason or ""),
         start=SHORT_NODES[leg.from_],
@@ -118,6 +120,13 @@ def _tunnel(sample: Sample, leg: Leg) -> str:
     tunnel = next((edge.service_data.tunnel for edge in sample.edges if edge.used and edge.service_data), None)
     inside = tunnel is not None and (leg.from_, leg.to) == (Node.CLIENT, Node.SERVICE_EDGE)
     return f"inside {TUNNELS[tunnel.kind]}" if tunnel and inside else ""
+
+
+def _tone(leg: Leg) -> str:
+    """Return the class of an outcome's colour; reached through loss is not simply well."""
+    if not leg.reached:
+        return "open" if leg.reached is None else "bad"
+    return "warning" if leg.end_to_end and leg.end_to_end.loss_ratio else "good"
 
 
 def outcome_words(leg: Leg) -> str:
