@@ -12,7 +12,7 @@ from probes.sample import Target
 from probes.target import parse_target
 
 if TYPE_CHECKING:
-    from agent.config_model import ServiceEdgeSection, Settings
+    from agent.config.model import ServiceEdgeSection, Settings
 
 DEFAULT_EDGE_PORT: Final = 443
 

@@ -18,7 +18,7 @@ from probes.trace.settings import TraceSettings, fast
 from probes.web_facts import ProxyMode
 
 if TYPE_CHECKING:
-    from agent.config_model import ProxySection, Settings, TargetSection, ZpaSection
+    from agent.config.model import ProxySection, Settings, TargetSection, ZpaSection
 
 
 @frozen

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from agent.config_types import LARGEST_PORT, LARGEST_TTL, LONGEST_TIMEOUT_S, MOST_QUERIES, SHORTEST_TIMEOUT_S
+from agent.config.types import LARGEST_PORT, LARGEST_TTL, LONGEST_TIMEOUT_S, MOST_QUERIES, SHORTEST_TIMEOUT_S
 from probes.facts import Direction, ProtocolChoice
 
 # What an edge grants of what may be asked for: it has many callers, and none of them waits for so long.

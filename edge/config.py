@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from agent.config import ConfigurationError, parse_as, text_of
-from agent.config_types import Address, ListeningAddress, Name, Port, ReadableFile
-from agent.config_values import Problem
+from agent.config.reading import ConfigurationError, parse_as, text_of
+from agent.config.types import Address, ListeningAddress, Name, Port, ReadableFile
+from agent.config.values import Problem
 from edge.destinations import Destinations
 from edge.tokens import Tokens
 from probes.egress_facts import TunnelKind

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.config import ConfigurationError
+from agent.config.reading import ConfigurationError
 from agent.daemon.notify import notifier
 from agent.exit_codes import ServiceExit
 from agent.views.escape import TEXT_LIMIT, escape

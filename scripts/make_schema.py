@@ -13,8 +13,8 @@ sys.path.insert(0, str(ROOT))
 from pydantic import BaseModel, ConfigDict, TypeAdapter  # noqa: E402 - the tree must be in the path first
 
 from agent.change_record import CHANGE_SCHEMA, ChangeRecord  # noqa: E402
-from agent.config_model import Settings  # noqa: E402
-from agent.config_types import sections_in  # noqa: E402
+from agent.config.model import Settings  # noqa: E402
+from agent.config.types import sections_in  # noqa: E402
 from agent.record import SCHEMA, Record  # noqa: E402
 from agent.store.gap_record import GAP_SCHEMA, GapRecord  # noqa: E402
 

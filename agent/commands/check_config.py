@@ -18,7 +18,7 @@ def command(file: Path) -> int:
     Each mistake is one line: FILE:LINE:COLUMN: path: what.
     """
     loaded = read_configuration(file)
-    from agent.config import ConfigurationError  # noqa: PLC0415 - pydantic
+    from agent.config.reading import ConfigurationError  # noqa: PLC0415 - pydantic
     from agent.daemon.plan_making import service_plan  # noqa: PLC0415 - likewise
 
     try:

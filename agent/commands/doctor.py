@@ -8,17 +8,17 @@ import click
 from agent.commands.group import Subcommand
 from agent.commands.reading import FILE, MistakenFileError, read_configuration
 from agent.commands.showing import JSON_OPTION, deliver_json, style_of_output
-from agent.config_place import DEFAULT_FILE, default_configuration
+from agent.config.place import DEFAULT_FILE, default_configuration
 from agent.exit_codes import ExitCode
 from agent.output import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.config import Loaded
-    from agent.config_model import Settings
-    from agent.doctor import Finding, Observations
-    from agent.doctor_setup import Setup
+    from agent.config.model import Settings
+    from agent.config.reading import Loaded
+    from agent.doctor.findings import Finding, Observations
+    from agent.doctor.setup import Setup
     from probes.egress_facts import Edge
 
 # Every resolver knows that nothing is called this (RFC 6761 section 6.4), so any answer shows that it is alive.
@@ -39,7 +39,7 @@ def command(config: Path | None, *, as_json: bool) -> int:
     than it could or samples may get lost, 3 if no trace is possible or the service cannot run.
     """
     loaded, mistakes = _configuration(config)
-    from agent.doctor import Level, examine, worst  # noqa: PLC0415 - the vocabulary of facts, not needed for --help
+    from agent.doctor.findings import Level, examine, worst  # noqa: PLC0415 - the vocabulary of facts, not needed for --help
     from agent.views.doctor_view import doctor_view  # noqa: PLC0415
 
     findings = (*examine(_observations()), *_of_service(loaded, mistakes))
@@ -71,15 +71,15 @@ def _configuration(named: Path | None) -> "tuple[Loaded | None, tuple[str, ...]]
 
 def _of_service(loaded: "Loaded | None", mistakes: tuple[str, ...]) -> "Iterator[Finding]":
     """Yield what stands in the service's way; takes up to 3 s with a configuration."""
-    from agent.doctor_look import unit_of, unit_properties  # noqa: PLC0415 - as above
-    from agent.doctor_service import examine_service, examine_unit, mistaken_configuration  # noqa: PLC0415
+    from agent.doctor.look import unit_of, unit_properties  # noqa: PLC0415 - as above
+    from agent.doctor.service import examine_service, examine_unit, mistaken_configuration  # noqa: PLC0415
 
     unit = unit_properties()
     if loaded is not None:
-        from agent.config import ConfigurationError  # noqa: PLC0415 - loaded already
+        from agent.config.reading import ConfigurationError  # noqa: PLC0415 - loaded already
         from agent.daemon.plan_making import service_plan  # noqa: PLC0415 - as above
-        from agent.doctor_look import look_at_service  # noqa: PLC0415
-        from agent.doctor_setup import examine_setup  # noqa: PLC0415
+        from agent.doctor.look import look_at_service  # noqa: PLC0415
+        from agent.doctor.setup import examine_setup  # noqa: PLC0415
         from agent.live_world import LiveWorld  # noqa: PLC0415
 
         yield from examine_setup(_setup(loaded.settings))
@@ -100,7 +100,7 @@ def _observations() -> "Observations":
     from dataclasses import replace  # noqa: PLC0415
 
     from agent.composition import read_rights  # noqa: PLC0415
-    from agent.doctor import Observations  # noqa: PLC0415
+    from agent.doctor.findings import Observations  # noqa: PLC0415
     from agent.live_world import LiveWorld, path_memory  # noqa: PLC0415
     from agent.world import Sending  # noqa: PLC0415
     from agent.zone import with_zone  # noqa: PLC0415
@@ -126,7 +126,7 @@ def _observations() -> "Observations":
 
 def _setup(settings: "Settings") -> "Setup":
     """Return how what a configuration names was found; asks all its edges at once, and takes up to 2 s."""
-    from agent.doctor_setup import Setup  # noqa: PLC0415 - as above
+    from agent.doctor.setup import Setup  # noqa: PLC0415 - as above
     from agent.proxy_url import pac_problem  # noqa: PLC0415
 
     log, stream = (settings.zpa.file, settings.zpa.lss_listen) if settings.zpa else (None, None)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from agent.config_place import DEFAULT_FILE, FILE_VARIABLE
+from agent.config.place import DEFAULT_FILE, FILE_VARIABLE
 from agent.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from agent.config import Loaded
+    from agent.config.reading import Loaded
     from rules.ruleset import RuleSet
 
 _Read = TypeVar("_Read")
@@ -43,7 +43,7 @@ def read_configuration(file: Path) -> "Loaded":
         command = click.get_current_context().command_path
         raise MistakenFileError((f"{file}: there is no such file; name yours, as in `{command} agent.yaml`",))
     # pydantic and yaml: 130 ms that only a configuration costs.
-    from agent.config import ConfigurationError, load_configuration  # noqa: PLC0415
+    from agent.config.reading import ConfigurationError, load_configuration  # noqa: PLC0415
 
     try:
         return load_configuration(file)

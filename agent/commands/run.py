@@ -8,7 +8,7 @@ import click
 from agent.commands.group import Subcommand
 from agent.commands.reading import FILE
 from agent.commands.showing import style_of_output
-from agent.config_place import DEFAULT_FILE, default_configuration
+from agent.config.place import DEFAULT_FILE, default_configuration
 from agent.output import deliver
 
 if TYPE_CHECKING:

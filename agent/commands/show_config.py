@@ -20,7 +20,7 @@ def command(file: Path, *, as_json: bool) -> int:
     come from the environment or a file are shown as they are written.
     """
     loaded = read_configuration(file)
-    from agent.config_show import origins, shown  # noqa: PLC0415 - pydantic
+    from agent.config.show import origins, shown  # noqa: PLC0415 - pydantic
 
     effective = shown(loaded)
     if as_json:

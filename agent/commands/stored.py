@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agent.commands.reading import read_configuration
-from agent.config_place import default_configuration
+from agent.config.place import default_configuration
 
 if TYPE_CHECKING:
     from agent.store.history import History

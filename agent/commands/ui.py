@@ -7,11 +7,11 @@ import click
 
 from agent.commands.group import Subcommand
 from agent.commands.reading import FILE, MistakenFileError, read_configuration
-from agent.config_place import default_configuration
+from agent.config.place import default_configuration
 from agent.output import complain, deliver
 
 if TYPE_CHECKING:
-    from agent.config_model import Settings
+    from agent.config.model import Settings
 
 # Who may not read it is told what to do, not by click.
 _DIRECTORY: Final = click.Path(path_type=Path, readable=False)

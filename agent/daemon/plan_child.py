@@ -32,7 +32,7 @@ def main(file: str) -> None:
 
 def plan_of(file: Path) -> "ServicePlan | PlanProblems":
     """Return the plan of a configuration file with one target at least, or what is wrong with it."""
-    from agent.config import ConfigurationError, load_configuration  # noqa: PLC0415 - not before stdout is out of reach
+    from agent.config.reading import ConfigurationError, load_configuration  # noqa: PLC0415 - not before stdout is out of reach
     from agent.daemon.plan_making import service_plan  # noqa: PLC0415 - likewise
 
     try:

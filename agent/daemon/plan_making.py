@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.config import ConfigurationError
-from agent.config_sinks import sink_name
-from agent.config_values import Problem
+from agent.config.reading import ConfigurationError
+from agent.config.sinks import sink_name
+from agent.config.values import Problem
 from agent.daemon.plan import ServicePlan, SinkPlan, TargetPlan
 from agent.proxy_url import pac_problem
 from agent.trace_request import TraceOptions, sample_request, session_source
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agent.config import Loaded
-    from agent.config_model import Settings
-    from agent.config_values import Steps
+    from agent.config.model import Settings
+    from agent.config.reading import Loaded
+    from agent.config.values import Steps
     from agent.request import SampleRequest
     from rules.ruleset import RuleSet
 

@@ -7,7 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
-from agent.config_place import DEFAULT_FILE
+from agent.config.place import DEFAULT_FILE
 from agent.daemon.log import LogForm, LogLevel, start_logging
 from agent.daemon.parts import Parts
 from agent.daemon.plan import ServicePlan

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from agent.doctor import Finding, Level
+from agent.doctor.findings import Finding, Level
 from agent.views.escape import escape_text
 from agent.views.prose import wrapped
 from agent.views.style import Paint

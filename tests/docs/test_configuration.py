@@ -11,8 +11,8 @@ import trustme
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from agent.config import KNOWN_CODES, parse_configuration
-from agent.config_model import Settings
+from agent.config.model import Settings
+from agent.config.reading import KNOWN_CODES, parse_configuration
 from rules.load import load_rules
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/configuration.md").read_text(encoding="utf-8")

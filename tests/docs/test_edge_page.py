@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from agent.config_model import Settings
+from agent.config.model import Settings
 from agent.exit_codes import ServiceExit
 from edge import api, doors, http, in_band, seen
 from edge.asked import GRANTED_QUERIES, GRANTED_TTL

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 import trustme
 
-from agent.config import Loaded, parse_configuration
+from agent.config.reading import Loaded, parse_configuration
 from agent.sinks.answers import MENDING_S, Answer, outcome_of
 from agent.sinks.encoding import template_values
 from agent.sinks.journald import fields

@@ -257,7 +257,15 @@ def test_a_plain_trace_loads_nothing_that_it_does_not_need(network: Network) -> 
     assert ended.returncode == 0
     loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert "probes.trace.run" in loaded
-    assert not loaded & {"pydantic", "rich", "scapy", "httpx2", "asyncio", "agent.config", "agent.views.command_line"}
+    assert not loaded & {
+        "pydantic",
+        "rich",
+        "scapy",
+        "httpx2",
+        "asyncio",
+        "agent.config.reading",
+        "agent.views.command_line",
+    }
 
 
 # --- a person's terminal ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import parse_configuration
+from agent.config.reading import parse_configuration
 from agent.daemon.schedule import splay_s
 from bench.daemon import MODES, parser, report
 from bench.daemon_figures import figures, growth_kb, punctuality, slope

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.config import parse_configuration
-from agent.config_model import Settings, TargetSection
+from agent.config.model import Settings, TargetSection
+from agent.config.reading import parse_configuration
 from agent.sending_check import sending_problem
 from agent.trace_request import TraceOptions, sample_request
 from agent.usage import UsageProblem

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agent.config import ConfigurationError, Loaded, load_configuration, parse_configuration
-from agent.config_model import ExplicitProxySection, NoProxySection, ServiceEdgeSection, Settings
-from agent.config_show import shown
-from agent.config_sinks import HttpSink
+from agent.config.model import ExplicitProxySection, NoProxySection, ServiceEdgeSection, Settings
+from agent.config.reading import ConfigurationError, Loaded, load_configuration, parse_configuration
+from agent.config.show import shown
+from agent.config.sinks import HttpSink
 from probes.facts import ProtocolChoice, RouteKind
 from probes.sample import NdrSetting
 from rules.diagnosis import Severity

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import ConfigurationError, Loaded, load_configuration
-from agent.config_layers import Layer, Merged
-from agent.config_model import NoProxySection
+from agent.config.layers import Layer, Merged
+from agent.config.model import NoProxySection
+from agent.config.reading import ConfigurationError, Loaded, load_configuration
 from rules.yaml_marks import load_marked
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from agent.commands import trace, zpa
 from agent.commands.group import SUBCOMMANDS, group
-from agent.config import ConfigurationError, load_configuration, loaded_from, parse_configuration
-from agent.config_layers import Layer
-from agent.config_model import ExplicitProxySection, NoProxySection, Settings
-from agent.config_variables import keys_by_variable
+from agent.config.layers import Layer
+from agent.config.model import ExplicitProxySection, NoProxySection, Settings
+from agent.config.reading import ConfigurationError, load_configuration, loaded_from, parse_configuration
+from agent.config.variables import keys_by_variable
 from rules.yaml_marks import load_marked
 
 # A value for every key that a variable can stand for: as the variable, and as the file has it.

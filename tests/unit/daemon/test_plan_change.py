@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import parse_configuration
+from agent.config.reading import parse_configuration
 from agent.daemon.plan import PlanProblems, ServicePlan
 from agent.daemon.plan_change import Difference, PlanChange, plan_difference
 from agent.daemon.plan_child import plan_of

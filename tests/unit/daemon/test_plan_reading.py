@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agent.config import ConfigurationError, load_configuration
-from agent.config_sinks import SINK_TYPES
+from agent.config.reading import ConfigurationError, load_configuration
+from agent.config.sinks import SINK_TYPES
 from agent.daemon import plan_reading
 from agent.daemon.plan import PlanProblems, ServicePlan
 from agent.daemon.plan_child import plan_of
@@ -157,7 +157,13 @@ def test_reading_loads_nothing_that_reads_configurations(everything: Path) -> No
     said, *loaded = ended.stdout.split()
     assert said == "ServicePlan"
     assert "agent.daemon.plan" in loaded
-    assert not set(loaded) & {"pydantic", "yaml", "agent.config", "agent.config_model", "agent.daemon.plan_making"}
+    assert not set(loaded) & {
+        "pydantic",
+        "yaml",
+        "agent.config.reading",
+        "agent.config.model",
+        "agent.daemon.plan_making",
+    }
 
 
 def test_every_mistake_comes_as_the_line_that_check_config_says(everything: Path) -> None:
@@ -291,7 +297,7 @@ def test_no_interpreter_is_one_line() -> None:
 
 def test_what_a_library_prints_is_no_part_of_the_plan(everything: Path) -> None:
     script = (
-        "import sys; sys.path[:] = sys.argv[2:]; import os, agent.config as c; read = c.load_configuration\n"
+        "import sys; sys.path[:] = sys.argv[2:]; import os, agent.config.reading as c; read = c.load_configuration\n"
         "def loud(file): print('loud', flush=True); os.write(1, b'louder'); return read(file)\n"
         "c.load_configuration = loud; from agent.daemon.plan_child import main; main(sys.argv[1])"
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.doctor import Finding, Level, Observations, examine, worst
+from agent.doctor.findings import Finding, Level, Observations, examine, worst
 from agent.views.doctor_view import doctor_view
 from agent.views.style import Style
 from probes.facts import Family, Method, Protocol, Reachability, Role

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.doctor import Finding, Level, worst
-from agent.doctor_look import properties_of, unit_of
-from agent.doctor_service import (
+from agent.doctor.findings import Finding, Level, worst
+from agent.doctor.look import properties_of, unit_of
+from agent.doctor.service import (
     FILES_A_SAMPLE,
     OWN_FILES,
     HealthSeen,

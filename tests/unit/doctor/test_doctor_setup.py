@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor import Level
-from agent.doctor_setup import Setup, examine_setup
+from agent.doctor.findings import Level
+from agent.doctor.setup import Setup, examine_setup
 from probes.egress_facts import Edge, ServiceData
 from probes.failure import Failure
 from tests.unit.cli.command import cloudpath

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor_store import look_at_store
+from agent.doctor.store import look_at_store
 from agent.store.schema import FILE
 from tests.unit.store.stores import filled, next_of, opened
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import ConfigurationError
+from agent.config.reading import ConfigurationError
 from edge.config import read_edge_settings
 from probes.egress_facts import TunnelKind
 

@@ -12,7 +12,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 import edge
-from agent.config_types import LARGEST_TTL, MOST_QUERIES
+from agent.config.types import LARGEST_TTL, MOST_QUERIES
 from edge.asked import TraceRequest
 from probes.facts import Direction, ProtocolChoice
 from tests.unit.edge.running import Running, running

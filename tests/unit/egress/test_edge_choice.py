@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import parse_configuration
-from agent.config_model import Settings
+from agent.config.model import Settings
+from agent.config.reading import parse_configuration
 from agent.edge_choice import chosen_edges, edges_by_api
 from agent.usage import UsageProblem
 from probes.edge_access import EdgeAccess

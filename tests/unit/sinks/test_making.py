@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from agent.config_sinks import Sink
+from agent.config.sinks import Sink
 from agent.daemon.plan import SinkPlan
 from agent.record import AgentIdentity
 from agent.sinks.journald import SOCKET

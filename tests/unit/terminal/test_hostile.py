@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor import Finding, Level
+from agent.doctor.findings import Finding, Level
 from agent.record import document_of, record_of
 from agent.views.command_line import command_line_view
 from agent.views.dns_view import dns_view

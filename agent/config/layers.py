@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from agent.config_values import Problem, Steps
-from agent.config_words import found
+from agent.config.values import Problem, Steps
+from agent.config.words import found
 from rules.yaml_marks import Marked, dotted
 
 # A section of several kinds: whoever says the kind anew begins it anew, for each kind has keys of its own.

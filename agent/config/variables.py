@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from agent.config_layers import Layer
-from agent.config_model import Settings
-from agent.config_place import FILE_VARIABLE
-from agent.config_values import Steps
+from agent.config.layers import Layer
+from agent.config.model import Settings
+from agent.config.place import FILE_VARIABLE
+from agent.config.values import Steps
 from rules.yaml_marks import Marked, load_marked
 
 PREFIX: Final = "CLOUDPATH_"

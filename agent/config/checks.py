@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from agent.config_sinks import SINK_TYPES, sink_name
-from agent.config_values import Problem, Steps
+from agent.config.sinks import SINK_TYPES, sink_name
+from agent.config.values import Problem, Steps
 from agent.proxy_url import proxy_problem
 from probes.facts import Family
 from probes.sample import Target

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.config_values import Problem, Steps
+from agent.config.values import Problem, Steps
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from agent.config_checks import cross_check
-from agent.config_drop_ins import DropInError, drop_ins_of
-from agent.config_layers import Layer, Merged
-from agent.config_model import Settings
-from agent.config_types import sections_in
-from agent.config_values import Expanded, Problem, Steps, expand, without_value
-from agent.config_variables import layers_of, slips
-from agent.config_words import problem_of
+from agent.config.checks import cross_check
+from agent.config.drop_ins import DropInError, drop_ins_of
+from agent.config.layers import Layer, Merged
+from agent.config.model import Settings
+from agent.config.types import sections_in
+from agent.config.values import Expanded, Problem, Steps, expand, without_value
+from agent.config.variables import layers_of, slips
+from agent.config.words import problem_of
 from probes.frozen import frozen, replace
 from rules.yaml_marks import load_marked
 

@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from agent.config_sinks import Sink, socket_path
-from agent.config_types import (
+from agent.config.sinks import Sink, socket_path
+from agent.config.types import (
     MOST_QUERIES,
     Address,
     AuthoritiesFile,

@@ -14,8 +14,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.doctor_service import HealthSeen, Limits, ProxySeen, ServiceSeen, SinkSeen, UnitSeen
-from agent.doctor_store import look_at_store
+from agent.doctor.service import HealthSeen, Limits, ProxySeen, ServiceSeen, SinkSeen, UnitSeen
+from agent.doctor.store import look_at_store
 
 if TYPE_CHECKING:
     import socket

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from agent.doctor_service import StoreSeen
+from agent.doctor.service import StoreSeen
 from agent.store import ledger, owner, parking, schema
 from agent.store.entry import SinkBacklog, StoreState
 from agent.store.trouble import Trouble, trouble_of, words_of

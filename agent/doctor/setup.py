@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.doctor import Finding, Level
+from agent.doctor.findings import Finding, Level
 from probes.egress_facts import Edge
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from agent.config_types import AuthoritiesFile, FilePath, HeaderName, HeaderValue, Name, Section, Url, path_in
+from agent.config.types import AuthoritiesFile, FilePath, HeaderName, HeaderValue, Name, Section, Url, path_in
 from agent.proxy_url import proxy_problem
 from probes.sample import Target
 from probes.target import parse_target

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from agent.config import Loaded
-from agent.config_values import Steps
+from agent.config.reading import Loaded
+from agent.config.values import Steps
 from agent.views.escape import escape, escape_text
 from rules.yaml_marks import dotted
 

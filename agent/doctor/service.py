@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from agent.doctor import Finding, Level
+from agent.doctor.findings import Finding, Level
 from agent.exit_codes import ServiceExit
 from agent.store.entry import SinkBacklog, StoreState
 from probes.frozen import frozen
