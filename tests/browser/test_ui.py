@@ -1,6 +1,7 @@
 """The live pages in a real browser: they follow, they stay with what was chosen, and links work without a script."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -101,6 +102,7 @@ def test_a_target_leads_to_its_page_and_a_moment_swaps_the_sheet(windows: Window
     assert "at=" in page.url
     # The view that was chosen stays, and nothing was loaded anew.
     expect(page.get_by_role("tab", name="Command Line View")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#news")).to_contain_text(page.locator(".moment b").inner_text())
     page.go_back()
     expect(page.locator(".moment b")).to_have_text(newest)
     page.go_forward()
@@ -150,6 +152,18 @@ def test_the_page_follows_new_samples(windows: Windows, followed: tuple[Ui, Path
     expect(overview.get_by_text("default route changed")).to_be_visible()
     expect(target.locator("article .status").first).to_have_text("Critical")
     assert overview.title().startswith("1 of 1 targets")
+    for page in (overview, target):
+        expect(page.locator("#news")).to_have_text(re.compile(r"^crm\.example\.com: Critical"))
+
+
+def test_a_sample_that_says_the_same_interrupts_nobody(windows: Windows, followed: tuple[Ui, Path]) -> None:
+    ui, directory = followed
+    page = followed_by(windows, address(ui, CRM))
+    moment = page.locator(".moment b").inner_text()
+    fill(directory, [sample_entry("crm.example.com", HEALTHY, datetime.now(UTC))])
+    later(page)
+    expect(page.locator(".moment b")).not_to_have_text(moment)
+    expect(page.locator("#news")).to_have_text("")
 
 
 def test_what_was_chosen_stays_and_is_told_what_is_newer(windows: Windows, followed: tuple[Ui, Path]) -> None:

@@ -165,9 +165,9 @@ def interval_of(timeline: Timeline) -> float | None:
 
 
 def percent(ratio: float | None) -> str:
-    """Return a share in whole percent, `<1%` for less than that, and `-` for what is not known."""
+    """Return a share in whole percent, `<1%` for less than that, and nothing for what is not known."""
     if ratio is None:
-        return "-"
+        return ""
     return "<1%" if 0 < ratio < 0.01 else f"{ratio:.0%}"  # noqa: PLR2004
 
 
@@ -179,7 +179,7 @@ def _row(facts: TargetFacts, now: datetime) -> TargetRow:
         mark=facts.verdict.mark,
         line=facts.verdict.line,
         codes=tuple(escape(code, 12) for code in facts.codes),
-        latency="-" if facts.latency_us is None else f"{milliseconds(facts.latency_us)} ms",
+        latency="" if facts.latency_us is None else f"{milliseconds(facts.latency_us)} ms",
         loss=percent(facts.loss_ratio),
         lossy=bool(facts.loss_ratio),
         at=instant(escape(facts.at, 40)),

@@ -17,6 +17,20 @@
     line.className = `pulse ${kind}`;
     line.querySelector(".says").textContent = text;
   };
+  // For those who hear the page. A new sample whose verdict is that of the last is not worth an interruption.
+  const announce = (text) => { document.getElementById("news").textContent = text; };
+  const MOST_ANNOUNCED = 3;
+  const words = (element) => element?.textContent.trim().replace(/\s+/g, " ") ?? "";
+  const verdict = (place, name) => `${words(place.querySelector(name))}: ${words(place.querySelector(".status"))}`;
+  const verdicts = () => {
+    const rows = [...document.querySelectorAll("main .target")].map((row) => verdict(row, "h2"));
+    return rows.length ? rows : [...document.querySelectorAll("main > article")].map((sheet) => verdict(sheet, "h2"));
+  };
+  const announceSince = (before) => {
+    const changed = verdicts().filter((each) => !before.includes(each));
+    if (changed.length > MOST_ANNOUNCED) announce(words(document.querySelector("main .tallies")));
+    else if (changed.length) announce(changed.join(". "));
+  };
   const UNITS = [[172800, 86400, "days"], [7200, 3600, "h"], [120, 60, "min"], [0, 1, "s"]];
   const ago = (seconds) => {
     if (seconds < 5) return "just now";
@@ -83,7 +97,10 @@
       if (mine !== turn) return true;
       if (!(answer.headers.get("content-type") ?? "").startsWith("text/html")) return false;
       if (keep && engaged()) return true;
-      return take(text, address);
+      const before = verdicts();
+      const taken = take(text, address);
+      if (taken && keep) announceSince(before);
+      return taken;
     } catch {
       return false;
     } finally {
@@ -94,6 +111,7 @@
   const go = async (address) => {
     if (!(await load(address))) { location.href = address; return; }
     if (address !== location.href) history.pushState(null, "", address);
+    announce([".moment", "article .status"].map((place) => words(document.querySelector(`main ${place}`))).join(" "));
     soon(EVERY_MS);
   };
   document.addEventListener("click", (event) => {
