@@ -1,12 +1,13 @@
 """A target's samples over time, thinned for a picture: pure, and no outlier is ever lost by it.
 
-A bucket tells the least, the median and the most of what is in it, its worst status and every error's code, so that a
-single bad sample in a year still shows, and names a sample to look at.
+A bucket tells the least, the median and the most of what is in it, how many samples have each status and every error's
+code, so that a single bad sample in a year still shows as one, and names a sample to look at.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from probes.frozen import frozen
@@ -75,6 +76,7 @@ class Bucket:
         low_us: The least latency, with `median_us` and `high_us`; None where none was measured.
         loss_ratio: The mean of those known; `worst_loss_ratio` is the most.
         status: The worst.
+        counts: How many samples have each status that occurs, the worst last.
         codes: Of all of them, each once.
         paths: How many different ways there are.
         shown: The sample to open for it: the first of the worst status, and of those the slowest.
@@ -89,6 +91,7 @@ class Bucket:
     loss_ratio: float | None
     worst_loss_ratio: float | None
     status: str
+    counts: tuple[tuple[str, int], ...]
     codes: tuple[str, ...]
     paths: int
     shown: Moment
@@ -300,7 +303,8 @@ def _bucket(series: Series, since: str, until: str, first: int, end: int) -> Buc
     """Return the samples from one place until before another as a bucket."""
     delays = sorted(each for each in series.latencies_us[first:end] if each is not None)
     ratios = [each for each in series.loss_ratios[first:end] if each is not None]
-    shown = _shown(series, first, end)
+    counts = tuple(sorted(Counter(series.statuses[first:end]).items(), key=lambda each: _gravity(each[0])))
+    shown = _shown(series, first, end, gravest=counts[-1][0])
     return Bucket(
         since=since,
         until=until,
@@ -311,15 +315,15 @@ def _bucket(series: Series, since: str, until: str, first: int, end: int) -> Buc
         loss_ratio=sum(ratios) / len(ratios) if ratios else None,
         worst_loss_ratio=max(ratios, default=None),
         status=shown.status,
+        counts=counts,
         codes=_codes(series, first, end),
         paths=len({*series.paths[first:end]} - {None}),
         shown=shown,
     )
 
 
-def _shown(series: Series, first: int, end: int) -> Moment:
-    """Return the gravest sample; of several the slowest, and of those the first."""
-    gravest = max({*series.statuses[first:end]}, key=_gravity)
+def _shown(series: Series, first: int, end: int, *, gravest: str) -> Moment:
+    """Return the sample of the gravest status; of several the slowest, and of those the first."""
     delays = series.latencies_us
     places = [place for place in range(first, end) if series.statuses[place] == gravest]
     return moment_at(series, max(places, key=lambda place: -1 if (us := delays[place]) is None else us))

@@ -1,16 +1,22 @@
 """What a picture over time is drawn of: where each stretch of samples stands, and the outlines of latency and loss."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 from statistics import median
 from typing import Final
 
 from agent.timeline import Bucket, Timeline
 from agent.views.hop_html.time_axes import HEIGHT, Scale, Span, seconds_of
+from agent.views.verdict import STATUS_WORDS
 from probes.frozen import frozen
+from rules.diagnosis import Status
 
 # Samples come a little early or late. What lies further apart than this, in usual distances, has something missing.
 _MISSING: Final = 1.75
+# From the bottom to the top.
+_STACKED: Final = tuple(status.value for status in reversed(STATUS_WORDS))
+# In hundredths of the strip's height, about three points: one sample in a thousand is there, and has to be seen.
+_LEAST_SHARE: Final = 8.0
 # A bar is as wide as its stretch but for this share, so that two do not run together.
 _BETWEEN_BARS: Final = 0.15
 
@@ -28,15 +34,6 @@ class Cell:
     middle: float
     end: float
     follows: bool
-
-
-@frozen
-class Block:
-    """Neighbours of the same status, as per cent of the axis."""
-
-    status: str
-    at: float
-    width: float
 
 
 def cells_of(timeline: Timeline) -> tuple[Cell, ...]:
@@ -158,20 +155,63 @@ def bars_path(cells: Sequence[Cell], span: Span, scale: Scale, *, worst: bool) -
     return "".join(parts)
 
 
-def blocks_of(cells: Sequence[Cell], span: Span) -> tuple[Block, ...]:
-    """Return the statuses, neighbours of the same one as a whole, in the order of time."""
-    runs: list[list[Cell]] = []
+def shares_path(cells: Sequence[Cell], span: Span, status: str) -> str:
+    """Return the outline (SVG path) of a status: in each stretch as high as is its share of the samples."""
+    return "".join(_steps(run, span) for run in _neighbours(cells, status))
+
+
+def foot_path(cells: Sequence[Cell], span: Span) -> str:
+    """Return a line (SVG path) below all stretches with a healthy sample."""
+    runs = _neighbours(cells, Status.OK.value)
+    return "".join(f"M{span.x(run[0][0].start):g} {HEIGHT}H{span.x(run[-1][0].end):g}" for run in runs)
+
+
+def in_order(counts: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    """Return how many samples have each status, what there is least to do about first."""
+    return tuple(sorted(counts, key=lambda each: _STACKED.index(each[0])))
+
+
+def levels_of(counts: Iterable[tuple[str, int]]) -> dict[str, tuple[float, float]]:
+    """Return from where to where (in units from the bottom) each status stands in a stretch.
+
+    Each that occurs at all is seen: what a rare one gets above its share, the most frequent one gives.
+    """
+    there = dict(in_order(counts))
+    samples = sum(there.values())
+    heights = {status: max(round(HEIGHT * count / samples, 1), _LEAST_SHARE) for status, count in there.items()}
+    most = max(there, key=lambda status: there[status])
+    heights[most] += HEIGHT - sum(heights.values())
+    ends = [0.0, *accumulate(heights.values())]
+    return {
+        status: (round(low, 1), round(high, 1)) for status, (low, high) in zip(heights, pairwise(ends), strict=True)
+    }
+
+
+_Step = tuple[Cell, tuple[float, float]]
+
+
+def _neighbours(cells: Sequence[Cell], status: str) -> Iterator[list[_Step]]:
+    """Yield neighbours that have a status, with its levels, nothing missing between them."""
+    run: list[_Step] = []
     for cell in cells:
-        if runs and cell.follows and runs[-1][-1].bucket.status == cell.bucket.status:
-            runs[-1].append(cell)
-        else:
-            runs.append([cell])
-    return tuple(_block(run, span) for run in runs)
+        level = levels_of(cell.bucket.counts).get(status)
+        if run and (not cell.follows or level is None):
+            yield run
+            run = []
+        if level is not None:
+            run.append((cell, level))
+    if run:
+        yield run
 
 
-def _block(run: Sequence[Cell], span: Span) -> Block:
-    left, right = span.x(run[0].start) / 10, span.x(run[-1].end) / 10
-    return Block(status=run[0].bucket.status, at=round(left, 2), width=round(right - left, 2))
+def _steps(run: Sequence[_Step], span: Span) -> str:
+    """Return the outline of neighbours: along their tops, and back along their feet; level ones are one step."""
+    level = [tuple(steps) for _, steps in groupby(run, key=lambda step: step[1])]
+    there = [(span.x(steps[-1][0].end), steps[0][1]) for steps in level]
+    back = [(span.x(steps[0][0].start), steps[0][1]) for steps in reversed(level)]
+    above = "".join(f"V{HEIGHT - high:g}H{right:g}" for right, (_, high) in there)
+    below = "".join(f"V{HEIGHT - low:g}H{left:g}" for left, (low, _) in back)
+    return f"M{back[-1][0]:g} {HEIGHT - run[0][1][0]:g}{above}{below}Z"
 
 
 def path_changes(cells: Sequence[Cell]) -> tuple[Cell, ...]:

@@ -52,13 +52,15 @@
   const said = (part, at) => {
     const row = part.rows[at];
     const mine = abroad ? ` (${here.format(instantOf(part, row))} your time)` : "";
+    const mixed = row.tone === "mixed";
+    const verdict = mixed ? `${row.samples} samples: ${row.status}` : row.status;
     return [
       ["b", `${row.when} UTC${mine}`],
-      ["span", row.codes ? `${row.status}: ${row.codes}` : row.status, "verdict-of"],
+      ["span", verdict + (row.codes && (mixed ? ` (${row.codes})` : `: ${row.codes}`)), "verdict-of"],
       ["span", row.latency && `${row.latency} ms${row.spread ? ` (${row.spread})` : ""}`],
       ["span", row.loss && (row.loss === "0%" ? "no loss" : `loss ${row.loss}`)],
       ["span", row.path && `path ${row.path}`],
-      ["span", row.samples !== "1" && `${row.samples} samples`],
+      ["span", !mixed && row.samples !== "1" && `${row.samples} samples`],
       ...meanwhile(part, at).map((text) => ["span", text]),
       ["span", !row.href && "not in this file", "off"],
     ].filter(([, text]) => text);

@@ -25,16 +25,17 @@ from agent.views.hop_html.time_axes import (
     time_ticks,
 )
 from agent.views.hop_html.time_shapes import (
-    Block,
     Cell,
     band_path,
     bars_path,
     beyond_path,
-    blocks_of,
     cells_of,
     dots_path,
+    foot_path,
+    in_order,
     line_path,
     path_changes,
+    shares_path,
 )
 from agent.views.verdict import STATUS_WORDS
 from agent.views.words import counted, milliseconds
@@ -44,6 +45,7 @@ Link = Callable[[Moment], str | None]
 
 _STATUSES: Final = {status.value: word for status, word in reversed(STATUS_WORDS.items())}
 _HAPPENINGS: Final = {"change": "Network change", "gap": "Lost samples"}
+_MIXED: Final = "mixed"
 # So few stretches are drawn as a mark each.
 _FEW: Final = 90
 _MOST_CODES: Final = 6
@@ -65,7 +67,7 @@ class Row:
         offset_s: How far from the beginning it is drawn; `at` is the same in per cent of the axis.
         left: Where it begins for the mouse, in per cent; it reaches over `width`.
         href: Where its sample is shown, None where it is not.
-        tone: The status, as a class.
+        tone: The status, as a class, or that there are several; `status` is the same in words.
     """
 
     seq: int
@@ -101,7 +103,7 @@ class Mark:
 
 @frozen
 class Drawing:
-    """All that is drawn: outlines (SVG paths), ticks, blocks of verdicts and places of changes of the way."""
+    """All that is drawn: outlines (SVG paths), ticks, each status with its shares, and places of changes of the way."""
 
     time: tuple[Tick, ...]
     latency: tuple[Tick, ...]
@@ -114,7 +116,8 @@ class Drawing:
     shown: str
     mean_loss: str
     worst_loss: str
-    blocks: tuple[Block, ...]
+    verdicts: tuple[tuple[str, str], ...]
+    foot: str
     changed_ways: tuple[float, ...]
 
 
@@ -195,7 +198,7 @@ def _picture(
         rows=rows,
         marks=tuple(_mark(each, number, span, prefix) for number, each in enumerate(timeline.happenings, 1)),
         left_out=f"{timeline.left_out:,} more of the kind are not told here." if timeline.left_out else "",
-        statuses=_statuses(timeline),
+        statuses=_statuses(timeline.buckets),
         chosen=_place_of(chosen, cells),
         compared=_place_of(compared, cells),
         zoom=zoom,
@@ -219,7 +222,8 @@ def _drawing(cells: Sequence[Cell], rows: Sequence[Row], span: Span) -> Drawing:
         shown=dots_path(shown, span, latency) if len(shown) < len(cells) else "",
         mean_loss=bars_path(cells, span, loss, worst=False),
         worst_loss=bars_path(cells, span, loss, worst=True),
-        blocks=_gravest_last(blocks_of(cells, span)),
+        verdicts=tuple((status, shares_path(cells, span, status)) for status, _ in _statuses(buckets)),
+        foot=foot_path(cells, span),
         changed_ways=tuple(round(100 * span.x(cell.start) / WIDTH, 2) for cell in path_changes(cells)),
     )
 
@@ -227,12 +231,6 @@ def _drawing(cells: Sequence[Cell], rows: Sequence[Row], span: Span) -> Drawing:
 def _beyond_words(buckets: Sequence[Bucket], scale: Scale) -> str:
     outside = [bucket.high_us for bucket in buckets if bucket.high_us is not None and bucket.high_us > scale.top]
     return f"above the scale, up to {milliseconds(max(outside))} ms" if outside else ""
-
-
-def _gravest_last(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    """Return blocks in an order in which a narrow grave one is drawn over its neighbours."""
-    order = {status: rank for rank, status in enumerate(_STATUSES)}
-    return tuple(sorted(blocks, key=lambda block: order[block.status]))
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -244,7 +242,8 @@ def _about(timeline: Timeline) -> str:
         return "No samples in this time."
     if len(timeline.buckets) == timeline.samples:
         return f"{samples}, each drawn by itself."
-    return f"{samples} in {_many(len(timeline.buckets), 'stretch', 'es')} of {stretch_words(timeline.bucket_s)}."
+    long = stretch_words(timeline.bucket_s).replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{samples} in {_many(len(timeline.buckets), 'stretch', 'es')} of {long}."
 
 
 def _missing(rows: Sequence[Row]) -> str:
@@ -293,8 +292,9 @@ def _summary(timeline: Timeline) -> str:
     return f"{told}; {happened}." if timeline.happenings else f"{told}."
 
 
-def _statuses(timeline: Timeline) -> tuple[tuple[str, str], ...]:
-    there = {bucket.status for bucket in timeline.buckets}
+def _statuses(buckets: Sequence[Bucket]) -> tuple[tuple[str, str], ...]:
+    """Return each status that occurs, and its word, the gravest last: it is drawn over its neighbours."""
+    there = {status for bucket in buckets for status, _ in bucket.counts}
     return tuple((status, word) for status, word in _STATUSES.items() if status in there)
 
 
@@ -326,11 +326,18 @@ def _row(cell: Cell, before: float, after: float, span: Span, link: Link, *, sin
         latency="" if bucket.median_us is None else milliseconds(bucket.median_us),
         spread=_spread(bucket),
         loss=_loss(bucket),
-        tone=bucket.status,
-        status=_STATUSES[bucket.status],
+        tone=bucket.status if len(bucket.counts) == 1 else _MIXED,
+        status=_verdict(bucket),
         codes=_codes(bucket.codes),
         path="changed" if bucket.paths > 1 else "",
     )
+
+
+def _verdict(bucket: Bucket) -> str:
+    """Return the status that all samples have, or how many have each: `132 healthy, 1 warning`."""
+    if len(bucket.counts) == 1:
+        return _STATUSES[bucket.status]
+    return ", ".join(f"{count:,} {_STATUSES[status].lower()}" for status, count in in_order(bucket.counts))
 
 
 def _spread(bucket: Bucket) -> str:

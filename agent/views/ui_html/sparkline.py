@@ -14,6 +14,7 @@ _ROOM: Final = 4
 # Below this, differences are noise, and a line that fills the height would shout of them.
 _LEAST_SCALE_US: Final = 2_000
 _BAD: Final = {"critical": "critical", "failed": "critical", "warning": "warning"}
+_HIGHEST_MARK: Final = 10
 # Stretches further apart than so many of their own lengths have a gap between them.
 _APART: Final = 2.5
 
@@ -24,7 +25,7 @@ class Sparkline:
 
     Attributes:
         band: From the least to the most delay; `line` the median.
-        warning: A mark for each stretch with a warning at its worst, `critical` likewise; at the bottom.
+        warning: A mark for each stretch with a warning, as high as is their share, `critical` likewise; at the bottom.
         words: The same for who cannot see it.
     """
 
@@ -93,15 +94,20 @@ def _band(run: list[tuple[float, Bucket]], scale: float) -> str:
 
 
 def _marks(timeline: Timeline, xs: list[float], mark: str) -> str:
-    bad = [x for x, bucket in zip(xs, timeline.buckets, strict=True) if _BAD.get(bucket.status) == mark]
-    return "".join(f"M{x} {HEIGHT - 2}h0" for x in bad)
+    """Return a mark for each stretch with such samples: a dot for one of many, a line where all are."""
+    shares = ((x, _share(bucket, mark)) for x, bucket in zip(xs, timeline.buckets, strict=True))
+    return "".join(f"M{x} {HEIGHT - 2}v{-_HIGHEST_MARK * share:.1f}" for x, share in shares if share)
+
+
+def _share(bucket: Bucket, mark: str) -> float:
+    return sum(count for status, count in bucket.counts if _BAD.get(status) == mark) / bucket.samples
 
 
 def _words(timeline: Timeline) -> str:
     medians = sorted(bucket.median_us for bucket in timeline.buckets if bucket.median_us is not None)
     if not timeline.buckets:
         return "nothing measured"
-    bad = sum(1 for bucket in timeline.buckets if bucket.status in _BAD)
+    bad = sum(count for bucket in timeline.buckets for status, count in bucket.counts if status in _BAD)
     least = min((bucket.low_us for bucket in timeline.buckets if bucket.low_us is not None), default=0)
     most = max((bucket.high_us for bucket in timeline.buckets if bucket.high_us is not None), default=0)
     delays = (
@@ -109,5 +115,5 @@ def _words(timeline: Timeline) -> str:
         if medians
         else "no latency measured"
     )
-    worse = f"; worse than information in {bad} of {len(timeline.buckets)} stretches" if bad else ""
+    worse = f"; worse than information in {bad:,} of {timeline.samples:,} samples" if bad else ""
     return f"{delays}{worse}"

@@ -1,5 +1,6 @@
 """Laws of thinning: nothing that any sample says is lost, and what is not there is not made up."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -88,6 +89,7 @@ def test_a_bucket_says_what_its_samples_say(moments: list[Moment], most: int) ->
         delays = [each.latency_us for each in samples if each.latency_us is not None]
         ratios = [each.loss_ratio for each in samples if each.loss_ratio is not None]
         assert bucket.samples == len(samples)
+        assert dict(bucket.counts) == Counter(each.status for each in samples)
         assert (bucket.low_us, bucket.high_us) == ((min(delays), max(delays)) if delays else (None, None))
         assert bucket.worst_loss_ratio == (max(ratios) if ratios else None)
         assert bucket.loss_ratio is None or min(ratios) - 1e-9 <= bucket.loss_ratio <= max(ratios) + 1e-9
@@ -107,7 +109,8 @@ def test_the_gravest_sample_shows_and_of_those_the_slowest(moments: list[Moment]
     timeline = thinned(moments, (), target="crm", most_buckets=most)
     for bucket, samples in with_samples(timeline, moments):
         assert bucket.shown in samples
-        assert bucket.status == bucket.shown.status
+        assert bucket.status == bucket.shown.status == bucket.counts[-1][0]
+        assert sum(count for _, count in bucket.counts) == bucket.samples
         if timeline.bucket_s:
             worst = max(STATUSES.index(each.status) for each in samples)
             assert STATUSES.index(bucket.status) == worst

@@ -9,7 +9,7 @@ from agent.record import record_of
 from agent.timeline import Moment, Timeline
 from agent.views.hop_html.page import hop_page
 from agent.views.hop_html.time_axes import latency_scale, span_of, stretch_words, time_ticks
-from agent.views.hop_html.time_shapes import cells_of, line_path, path_changes
+from agent.views.hop_html.time_shapes import cells_of, levels_of, line_path, path_changes
 from agent.views.hop_html.timeline import timeline_html
 from agent.views.verdict import STATUS_WORDS
 from probes.frozen import replace
@@ -109,8 +109,34 @@ def test_a_scale_begins_at_nothing_and_holds_what_is_usual(highs: list[int]) -> 
 def test_each_verdict_is_drawn_and_named_in_the_key(status: Status) -> None:
     root = tree(picture_of(*moments(5), moment(5, status=status.value)))
     (strip,) = (svg for svg in root.all("svg", "strip-of") if "t-plot" in svg.classes)
-    assert f"t-{status.value}" in [block["class"] for block in strip.all("rect")]
+    assert f"t-{status.value}" in [shares["class"] for shares in strip.all("path")]
     assert STATUS_WORDS[status] in root.one("ul", "t-key").text
+
+
+def test_one_bad_sample_among_many_is_seen_and_is_not_taken_for_all_of_them() -> None:
+    timeline = picture_of(
+        *moments(2000), moment(2000, status="warning"), *(moment(n) for n in range(2001, 3000)), most=50
+    )
+    (mixed,) = (bucket for bucket in timeline.buckets if len(bucket.counts) > 1)
+    low, high = levels_of(mixed.counts)["warning"]
+    assert (high, low) == (100, 92)
+    assert levels_of(mixed.counts)["ok"] == (0, 92)
+    row = rows_of(tree(timeline))[timeline.buckets.index(mixed)]
+    assert row[1] == f"{mixed.samples - 1} healthy, 1 warning"
+    assert [each[1] for each in rows_of(tree(timeline))].count("Healthy") == len(timeline.buckets) - 1
+
+
+@pytest.mark.parametrize(
+    "counts", [(1, 1, 1, 1, 1), (1000, 1, 1, 1, 1), (0, 144, 0, 1, 0), (0, 0, 0, 0, 3), (1, 2, 0, 0, 9)]
+)
+def test_statuses_stand_on_one_another_and_none_is_hidden(counts: tuple[int, ...]) -> None:
+    words = ("discarded", "ok", "warning", "failed", "critical")
+    levels = levels_of((word, count) for word, count in zip(words, counts, strict=True) if count)
+    ends = [end for each in levels.values() for end in each]
+    assert (ends[0], ends[-1]) == (0, 100)
+    assert ends[1:-1:2] == ends[2:-1:2]
+    assert all(high - low >= 8 - 0.1 for low, high in levels.values())
+    assert list(levels) == [word for word in ("ok", "discarded", "failed", "warning", "critical") if word in levels]
 
 
 def test_a_change_of_the_way_is_marked_where_it_was() -> None:
