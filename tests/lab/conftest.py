@@ -1,5 +1,6 @@
 """Networks for tests: each map is built once for a module, when one of its tests first asks for it."""
 
+import signal
 from collections.abc import Callable, Iterator
 from compileall import compile_dir
 from contextlib import ExitStack
@@ -17,6 +18,14 @@ def compile_packages() -> None:
     for package in ("agent", "probes", "rules"):
         assert compile_dir(REPOSITORY / package, quiet=1), package
     compile_rules()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach the programs under test: what a shell starts in the background ignores it, children included."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
