@@ -62,7 +62,9 @@ class Connection:
         except BlockingIOError:
             return None
         except h11.RemoteProtocolError as error:
-            return Page(status=error.error_status_hint or 400, body=f"{error}\n")
+            # What was sent, as Python writes it, helps nobody.
+            why = str(error).partition(": bytearray(")[0]
+            return Page(status=error.error_status_hint or 400, body=f"{why}\n")
         return event if isinstance(event, h11.Request) else None
 
     def _page(self, head: h11.Request | Page, answer: Callable[[Request], Page]) -> tuple[Page, bool]:
@@ -71,12 +73,10 @@ class Connection:
             return head, False
         method, headers = head.method.decode("ascii"), dict(head.headers)
         authority, path, query = _target_of(head.target.decode("ascii"))
-        host = authority or headers.get(b"host", b"").decode("latin-1")
-        if not (self._any_host or _is_ours(host)):
+        host = headers.get(b"host", b"").decode("latin-1") if authority is None else authority
+        if authority == "" or not (self._any_host or _is_ours(host)):
             return Page(status=421, body="ask for an address or localhost: no other name is served\n"), False
-        # Several Accept headers are one list (RFC 9110 section 5.3).
-        accept = ",".join(value.decode("latin-1") for name, value in head.headers if name == b"accept")
-        site = headers.get(b"sec-fetch-site", b"").decode("latin-1")
+        accept, site = _listed(head, b"accept"), _listed(head, b"sec-fetch-site")
         request = Request(method=method, path=path, accept=accept, query=query, host=host, fetch_site=site)
         return answer(request), method == "HEAD"
 
@@ -110,13 +110,19 @@ class Connection:
         return False
 
 
-def _target_of(target: str) -> tuple[str, str, str]:
-    """Return a request target's authority, empty where it names none, its path and its query.
+def _listed(head: h11.Request, name: bytes) -> str:
+    """Return a field, several of them as one list (RFC 9110 section 5.3): the last must not hide the others."""
+    return ",".join(value.decode("latin-1") for each, value in head.headers if each == name)
 
-    Source: RFC 9112 section 3.2.
+
+def _target_of(target: str) -> tuple[str | None, str, str]:
+    """Return a request target's authority, None where its form has none, its path and its query.
+
+    Source: RFC 9112 section 3.2; one that is there and names nobody is invalid, RFC 9110 section 4.2.1.
     """
-    authority = ""
-    if "://" in target:
+    authority = None
+    # A query may hold an address of its own.
+    if "://" in target and not target.startswith("/"):
         authority, slash, path = target.partition("://")[2].partition("/")
         target = slash + path
     path, _, query = target.partition("?")

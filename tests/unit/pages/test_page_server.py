@@ -137,6 +137,10 @@ def test_a_head_has_the_same_fields_and_no_body() -> None:
         (b"GET /metrics HTTP/1.1\r\nHost: localhost:9469\r\n\r\n", 200),
         (b"GET /metrics HTTP/1.1\r\nHost: [::1]:9469\r\n\r\n", 200),
         (b"GET http://127.0.0.1/metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200),
+        (b"GET http:///metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 421),
+        # An address in a query is no address of a server.
+        (b"GET /metrics?of=http://evil.example.com/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200),
+        (b"GET /metrics?of=http://127.0.0.1/ HTTP/1.1\r\nHost: evil.example.com\r\n\r\n", 421),
         (b"GET /metrics HTTP/1.0\r\n\r\n", 200),
     ],
 )
@@ -144,6 +148,13 @@ def test_what_is_asked_wrongly_is_refused(sent: bytes, status: int) -> None:
     with serving() as server:
         assert exchanged(server, sent)[0] == status
         assert asked(server, "/healthz")[0] == 200
+
+
+def test_a_refusal_does_not_repeat_what_was_sent() -> None:
+    with serving() as server:
+        assert exchanged(server, b"GET /a secret HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")[1].endswith(
+            b"\r\n\r\nillegal request line\n"
+        )
 
 
 def test_who_listens_for_strangers_has_any_name() -> None:

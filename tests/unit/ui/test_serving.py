@@ -131,6 +131,8 @@ def test_the_gate_stands_before_the_wire(ui: Ui) -> None:
     assert asked(ui, home, Sec_Fetch_Site="cross-site")[0] == 403
     assert asked(ui, home, Sec_Fetch_Site="same-site")[0] == 403
     assert asked(ui, home, Sec_Fetch_Site="none")[0] == 200
+    assert asked(ui, home, Sec_Fetch_Site="cross-site\r\nSec-Fetch-Site: none")[0] == 403
+    assert asked(ui, f"{home}?find=http://evil.example.com/")[0] == 200
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
         assert asked(ui, home, method)[0] == 405
     assert asked(ui, "*", "OPTIONS")[0] == 405
