@@ -213,15 +213,22 @@ class Pages:
         )
 
     def _store(self, history: History, targets: Sequence[TargetNow]) -> StoreFacts:
-        files = (self._directory / f"{FILE}{suffix}" for suffix in ("", "-wal"))
         backlogs = history.backlogs()
         return StoreFacts(
-            size_bytes=sum(file.stat().st_size for file in files if file.exists()),
+            size_bytes=sum(_size_bytes(self._directory / f"{FILE}{suffix}") for suffix in ("", "-wal")),
             samples=sum(target.samples for target in targets),
             since=min((target.first_at for target in targets), default=None),
             waiting=tuple((each.sink, each.pending) for each in backlogs),
             refused=tuple((each.sink, each.parked) for each in backlogs),
         )
+
+
+def _size_bytes(file: Path) -> int:
+    """Return how large a file is, 0 for none: whoever closes the store last takes its log away."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _gravest_first(target: TargetNow) -> tuple[int, str]:
