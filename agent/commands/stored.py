@@ -9,6 +9,7 @@ from agent.commands.reading import read_configuration
 from agent.config.place import default_configuration
 
 if TYPE_CHECKING:
+    from agent.config.model import Settings
     from agent.store.history import History
 
 # Who may not read it is told what to do, not by click.
@@ -16,7 +17,12 @@ DIRECTORY: Final = click.Path(path_type=Path, readable=False)
 
 
 def store_directory(config: Path | None, state_dir: Path | None) -> Path:
-    """Return where the store is.
+    """Return where the store is; raises what `service_store` does."""
+    return service_store(config, state_dir)[0]
+
+
+def service_store(config: Path | None, state_dir: Path | None) -> "tuple[Path, Settings | None]":
+    """Return where the store is, and the configuration that says so, None where none was read.
 
     Raises:
         click.UsageError: Two places are named.
@@ -25,13 +31,14 @@ def store_directory(config: Path | None, state_dir: Path | None) -> Path:
     if config is not None and state_dir is not None:
         raise click.UsageError("--config and --state-dir exclude each other; give one")
     if state_dir is not None:
-        return state_dir
+        return state_dir, None
     file = config or default_configuration()
     if file is None:
         from agent.path_memory import SYSTEM_DIRECTORY  # noqa: PLC0415 - only for a service without a configuration
 
-        return SYSTEM_DIRECTORY
-    return read_configuration(file).settings.agent.state_dir
+        return SYSTEM_DIRECTORY, None
+    settings = read_configuration(file).settings
+    return settings.agent.state_dir, settings
 
 
 def instant_given(option: str, text: str | None) -> str | None:

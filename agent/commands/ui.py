@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agent.commands.group import Subcommand
-from agent.commands.reading import FILE, MistakenFileError, read_configuration
-from agent.config.place import default_configuration
+from agent.commands.reading import FILE, MistakenFileError
+from agent.commands.stored import DIRECTORY, service_store
 from agent.output import complain, deliver
 
 if TYPE_CHECKING:
     from agent.config.model import Settings
 
-# Who may not read it is told what to do, not by click.
-_DIRECTORY: Final = click.Path(path_type=Path, readable=False)
 _LISTEN: Final = "127.0.0.1:0"
 
 
 @click.command("ui", cls=Subcommand)
 @click.option("-c", "--config", type=FILE, help="Configuration of the service, for its state_dir and targets.")
-@click.option("--state-dir", type=_DIRECTORY, metavar="DIRECTORY", help="Where the store is.")
+@click.option("--state-dir", type=DIRECTORY, metavar="DIRECTORY", help="Where the store is.")
 @click.option(
     "--listen", metavar="ADDRESS:PORT", default=_LISTEN, help=f"Where to listen, on loopback.  [default: {_LISTEN}]"
 )
@@ -31,9 +29,8 @@ def command(config: Path | None, state_dir: Path | None, listen: str, *, opens: 
     It prints the address of the pages. Whoever has that address, and is on this host, can see what is in the store;
     nobody can change anything. It reads beside the service, or without it.
     """
-    if config is not None and state_dir is not None:
-        raise click.UsageError("--config and --state-dir exclude each other; give one")
-    directory, intervals = _store_of(config, state_dir)
+    directory, settings = service_store(config, state_dir)
+    intervals = {} if settings is None else _intervals(settings)
     # sqlite, h11, jinja2 and pydantic, which --help need not load.
     from agent.pages.listening import ListenError  # noqa: PLC0415
     from agent.store.history import History, HistoryError  # noqa: PLC0415
@@ -48,23 +45,6 @@ def command(config: Path | None, state_dir: Path | None, listen: str, *, opens: 
         return serve(directory, listen, intervals, lambda line: _say(line, opens=opens))
     except (ListenError, NotLoopbackError) as error:
         raise click.UsageError(f"--listen: {error}") from None
-
-
-def _store_of(config: Path | None, state_dir: Path | None) -> tuple[Path, dict[str, float]]:
-    """Return where the store is, and how often each target is measured, where a configuration says so.
-
-    Raises:
-        MistakenFileError: The configuration cannot be read.
-    """
-    if state_dir is not None:
-        return state_dir, {}
-    file = config or default_configuration()
-    if file is None:
-        from agent.path_memory import SYSTEM_DIRECTORY  # noqa: PLC0415
-
-        return SYSTEM_DIRECTORY, {}
-    settings = read_configuration(file).settings
-    return settings.agent.state_dir, _intervals(settings)
 
 
 def _intervals(settings: "Settings") -> dict[str, float]:
