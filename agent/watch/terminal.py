@@ -95,11 +95,6 @@ class Terminal:
             return _USUAL_SIZE
         return size.columns or _USUAL_SIZE[0], size.lines or _USUAL_SIZE[1]
 
-    @property
-    def has_keys(self) -> bool:
-        """Return whether there is a keyboard."""
-        return self._in is not None
-
     def wake(self) -> None:
         """Let `wait` return; for other threads."""
         # Full: it will wake anyway.
