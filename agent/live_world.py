@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -48,6 +49,8 @@ PROXY_TIMEOUT_S = 2.0
 PAC_TIMEOUT_S = 2.0
 LONGEST_NAP_S = 0.05
 HTTPS_PORT = 443
+# RFC 6335 section 6.
+_DYNAMIC_PORTS = range(49152, 65536)
 USER_AGENT = f"cloudpath-agent/{VERSION}"
 
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
@@ -61,6 +64,7 @@ class LiveWorld:
         capture: "Recorder | None" = None,
         shared: "SharedPaths | None" = None,
         paths: "RememberedPaths | None" = None,
+        flow_seed: int | None = None,
     ) -> None:
         """Be ready.
 
@@ -68,6 +72,8 @@ class LiveWorld:
             capture: Sees the packets of every driver that is opened.
             shared: The near hops that the traces of this process share.
             paths: What this process remembers of legs; None: the file of this user's one-shot commands.
+            flow_seed: Makes the source port of each flow, so that the same traces again keep to the same path where
+                load is shared; None: any port.
         """
         keep_stamping()
         self.clock: Clock = SystemClock()
@@ -76,6 +82,7 @@ class LiveWorld:
         self._capture = capture
         self.shared = shared
         self._paths = path_memory() if paths is None else paths
+        self._flow_seed = flow_seed
         self._epoch: str | None = None
         self._watching: LiveWatch | None = None
 
@@ -365,6 +372,7 @@ class LiveWorld:
             source=sending.source,
             interface=sending.interface,
             tos=sending.tos,
+            source_port=0 if self._flow_seed is None else _port_of_flow(self._flow_seed, address),
         )
         return driver if driver is None or self._capture is None else self._capture.follow(driver), refused
 
@@ -410,6 +418,11 @@ def _literal(role: Role, address: str) -> DnsCheck:
 def _for(address: str, source: str | None) -> str | None:
     """Return the source that was asked for, if it is of the address's family: a comparison may be of the other one."""
     return source if source is not None and (":" in source) == (":" in address) else None
+
+
+def _port_of_flow(seed: int, address: str) -> int:
+    """Return the dynamic port of one watched flow, most likely another one for each address."""
+    return _DYNAMIC_PORTS.start + (seed + zlib.crc32(address.encode())) % len(_DYNAMIC_PORTS)
 
 
 def opener_of(engine: Engine) -> "Callable[..., tuple[Driver | None, tuple[Refusal, ...]]]":

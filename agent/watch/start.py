@@ -71,7 +71,7 @@ def watch(
     inbox = Inbox()
     rounds = Rounds(
         request,
-        partial(LiveWorld, paths=paths),
+        partial(LiveWorld, paths=paths, flow_seed=int.from_bytes(os.urandom(4), "big")),
         rules,
         stopped.is_set,
         # Without rounds between them checks have the routers' answers to themselves.

@@ -30,7 +30,10 @@ _LINK_LOCAL: Final = 0xFE80 >> 6
 
 @frozen_positional
 class Endpoint:
-    """Where the probes of one flow start and end; addresses are bare, the zone is a number beside them."""
+    """Where the probes of one flow start and end; addresses are bare, the zone is a number beside them.
+
+    `wished_port` is the source port that a flow should have if it is free, 0 for any.
+    """
 
     family: Family
     protocol: Protocol
@@ -41,6 +44,7 @@ class Endpoint:
     interface: str | None
     interface_index: int
     tos: int
+    wished_port: int = 0
 
     @property
     def numbers(self) -> Numbers:
@@ -88,6 +92,7 @@ def find_endpoint(
     source: str | None = None,
     interface: str | None = None,
     tos: int = 0,
+    source_port: int = 0,
 ) -> Endpoint | tuple[Failure, str]:
     """Return both ends, the source as the route to the destination gives it; else the failure and its words.
 
@@ -99,6 +104,7 @@ def find_endpoint(
         source: The address to send from, None for the kernel's choice.
         interface: The name of the interface to send by, None for the kernel's choice.
         tos: The type of service or traffic class, 0..255.
+        source_port: The source port that a flow should have if it is free, 0 for any.
     """
     numbers = NUMBERS[family]
     port = None if protocol is Protocol.ICMP else port or _DEFAULT_PORTS[protocol]
@@ -128,7 +134,20 @@ def find_endpoint(
         interface=interface,
         interface_index=interface_index,
         tos=tos,
+        wished_port=source_port,
     )
+
+
+def bind_source(opened: socket.socket, endpoint: Endpoint) -> int:
+    """Bind to the wished source port, or to any where that is taken; return it; OSError where there is none."""
+    try:
+        opened.bind(endpoint.local(endpoint.wished_port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        opened.bind(endpoint.local(0))
+    port: int = opened.getsockname()[1]
+    return port
 
 
 def _opened(address_family: int) -> socket.socket | tuple[Failure, str]:

@@ -93,6 +93,7 @@ def open_driver(
     source: str | None = None,
     interface: str | None = None,
     tos: int = 0,
+    source_port: int = 0,
     privileged: bool | None = None,
 ) -> tuple[Driver | None, tuple[Refusal, ...]]:
     """Return a driver by the first rung that holds, and a refusal for each one above it.
@@ -107,13 +108,16 @@ def open_driver(
         source: The address to send from, None for the route's.
         interface: The interface to send by, None for the route's.
         tos: The type of service or traffic class, 0..255.
+        source_port: The source port that a UDP flow should have if it is free, 0 for any; the raw rung heeds it.
         privileged: False leaves the raw rung out, True leaves the others out, None takes the first that opens.
 
     Returns:
         No driver where every rung was refused; where there is no way to the destination, one refusal says so.
     """
     rungs = [each for each in _LADDERS[protocol] if privileged in {None, each[0] is Method.RAW}]
-    endpoint = find_endpoint(family, protocol, destination, port, source=source, interface=interface, tos=tos)
+    endpoint = find_endpoint(
+        family, protocol, destination, port, source=source, interface=interface, tos=tos, source_port=source_port
+    )
     if not isinstance(endpoint, Endpoint):
         failure, detail = endpoint
         return None, (Refusal(protocol=protocol, method=rungs[0][0], failure=failure, detail=detail),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket as socket
 
 from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
+from probes.drivers.endpoint import bind_source
 from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp
 from probes.drivers.socket_filter import pass_answers, pass_nothing
 from probes.drivers.sockets import Together, open_socket
@@ -39,8 +40,7 @@ class RawUdp(SocketDriver):
             self._bound = opening.add(open_socket(endpoint, socket.SOCK_DGRAM))
             pass_nothing(self._sending)
             self._sending.bind(endpoint.local(0))
-            self._bound.bind(endpoint.local(0))
-            flow = endpoint.flow(source_port=self._bound.getsockname()[1])
+            flow = endpoint.flow(source_port=bind_source(self._bound, endpoint))
             self._source_port = flow.source_port or 0
             pass_answers(self._icmp, flow, (self._source_port,))
         self._packed = endpoint.packed_source, endpoint.packed_destination

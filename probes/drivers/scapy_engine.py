@@ -23,7 +23,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import Raw
 
 from probes.drivers.base import IP_HEADER_LENGTH, MOST_AT_ONCE, in_order
-from probes.drivers.endpoint import Endpoint, find_endpoint
+from probes.drivers.endpoint import Endpoint, bind_source, find_endpoint
 from probes.drivers.netlink import Netlink, NetlinkError
 from probes.drivers.own_host import own_verdict, send_bounded
 from probes.drivers.sockets import keep_whole
@@ -67,9 +67,12 @@ def open_driver(
     source: str | None = None,
     interface: str | None = None,
     tos: int = 0,
+    source_port: int = 0,
 ) -> tuple[Driver | None, tuple[Refusal, ...]]:
     """Return a driver over scapy, or the refusal that says why there is none; arguments as the ladder's."""
-    endpoint = find_endpoint(family, protocol, destination, port, source=source, interface=interface, tos=tos)
+    endpoint = find_endpoint(
+        family, protocol, destination, port, source=source, interface=interface, tos=tos, source_port=source_port
+    )
     if not isinstance(endpoint, Endpoint):
         failure, detail = endpoint
         return None, (_refusal(protocol, failure, detail),)
@@ -219,11 +222,10 @@ class _Datagrams:
     def __init__(self, endpoint: Endpoint, _random_bytes: RandomBytes) -> None:
         self._held = socket.socket(endpoint.numbers.address_family, socket.SOCK_DGRAM)
         try:
-            self._held.bind(endpoint.local(0))
+            self.flow = endpoint.flow(source_port=bind_source(self._held, endpoint))
         except OSError:
             self._held.close()
             raise
-        self.flow = endpoint.flow(source_port=self._held.getsockname()[1])
         self.ports: Sequence[int] = (self.flow.source_port or 0,)
         self._packed = endpoint.packed_source, endpoint.packed_destination
 

@@ -102,6 +102,14 @@ def test_a_path_that_changes_is_told_and_keeps_figures_of_its_own() -> None:
             assert quit_with(terminal) == 0
 
 
+def test_rounds_of_one_flow_keep_to_one_path_where_load_is_shared(network: Callable[[str], Lab]) -> None:
+    with watching(network("balanced"), "-u", TARGET) as terminal:
+        wait_for_rounds(terminal, "2", 12)
+        assert "path changed" not in "\n".join(terminal.shown)
+        assert sent(terminal, "2") == sent(terminal, "1"), "one router answers there, all the time"
+        assert quit_with(terminal) == 0
+
+
 def test_a_link_that_flaps_is_told_at_once_and_is_nobody_s_loss() -> None:
     with Lab(read_map("watched")) as lab, watching(lab, TARGET) as terminal:
         wait_for_rounds(terminal, "1", 3)
