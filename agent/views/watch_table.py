@@ -64,7 +64,7 @@ def table_lines(
     `whole`: with every figure and no curve, as wide as that takes.
     """
     hosts = [host_words(row, names=controls.names) for row in rows]
-    networks = [_network(row) if controls.networks else "" for row in rows]
+    networks = [network_of(row) if controls.networks else "" for row in rows]
     chosen = layout(hosts, networks, None if whole else canvas.width, mode)
     lines = [
         _line(row, ttl, host, network, icons, chosen, canvas, selected=index == controls.selected)
@@ -116,7 +116,8 @@ def _numbered_once(rows: Sequence[Row]) -> list[tuple[Row, str]]:
     ]
 
 
-def _network(row: Row) -> str:
+def network_of(row: Row) -> str:
+    """Return whose network a place is in, as far as a database says; empty for unknown."""
     return network_words(row.responder) if row.responder is not None else ""
 
 

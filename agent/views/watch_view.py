@@ -20,13 +20,14 @@ from agent.views.watch_sheets import (
     sheet_style,
     window,
 )
-from agent.views.watch_table import BAD, FAINT, HEAD, Canvas, cut, host_words, table_lines
+from agent.views.watch_table import BAD, FAINT, HEAD, Canvas, cut, host_words, network_of, table_lines
 from agent.views.watch_words import age_words, time_words
 from agent.views.way import icons_of, way_words
 from agent.views.words import PROTOCOLS, counted, target_words
 from agent.watch.controls import Controls, Mode, Sheet
 from agent.watch.news import Phase
 from agent.watch.picture import EventKind
+from agent.watch.tally import newest
 from probes.facts import EndToEnd, RttSummary
 from probes.frozen import replace
 
@@ -47,6 +48,8 @@ _MOST_EVENTS: Final = 3
 _DETAILS: Final = 9
 _LEAST_CHART: Final = 6
 _MOST_CHART: Final = 10
+# What the end lost before that is history: the verdict is about now, the table about all.
+_VERDICT_ROUNDS: Final = 60
 # A change is news for so long.
 _NEWS_S: Final = 300.0
 
@@ -111,7 +114,7 @@ def _verdict(picture: Picture, canvas: Canvas) -> list[Text]:
     if check is None:
         said = "The first check is under way: names, network, proxy, path."
         return [cut(Text(said, style=FAINT), canvas)]
-    sample = with_figures(check, picture)
+    sample = with_figures(check, picture, rounds=_VERDICT_ROUNDS)
     style = sheet_style(canvas)
     lines = bottom_line_lines(bottom_line(sample, check.diagnosis), check.diagnosis, style)
     most = _MOST_VERDICT if canvas.height >= _ROOMY else _FEW_VERDICT if canvas.height >= _FAIR else 1
@@ -130,9 +133,16 @@ def _verdict(picture: Picture, canvas: Canvas) -> list[Text]:
     return [cut(line, canvas) for line in shown]
 
 
-def with_figures(check: Check, picture: Picture) -> Sample:
-    """Return the sample with all probes to the end of its main leg since the start, not the check's ten alone."""
+def with_figures(check: Check, picture: Picture, *, rounds: int | None = None) -> Sample:
+    """Return the sample with the probes to the end of its main leg in so many rounds, not the check's ten alone.
+
+    Args:
+        check: The newest check.
+        picture: What the rounds came to.
+        rounds: How many of the newest count; None for all since the start.
+    """
     leg, figures = check.main_leg, picture.rows[-1].figures if picture.rows else None
+    figures = figures if figures is None or rounds is None else newest(figures, rounds)
     if leg is None or figures is None or not figures.sent or leg.protocol is None or not leg.reached:
         return check.sample
     rtt_us = None
@@ -163,6 +173,10 @@ def _status(picture: Picture, controls: Controls, canvas: Canvas) -> Text:
         line.append("  ")
     elif _just_changed(picture):
         line.append("network changed, measuring anew", style="bold yellow")
+        line.append("  ")
+    if controls.networks and not any(network_of(row) for row in picture.rows):
+        # A key that shows nothing says why.
+        line.append("no hop's network known (-z, --asn-db FILE)", style="bold yellow")
         line.append("  ")
     age = "" if picture.check is None else f"checked {age_words(canvas.now_s - picture.check.at_s)} ago"
     checking = "checking everything" if picture.phase is Phase.CHECKING else age

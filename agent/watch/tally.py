@@ -47,6 +47,17 @@ class Figures:
         return self.sent - self.answered
 
 
+def newest(figures: Figures, rounds: int) -> Figures:
+    """Return what the newest rounds came to, each counted as one probe; all of it where there were no more."""
+    if len(figures.history) <= rounds:
+        return figures
+    tally = Tally()
+    for rtt_us in figures.history[-rounds:]:
+        heard = [] if rtt_us is None else [rtt_us]
+        tally.add(1, len(heard), heard, end_lost=not heard)
+    return tally.figures()
+
+
 class Tally:
     """Adds one round after the other to the figures of a place."""
 

@@ -10,9 +10,11 @@ from agent.views.watch_columns import STATISTICS, layout
 from agent.views.watch_table import Canvas
 from agent.views.watch_view import watch_lines
 from agent.watch.controls import Controls, Mode, Sheet
+from agent.watch.picture import Picture
+from probes.frozen import replace
 from tests.unit.path_watch import pictures
 from tests.unit.path_watch.pictures import EXPECTED, HOSTILE, REPORTS, SHOTS, text_of
-from tests.unit.path_watch.told import NOON_S
+from tests.unit.path_watch.told import NOON_S, check_at, leg, round_at
 
 SITUATIONS = (pictures.lossy, pictures.changed, pictures.broken, pictures.through_edge, pictures.hostile, pictures.long)
 CHOICES = (
@@ -78,6 +80,33 @@ def test_loss_is_red_where_it_is_the_path_s_and_faint_where_a_router_spares_itse
         if line[:5].strip().isdecimal() and at > 0:
             colours[line.split()[0]] = screen.cells(number)[at].fg
     assert colours == {"1": "default", "2": "default", "3": "default", "4": "default", "5": "red"}
+
+
+def test_networks_that_nobody_knows_are_missed_in_words_and_known_ones_are_shown() -> None:
+    canvas = Canvas(width=80, height=24, symbols=UNICODE, unicode=True, now_s=NOON_S + 33, zone=UTC)
+    wanted, missed = Controls(networks=True), "no hop's network known"
+    without = pictures.lossy().picture()
+    assert missed in _text(without, wanted, canvas)
+    assert missed not in _text(without, Controls(), canvas)
+    (responder,) = {row.responder for row in without.rows[:1]}
+    assert responder is not None
+    known = replace(without.rows[0], responder=replace(responder, asn=64500))
+    assert missed not in _text(replace(without, rows=(known, *without.rows[1:])), wanted, canvas)
+
+
+def test_a_verdict_is_about_the_last_minute_and_the_table_about_all() -> None:
+    watching = pictures.lossy()
+    for second in range(30, 95):
+        watching.take(round_at(second, leg(12_300)))
+    watching.take(check_at(95))
+    canvas = Canvas(width=80, height=24, symbols=UNICODE, unicode=True, now_s=NOON_S + 96, zone=UTC)
+    lines = [line.plain for line in watch_lines(watching.picture(), Controls(), canvas)]
+    assert "no loss" in " ".join(lines[1:3])
+    assert watching.picture().rows[-1].figures.lost > 0
+
+
+def _text(picture: Picture, controls: Controls, canvas: Canvas) -> str:
+    return "\n".join(line.plain for line in watch_lines(picture, controls, canvas))
 
 
 def test_the_errors_icon_stands_beside_its_hop() -> None:
