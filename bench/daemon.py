@@ -201,8 +201,9 @@ def _watch_spells(service: Service, seconds: float, spells: int, output: Path | 
     points, rests = _watch(service, seconds / max(1, spells), output), list[Rest]()
     while len(rests) < spells:
         service.rest()
-        at_rest = _watch(service, REST_S, output)
-        rests.append(rest_of(at_rest, service.in_use_bytes()))
+        in_use_bytes: list[int] = []
+        at_rest = _watch(service, REST_S, output, in_use_bytes)
+        rests.append(rest_of(at_rest, in_use_bytes))
         points += at_rest
         if len(rests) < spells:
             service.work()
@@ -210,11 +211,14 @@ def _watch_spells(service: Service, seconds: float, spells: int, output: Path | 
     return points, rests
 
 
-def _watch(service: Service, seconds: float, output: Path | None) -> list[Point]:
+def _watch(service: Service, seconds: float, output: Path | None, in_use_bytes: list[int] | None = None) -> list[Point]:
+    """Return a look for each second, and add what was in use at each to `in_use_bytes`."""
     points: list[Point] = []
     until_s = service.age_s() + seconds
     while (at_s := service.age_s()) < until_s:
         points.append(service.look())
+        if in_use_bytes is not None:
+            in_use_bytes.append(service.in_use_bytes())
         _note(output, points[-1].plain())
         time.sleep(_EVERY_S - (service.age_s() - at_s) % _EVERY_S)
     return points

@@ -103,9 +103,12 @@ def test_what_is_kept_of_each_sample_is_seen_at_rest() -> None:
     assert leak["kept_kb_a_day"] == pytest.approx(leak["kept_bytes_a_sample"] * SAMPLES_A_DAY / 1024, abs=1)
 
 
-def test_a_rest_is_what_there_was_at_its_end() -> None:
+def test_a_rest_is_what_there_was_at_its_end_and_the_least_in_use_since_cycles_were_collected() -> None:
     tired = [point(second, rss_kb=50_000, samples=600) for second in range(50)]
-    rest = rest_of([*tired, *(point(50 + second, rss_kb=44_000, samples=601) for second in range(6))], 25_000_000)
+    looks = [*tired, *(point(50 + second, rss_kb=44_000, samples=601) for second in range(6))]
+    # Fewer bytes were in use before the last 40 s; then there is a collection, and cycles come again.
+    in_use_bytes = [*[24_000_000] * 15, *[25_200_000] * 15, 25_000_000, *[25_100_000] * 25]
+    rest = rest_of(looks, in_use_bytes)
     assert (rest.samples, rest.in_use_bytes, rest.rss_kb, rest.threads) == (601, 25_000_000, 44_000, 5)
 
 
