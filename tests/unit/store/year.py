@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -32,17 +33,16 @@ from probes.facts import Hop, Leg, RttSummary
 from probes.host_facts import ChangeKind, Network
 from probes.network_burst import HostChange
 from probes.sample import Sample
-from rules.diagnosis import Diagnosis, Status
+from rules.diagnosis import Diagnosis
+from rules.engine import diagnose
+from rules.shipped import shipped_rules
+from tests.cases.judged import judged
 from tests.unit.store.stores import AGENT
-from tests.unit.views.far_samples import NOT_FOUND, NOT_FOUND_DIAGNOSIS, THROUGH_EDGE
+from tests.unit.views.far_samples import NOT_FOUND, THROUGH_EDGE
 from tests.unit.views.samples import (
-    BROKEN,
     CHANGED,
     CORE,
-    DEAD_END,
-    DISCARDED,
     END,
-    FINE,
     GATEWAY,
     HEALTHY,
     ISP,
@@ -64,6 +64,7 @@ DAY_TARGET: Final = "wiki.example.com"
 _STEP_OF_DELAY: Final = 1.04
 _SPLIT: Final = ',"duration_us":'
 _LOSS_RATE: Final = 0.004
+_SILENT_EGRESS_RATE: Final = 0.001
 _SILENT_RATE: Final = 0.1
 # A window of 32 KiB, of the default level (RFC 1950 section 2.2).
 _ZLIB_HEADER: Final = b"\x78\x9c"
@@ -72,14 +73,18 @@ _STORED: Final = struct.Struct("<BHH")
 _MOST_STORED: Final = 0xFFFF
 # What a sample needs to open as a page, and no more: a hundred thousand of them lie in a temporary directory.
 _SHORT: Final = replace(HEALTHY, network=Network(epoch="4d2c"), dns=())
-_FINE: Final = replace(FINE, not_evaluated=())
-_WARNING: Final = replace(_FINE, status=Status.WARNING)
 
 
 def _short(*hops: Hop, **changes: object) -> Sample:
     """Return a short sample over these hops."""
     leg = replace(LEG, hops=hops, refused=(), protocol_reason=None, **changes)  # type: ignore[arg-type]
     return replace(_SHORT, legs=(leg,))
+
+
+def _beside_a_silent_egress() -> Sample:
+    """Return a sample whose egress answers another protocol only."""
+    case, _ = judged("CP-09")
+    return replace(case, legs=(case.legs[0], *_SHORT.legs))
 
 
 _OTHER_CORE: Final = router(3, "198.51.100.90", "be-2.core9.ams.isp.example.net", 11_900, 12_000, 12_100)
@@ -183,11 +188,15 @@ class _Year:
             return "missing", step
         if self._is(at, DETOUR_TIME):
             return "detour", step + 30
-        if self._chance.random() < _LOSS_RATE:
-            return "lossy", step + 8
-        newer = at >= self._until - timedelta(days=NEW_WAY_DAYS)
-        way = "other" if newer else "silent" if self._chance.random() < _SILENT_RATE else "healthy"
-        return way, step + (45 if self._is(at, SLOW_NIGHT) else 0)
+        rare = self._chance.random()
+        if rare < _LOSS_RATE + _SILENT_EGRESS_RATE:
+            return ("lossy", step + 8) if rare < _LOSS_RATE else ("silent egress", step)
+        return self._usual(at), step + (45 if self._is(at, SLOW_NIGHT) else 0)
+
+    def _usual(self, at: datetime) -> str:
+        if at >= self._until - timedelta(days=NEW_WAY_DAYS):
+            return "other"
+        return "silent" if self._chance.random() < _SILENT_RATE else "healthy"
 
     def _happenings(self) -> list[tuple[datetime, "HostChange | Losses"]]:
         """Return what happens between samples, in the order of time, as far as it is in the year."""
@@ -253,7 +262,7 @@ class _Year:
     def _kind(self, target: str, which: str, step: int) -> _Kind:
         key = (target, which, step)
         if key not in self._kinds:
-            self._kinds[key] = _kind(*_SAMPLES[which], target, _STEP_OF_DELAY**step)
+            self._kinds[key] = _kind(*_judged_as_shipped(which), target, _STEP_OF_DELAY**step)
         return self._kinds[key]
 
     def _id(self, at: datetime) -> str:
@@ -262,17 +271,24 @@ class _Year:
 
 # --- documents --------------------------------------------------------------------------------------------------------
 
-_SAMPLES: Final[dict[str, tuple[Sample, Diagnosis]]] = {
-    "healthy": (_short(GATEWAY, ISP, CORE, PEER, END), _FINE),
-    "silent": (_short(GATEWAY, ISP, nobody(3), PEER, END), _FINE),
-    "other": (_short(GATEWAY, ISP, _OTHER_CORE, PEER, END), _FINE),
-    "detour": (_short(GATEWAY, _MOBILE, nobody(3), nobody(4), END), _WARNING),
-    "lossy": (LOSSY, _WARNING),
-    "dead": (DEAD_END, BROKEN),
-    "changed": (CHANGED, DISCARDED),
-    "missing": (NOT_FOUND, NOT_FOUND_DIAGNOSIS),
-    "edge": (THROUGH_EDGE, FINE),
+_SAMPLES: Final[dict[str, Sample]] = {
+    "healthy": _short(GATEWAY, ISP, CORE, PEER, END),
+    "silent": _short(GATEWAY, ISP, nobody(3), PEER, END),
+    "other": _short(GATEWAY, ISP, _OTHER_CORE, PEER, END),
+    "detour": _short(GATEWAY, _MOBILE, nobody(3), nobody(4), END),
+    "lossy": LOSSY,
+    "silent egress": _beside_a_silent_egress(),
+    "dead": judged("CP-02")[0],
+    "changed": CHANGED,
+    "missing": NOT_FOUND,
+    "edge": THROUGH_EDGE,
 }
+
+
+@cache
+def _judged_as_shipped(which: str) -> tuple[Sample, Diagnosis]:
+    """Return a sample with what the service makes of it, and as little else as it can."""
+    return _SAMPLES[which], replace(diagnose(_SAMPLES[which], shipped_rules()), not_evaluated=())
 
 
 def _kind(sample: Sample, diagnosis: Diagnosis, target: str, factor: float) -> _Kind:
