@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 
 from agent.measures import measures_of
 from agent.timeline import Moment, thinned
-from agent.ways import Ways
+from agent.ways import names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def timelines_of(records: Sequence[Record]) -> tuple[Timeline, ...]:
 
 def _moments(records: Sequence[Record]) -> Iterator[Moment]:
     """Yield each record as a point in time, the earliest first."""
-    ways = Ways()
-    for record in sorted(records, key=lambda each: each.started_at):
-        measures = measures_of(record)
+    in_order = sorted(records, key=lambda each: each.started_at)
+    all_measures = [measures_of(record) for record in in_order]
+    ways = names_of([measures.path for measures in all_measures])
+    for record, measures, way in zip(in_order, all_measures, ways, strict=True):
         yield Moment(
             seq=record.seq,
             at=record.started_at,
@@ -44,7 +45,7 @@ def _moments(records: Sequence[Record]) -> Iterator[Moment]:
             codes=tuple(error.code for error in record.errors),
             latency_us=measures.latency_us,
             loss_ratio=measures.loss_ratio,
-            path=ways.name(measures.path),
+            path=way,
         )
 
 
