@@ -7,7 +7,7 @@ import ipaddress
 import secrets
 import select
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.daemon.signals import SignalInbox
 from agent.exit_codes import ExitCode
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.pages.page import Page, Request
+
+
+_A_PORT: Final = "8437"
 
 
 class NotLoopbackError(Exception):
@@ -82,7 +85,9 @@ def _loopback(listen: str) -> str:
     except ValueError:
         raise ListenError(f"{listen}: not address:port or [address]:port of this host's loopback") from None
     if not address.is_loopback:
-        port = listen.rpartition(":")[2]
+        given = listen.rpartition(":")[2]
+        # A tunnel leads to a port that is known beforehand.
+        port = _A_PORT if given == "0" else given
         raise NotLoopbackError(
             f"{listen} could be reached from other hosts, and the pages are for this one; listen on 127.0.0.1:{port}, "
             f"and to look from elsewhere: ssh -L {port}:127.0.0.1:{port} HOST"

@@ -215,6 +215,7 @@ def test_each_start_has_another_secret_and_any_loopback_address_will_do(store: P
     ("options", "words"),
     [
         (("--listen", "0.0.0.0:8437"), "could be reached from other hosts"),
+        (("--listen", "0.0.0.0:0"), "ssh -L 8437:127.0.0.1:8437 HOST"),
         (("--listen", "[::]:8437"), "ssh -L 8437:127.0.0.1:8437 HOST"),
         (("--listen", "192.0.2.1:8437"), "could be reached from other hosts"),
         (("--listen", "localhost:8437"), "not address:port"),
