@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
+import pytest
 from playwright.sync_api import Browser
 
 from agent.views.hop_html.page import hop_page
@@ -18,6 +19,7 @@ _FIRST_PAINT = """() => new Promise(told => new PerformanceObserver(list => {
 }).observe({type: "paint", buffered: true}))"""
 
 
+@pytest.mark.apart
 def test_a_page_of_thirty_hops_is_painted_at_once(browser: Browser, tmp_path: Path) -> None:
     """Hold what the page costs to the bar, in the thread's own time: the clock's counts other programs as well."""
     html = hop_page([long_record(hops=30, answers=20)])

@@ -134,8 +134,11 @@
     group.querySelector(".beside-it")?.classList.remove("beside-it");
   };
   const follow = () => {
-    const article = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("article");
-    const figure = article && article.closest(".group")?.querySelector(".timeline");
+    // Without a name, as where one goes back to, the newest is meant, as when the page was opened.
+    const article = location.hash
+      ? document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("article")
+      : document.querySelector(".group article");
+    const figure = article?.closest(".group")?.querySelector(".timeline");
     if (!figure) return;
     const part = known.get(figure);
     single(groupOf(part));
@@ -258,6 +261,6 @@
   });
   adoptAll();
   addEventListener("hashchange", follow);
-  follow();
+  if (location.hash) follow();
   document.addEventListener("cloudpath:taken", adoptAll);
 })();
