@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,38 @@ def is_required(environment: Mapping[str, str]) -> bool:
     return environment.get("CI", "").lower() in {"true", "1"} or environment.get("CLOUDPATH_REQUIRE_BROWSER") == "1"
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Run Debian's Chromium; where there is none, fail or skip, saying what is missing."""
-    executable = shutil.which("chromium")
+def program(name: str) -> str:
+    """Return where a program is; where there is none, fail or skip, saying what is missing."""
+    executable = shutil.which(name)
     if executable is None:
-        message = "there is no chromium in PATH; as root on Debian, scripts/test browser installs it"
+        message = f"there is no {name} in PATH; as root on Debian, scripts/test browser installs it"
         if is_required(os.environ):
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
-    with chromium(executable) as running:
+    return executable
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Run Debian's Chromium."""
+    with chromium(program("chromium")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def text_of_pdf() -> Callable[[bytes], str]:
+    """Read what a PDF says, without its blanks: a long name goes on in the next line, a paragraph on the next page."""
+    command = (program("pdftotext"), "-raw", "-", "-")
+
+    def read(pdf: bytes) -> str:
+        done = subprocess.run(command, input=pdf, capture_output=True, check=True)
+        return without_blanks(done.stdout.decode())
+
+    return read
+
+
+def without_blanks(text: str) -> str:
+    return "".join(text.split())
 
 
 @pytest.fixture
