@@ -62,17 +62,7 @@ def lane_of(
     """
     leg = sample.legs[index]
     identity = f"{prefix}-leg-{index + 1}"
-    up_to_us = scale_us(us for hop in leg.hops for each in hop.responders for us in each.rtt_us)
-    beads = tuple(
-        bead_of(
-            leg,
-            hop,
-            up_to_us,
-            [each for each in findings if (each.leg, each.ttl) == (index, hop.probe_ttl)],
-            f"{identity}-hop-{hop.probe_ttl}",
-        )
-        for hop in leg.hops
-    )
+    mine = tuple(each for each in findings if each.leg == index)
     said = (*notes(leg), *path_mtu_lines(leg, style), *sign_notes(leg, every=True), *mark_notes(leg))
     return Lane(
         id=identity,
@@ -90,10 +80,25 @@ def lane_of(
         reason=escape_text(leg.reason or ""),
         start=SHORT_NODES[leg.from_],
         end=SHORT_NODES[leg.to],
-        beads=beads,
+        beads=_beads(leg, mine, identity),
         facts=tuple(_facts(leg)),
         notes=tuple(dict.fromkeys(said)),
-        findings=tuple(each for each in findings if each.leg == index),
+        findings=mine,
+    )
+
+
+def _beads(leg: Leg, findings: Sequence[Finding], prefix: str) -> tuple[Bead, ...]:
+    """Return the hops of a leg, whose delays are drawn to one scale; `findings` are the leg's own."""
+    up_to_us = scale_us(us for hop in leg.hops for each in hop.responders for us in each.rtt_us)
+    return tuple(
+        bead_of(
+            leg,
+            hop,
+            up_to_us,
+            [each for each in findings if each.ttl == hop.probe_ttl],
+            f"{prefix}-hop-{hop.probe_ttl}",
+        )
+        for hop in leg.hops
     )
 
 
