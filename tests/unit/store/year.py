@@ -84,7 +84,7 @@ def _short(*hops: Hop, **changes: object) -> Sample:
 def _beside_a_silent_egress() -> Sample:
     """Return a sample whose egress answers another protocol only."""
     case, _ = judged("CP-09")
-    return replace(case, legs=(case.legs[0], *_SHORT.legs))
+    return replace(case, legs=(case.legs[0], *_short(GATEWAY, ISP, nobody(3), PEER, END).legs))
 
 
 _OTHER_CORE: Final = router(3, "198.51.100.90", "be-2.core9.ams.isp.example.net", 11_900, 12_000, 12_100)
@@ -276,7 +276,8 @@ _SAMPLES: Final[dict[str, Sample]] = {
     "silent": _short(GATEWAY, ISP, nobody(3), PEER, END),
     "other": _short(GATEWAY, ISP, _OTHER_CORE, PEER, END),
     "detour": _short(GATEWAY, _MOBILE, nobody(3), nobody(4), END),
-    "lossy": LOSSY,
+    # Both ways of the year lead there: what a hop in their middle says would make another one of it.
+    "lossy": replace(LOSSY, legs=(replace(LOSSY.legs[0], hops=(GATEWAY, ISP, nobody(3), *LOSSY.legs[0].hops[3:])),)),
     "silent egress": _beside_a_silent_egress(),
     "dead": judged("CP-02")[0],
     "changed": CHANGED,
