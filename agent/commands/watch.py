@@ -21,21 +21,24 @@ from agent.commands.group import Sectioned
 from agent.commands.reading import read_rules
 from agent.commands.showing import style_of_output
 from agent.commands.targets import Seconds
+from agent.watch.pace import CHECK_S, INTERVAL_S
 
 # How many rounds make a table where nobody looks on, as a person who tries it in a pipe expects to see its end.
 _CYCLES_OF_A_TABLE: Final = 10
 _DUMB: Final = frozenset({"", "dumb", "unknown"})
 
-_INTERVAL: Final = "Seconds between rounds, 0.2 to 60.  [default: 1]"
-_CHECKS: Final = "Seconds between checks, 2 to 3600.  [default: 10]"
+_INTERVAL: Final = f"Seconds between rounds, 0.2 to 60.  [default: {INTERVAL_S:g}]"
+_CHECKS: Final = f"Seconds between checks, 2 to 3600.  [default: {CHECK_S:g}]"
 _CYCLES: Final = "End after N rounds, 1 to 1000000."
 _SECTIONS: Final = (
     ("Target and protocol", TARGET_OPTIONS),
     (
         "Rounds",
         (
-            click.option("-i", "--interval", type=Seconds(0.2, 60), default=1.0, metavar="SECONDS", help=_INTERVAL),
-            click.option("--checks", type=Seconds(2, 3600), default=10.0, metavar="SECONDS", help=_CHECKS),
+            click.option(
+                "-i", "--interval", type=Seconds(0.2, 60), default=INTERVAL_S, metavar="SECONDS", help=_INTERVAL
+            ),
+            click.option("--checks", type=Seconds(2, 3600), default=CHECK_S, metavar="SECONDS", help=_CHECKS),
             click.option("--cycles", type=click.IntRange(1, 1_000_000), metavar="N", help=_CYCLES),
             *TTL_OPTIONS,
             *WAIT_OPTIONS,
