@@ -154,8 +154,15 @@ class EchoCarrier:
         self._socket.close()
 
     def _way(self, destination: str) -> Endpoint | tuple[Failure, str]:
-        options = {"source": self._source, "interface": self._interface}
-        return find_endpoint(self.family, Protocol.ICMP, destination, None, **options, tos=self._tos)
+        return find_endpoint(
+            self.family,
+            Protocol.ICMP,
+            destination,
+            None,
+            source=self._source,
+            interface=self._interface,
+            tos=self._tos,
+        )
 
     # --- for subclasses -----------------------------------------------------------------------------------------------
 
