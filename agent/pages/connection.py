@@ -134,8 +134,14 @@ def _is_ours(host: str) -> bool:
 
     A page from elsewhere may have its own name lead to this address; its browser then asks for that name.
     """
-    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
-    if name.lower() in {"", "localhost"}:
+    if not host:
+        return True
+    end = host.find("]") + 1 if host.startswith("[") else 0
+    name, _, port = host[end:].partition(":")
+    if port and not (port.isascii() and port.isdigit()):
+        return False
+    name = f"{host[1 : end - 1]}{name}" if end else name
+    if name.lower() == "localhost":
         return True
     try:
         ipaddress.ip_address(name)
