@@ -10,7 +10,6 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-import yaml
 
 from agent.record import AgentIdentity, document_of, record_of
 from agent.record_reader import read_records
@@ -21,25 +20,14 @@ from agent.views.style import UNICODE, Style
 from probes.facts import Node
 from probes.sample import Sample
 from rules.diagnosis import Diagnosis, FiredError, Severity, Status
-from rules.engine import diagnose
 from rules.shipped import shipped_rules
-from tests.cases.facts_text import HERE, sample_of
+from tests.cases.judged import judged
 from tests.unit.views import far_samples as far
 from tests.unit.views import samples
 from tests.unit.views.html_tree import Element, tree_of
+from tests.unit.views.situations import SITUATIONS, long_sample
 
 MOST_BYTES = 300_000
-SHOWN = {
-    "healthy": (samples.HEALTHY, samples.FINE),
-    "discarded": (samples.CHANGED, samples.DISCARDED),
-    "through an edge": (far.THROUGH_EDGE, samples.FINE),
-    "tunnelled": (far.TUNNELLED, far.TUNNELLED_DIAGNOSIS),
-    "on premises": (far.ON_PREMISES, far.ON_PREMISES_DIAGNOSIS),
-    "data center": (far.DATA_CENTER, far.DATA_CENTER_DIAGNOSIS),
-    "private": (far.PRIVATE, far.PRIVATE_DIAGNOSIS),
-    "signs": (samples.TELLING, samples.FINE),
-    "several at one hop": (samples.BALANCED, samples.FINE),
-}
 
 
 def page_of(sample: Sample, diagnosis: Diagnosis) -> str:
@@ -53,16 +41,6 @@ def tree_of_code(code: str) -> Element:
 
 def tree(sample: Sample, diagnosis: Diagnosis) -> Element:
     return tree_of(page_of(sample, diagnosis))
-
-
-@cache
-def judged(code: str) -> tuple[Sample, Diagnosis]:
-    """Return the first golden case that shows a code."""
-    for case in yaml.safe_load((HERE / f"{code.lower()}.yaml").read_text()):
-        if any(line.startswith(f"{code} ") for line in case["expect"].get("errors", [])):
-            sample = sample_of(case["facts"])
-            return sample, diagnose(sample, shipped_rules())
-    raise AssertionError(f"no case shows {code}")
 
 
 def flags_at(place: Element, code: str) -> list[Element]:
@@ -144,7 +122,7 @@ def test_a_healthy_sample_has_no_icon_of_an_error() -> None:
     ("name", "said"), [("healthy", "Healthy"), ("signs", "Worth a look"), ("discarded", "Discarded")]
 )
 def test_what_is_no_error_and_not_well_either_is_not_called_healthy(name: str, said: str) -> None:
-    assert tree(*SHOWN[name]).one("p", "status").text == said
+    assert tree(*SITUATIONS[name]).one("p", "status").text == said
 
 
 # --- the way, the legs, the hops --------------------------------------------------------------------------------------
@@ -220,9 +198,9 @@ def test_a_discarded_sample_shows_no_path() -> None:
     assert {tuple(band.classes[1:2]) for band in root.all("li", "band")} == {("dotted",)}
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", SITUATIONS)
 def test_its_text_is_that_of_a_terminal_without_limits(name: str) -> None:
-    assert text_in(tree(*SHOWN[name]).one("pre")) == in_terminal(*SHOWN[name])
+    assert text_in(tree(*SITUATIONS[name]).one("pre")) == in_terminal(*SITUATIONS[name])
 
 
 def in_terminal(sample: Sample, diagnosis: Diagnosis) -> str:
@@ -330,9 +308,9 @@ def test_no_text_from_outside_is_more_than_text(text: str) -> None:
 # --- the page needs nothing else --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", SITUATIONS)
 def test_the_policy_lets_in_what_is_there_and_nothing_else(name: str) -> None:
-    root = tree(*SHOWN[name])
+    root = tree(*SITUATIONS[name])
     policy = root.one("meta", http_equiv="Content-Security-Policy")["content"]
     rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
@@ -342,9 +320,9 @@ def test_the_policy_lets_in_what_is_there_and_nothing_else(name: str) -> None:
     assert set(rules) == {"default-src", "style-src", "script-src", "base-uri", "form-action"}
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", SITUATIONS)
 def test_nothing_points_out_of_the_page_or_at_nothing_in_it(name: str) -> None:
-    root = tree(*SHOWN[name])
+    root = tree(*SITUATIONS[name])
     elements = list(root.all())
     identities = [element["id"] for element in elements if "id" in element.attributes]
     assert len(set(identities)) == len(identities)
@@ -356,7 +334,7 @@ def test_nothing_points_out_of_the_page_or_at_nothing_in_it(name: str) -> None:
         if "href" in element.attributes:
             assert element["href"][0] == "#"
             assert element["href"][1:] in identities
-    text = page_of(*SHOWN[name])
+    text = page_of(*SITUATIONS[name])
     assert "@import" not in text
     assert "url(" not in text
 
@@ -368,20 +346,14 @@ def test_every_place_has_a_drawing(node: Node) -> None:
 
 @pytest.mark.parametrize("answers", [3, 20])
 def test_a_page_of_thirty_hops_is_small(answers: int) -> None:
-    times = [8_000 + 137 * number for number in range(answers)]
-    name = "ae-1.r20.frankfurt-am-main.backbone.isp.example.net"
-    hops = tuple(
-        samples.router(ttl, f"198.51.100.{ttl}", name, *times, sent=answers, received=answers) for ttl in range(1, 31)
-    )
     assert samples.LEG.hops
-    sample = replace(samples.HEALTHY, legs=(replace(samples.LEG, hops=hops),))
-    page = page_of(sample, samples.FINE)
+    page = page_of(long_sample(hops=30, answers=answers), samples.FINE)
     assert len(list(tree_of(page).all("button", "bead"))) == 30
     assert len(page.encode()) < MOST_BYTES
 
 
 def test_several_records_stand_in_one_page() -> None:
-    pairs = list(SHOWN.values())
+    pairs = list(SITUATIONS.values())
     root = tree_of(hop_page([record_of(*pair, samples.HEADER) for pair in pairs]))
     identities = [element["id"] for element in root.all() if "id" in element.attributes]
     assert len(set(identities)) == len(identities)
@@ -393,9 +365,9 @@ def test_several_records_stand_in_one_page() -> None:
 # --- from a file ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", SITUATIONS)
 def test_a_record_read_back_makes_the_same_page(name: str) -> None:
-    record = record_of(*SHOWN[name], samples.HEADER)
+    record = record_of(*SITUATIONS[name], samples.HEADER)
     data = json.dumps(document_of(record)).encode()
     (again,) = read_records(data, "sample.json")
     assert again == record
@@ -407,6 +379,6 @@ def test_the_page_says_what_the_record_says_and_judges_nothing(monkeypatch: pyte
         raise AssertionError("a view asked the rules")
 
     monkeypatch.setattr("rules.engine.diagnose", refuse)
-    sample, diagnosis = SHOWN["data center"]
+    sample, diagnosis = SITUATIONS["data center"]
     assert "CP-17" in page_of(sample, diagnosis)
     assert "CP-17" not in page_of(sample, samples.FINE)
