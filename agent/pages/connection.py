@@ -6,6 +6,7 @@ h11 reads and writes what is on the wire, as it does for the edge.
 from __future__ import annotations
 
 import ipaddress
+import re
 import selectors
 import socket
 from contextlib import suppress
@@ -25,6 +26,8 @@ REQUEST_S: Final = 5.0
 ANSWER_S: Final = 10.0
 LINGER_S: Final = 0.5
 _READ: Final = 16_384
+# RFC 9110 section 7.2: a host, an IPv6 address in brackets, and a port that may be empty.
+_HOST: Final = re.compile(r"(?:\[(?P<literal>[^\]]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]*)?")
 
 
 class Connection:
@@ -136,11 +139,10 @@ def _is_ours(host: str) -> bool:
     """
     if not host:
         return True
-    end = host.find("]") + 1 if host.startswith("[") else 0
-    name, _, port = host[end:].partition(":")
-    if port and not (port.isascii() and port.isdigit()):
+    found = _HOST.fullmatch(host)
+    if found is None:
         return False
-    name = f"{host[1 : end - 1]}{name}" if end else name
+    name = found["literal"] or found["name"]
     if name.lower() == "localhost":
         return True
     try:
