@@ -9,7 +9,19 @@ from __future__ import annotations
 import sqlite3
 import threading
 
-from agent.store.books import Cursor, OpenBatch, as_found, lost, opened, registered, settled, with_losses
+from agent.store.books import (
+    Cursor,
+    OpenBatch,
+    as_found,
+    lost,
+    missed,
+    opened,
+    over,
+    registered,
+    settled,
+    shortened,
+    under_way,
+)
 from agent.store.entry import Batch, SinkBacklog, StoreState
 from agent.store.journal import Journal, unchanged
 from agent.store.loss import LossReason
@@ -18,7 +30,6 @@ from agent.store.parking import (
     again_of,
     keep_aside,
     parked_counts,
-    refused,
     settle_again,
     split_again,
 )
@@ -105,6 +116,8 @@ class SqliteStore:
     def next_batch(self, sink: str, *, most_entries: int, most_bytes: int) -> Batch | None:
         """Return what the sink is to get next, None for nothing; the same again until it is settled."""
         with self._lock:
+            # Who asks for the next one did not get the one before.
+            self._journal.books = over(self._journal.books, sink)
             self._journal.recover()
             # Each round but the last one finds damage, which is gone in the next.
             while sink in self._journal.books.cursors:
@@ -142,7 +155,8 @@ class SqliteStore:
         if not seqs:
             return cursor
         made = OpenBatch(id=self._journal.uuid(), last_seq=seqs[-1], count=len(seqs))
-        self._journal.keep(lambda books: opened(books, sink, made))
+        # Unless the same transaction had to make room, and it was these that went.
+        self._journal.keep(lambda books: books if (books.first_seq or 0) > seqs[0] else opened(books, sink, made))
         return self._journal.books.cursors[sink]
 
     def _chosen(self, behind: int, most_entries: int, most_bytes: int) -> list[int]:
@@ -209,6 +223,7 @@ class SqliteStore:
         known, attempts = self._attempts.get(sink, ("", 0))
         attempt = attempts + 1 if known == identity else 1
         self._attempts[sink] = (identity, attempt)
+        self._journal.books = under_way(self._journal.books, sink, (entry.seq for entry in entries))
         return Batch(id=identity, sink=sink, entries=entries, attempt=attempt)
 
     # --- what became of it --------------------------------------------------------------------------------------------
@@ -216,18 +231,20 @@ class SqliteStore:
     def delivered(self, batch: Batch) -> None:
         """Move the sink's cursor behind the batch."""
         with self._lock:
-            self._settle(batch, self._forgetting(batch))
+            self._settle(batch, self._forgetting(batch), ())
 
     def park(self, batch: Batch, why: str, only: tuple[int, ...] | None = None) -> None:
         """Move the cursor behind a batch that the sink will never take; see `Store.park`."""
-        seqs = tuple(entry.seq for entry in batch.entries if only is None or entry.seq in only)
+        refused = tuple(entry.seq for entry in batch.entries if only is None or entry.seq in only)
         with self._lock:
+            flight = self._journal.books.flights.get(batch.sink)
+            # What the log has dropped meanwhile is lost as that: there is nothing left to keep aside.
+            there = tuple(seq for seq in refused if flight is None or seq not in flight.gone)
             if self._journal.takes_writes():
-                self._settle(batch, self._keeping_aside(batch.sink, why, seqs, self._forgetting(batch)))
+                self._settle(batch, self._keeping_aside(batch.sink, why, there, self._forgetting(batch)), refused)
             else:
-                self._settle(batch, None)
-                gone = refused(batch.sink, seqs)
-                self._journal.keep(lambda books: with_losses(books, gone))
+                self._settle(batch, None, refused)
+                self._journal.keep(lambda books: missed(books, LossReason.REFUSED, batch.sink, there))
 
     def _keeping_aside(self, sink: str, why: str, seqs: tuple[int, ...], forget: Write | None) -> Write:
         at, identity = utc_text(self._clock.realtime_ns()), self._journal.uuid()
@@ -235,8 +252,8 @@ class SqliteStore:
         def write(connection: sqlite3.Connection) -> None:
             if forget is not None:
                 forget(connection)
-            for gone in keep_aside(connection, identity, sink, at, why, seqs):
-                self._journal.books = with_losses(self._journal.books, gone)
+            for beyond in keep_aside(connection, identity, sink, at, why, seqs):
+                self._journal.books = missed(self._journal.books, LossReason.REFUSED, sink, beyond)
 
         return write
 
@@ -248,10 +265,11 @@ class SqliteStore:
         self._put_back.discard(identity)
         return lambda connection: settle_again(connection, identity)
 
-    def _settle(self, batch: Batch, write: Write | None) -> None:
+    def _settle(self, batch: Batch, write: Write | None, refused: tuple[int, ...]) -> None:
         seqs = tuple(entry.seq for entry in batch.entries)
+        got = set(seqs).difference(refused)
         self._attempts.pop(batch.sink, None)
-        self._journal.keep(lambda books: settled(books, batch.sink, seqs), write)
+        self._journal.keep(lambda books: over(settled(books, batch.sink, seqs), batch.sink, got), write)
 
     def shorten(self, batch: Batch) -> None:
         """Make the outstanding batch its own first half under a new id; see `Store.shorten`."""
@@ -265,7 +283,7 @@ class SqliteStore:
                 self._journal.keep(unchanged, lambda connection: split_again(connection, batch.id, len(half), names))
             elif cursor.batch is not None and cursor.batch.id == batch.id:
                 made = OpenBatch(id=self._journal.uuid(), last_seq=half[-1].seq, count=len(half))
-                self._journal.keep(lambda books: opened(books, batch.sink, made))
+                self._journal.keep(lambda books: shortened(books, batch.sink, batch.id, made))
 
     # --- how it is ----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import json
 
 from agent.record import AgentIdentity, plain, uuid7
 from agent.store.entry import Entry, Kind
-from agent.store.loss import Losses, LossReason  # noqa: TC001 - the JSON Schema is made from the class at run time
+from agent.store.loss import Losses, LossReason
 from probes.clock import utc_text
 from probes.frozen import frozen
 
@@ -49,3 +49,14 @@ def gap_entry(seq: int, losses: Losses, identity: AgentIdentity, realtime_ns: in
     )
     data = json.dumps(plain(record), separators=(",", ":"), allow_nan=False).encode()
     return Entry(seq=seq, kind=Kind.GAP, id=record.id, at=record.at, data=data)
+
+
+def losses_in(document: object) -> Losses | None:
+    """Return the loss that a document tells of, None where it tells of none that can be read."""
+    if not isinstance(document, dict):
+        return None
+    try:
+        parts = {name: document[name] for name in ("lost", "first_seq", "last_seq")}
+        return Losses(why=LossReason(document["why"]), sinks=tuple(document["sinks"]), **parts)
+    except (KeyError, TypeError, ValueError):
+        return None

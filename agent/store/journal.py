@@ -9,12 +9,12 @@ from __future__ import annotations
 import sqlite3
 
 from agent.record import uuid7
-from agent.store.books import Books, Cursor, appended, lost, with_losses
+from agent.store.books import Books, Cursor, all_over, appended, lost, with_losses
 from agent.store.disk import Disk, Transaction
 from agent.store.gap_record import gap_entry
 from agent.store.held import Held
 from agent.store.ledger import insert, save_books, shed
-from agent.store.loss import Losses, LossReason
+from agent.store.loss import Losses, LossReason, together
 from agent.store.owner import StoreInUse
 from agent.store.rows import row_of
 from agent.store.trouble import Trouble, trouble_of, words_of
@@ -135,7 +135,8 @@ class Journal:
         return uuid7(self._clock.realtime_ns(), self._random_bytes(_RANDOM_BYTES))
 
     def close(self) -> None:
-        """Write what is held, if the disk lets us, and give everything back."""
+        """Write what is held, if the disk lets us, and give everything back; nothing is under way any more."""
+        self.books = all_over(self.books)
         self._retry_at_s = self._tell_at_s = float("-inf")
         self.recover()
         if self.problem is None and self.books.losses:
@@ -192,7 +193,7 @@ class Journal:
         if not books.losses or self._clock.monotonic() < self._tell_at_s:
             return books
         after = replace(books, losses=())
-        for losses in books.losses:
+        for losses in together(books.losses):
             random = self._random_bytes(_RANDOM_BYTES)
             entry = gap_entry(after.next_seq, losses, self._identity, self._clock.realtime_ns(), random)
             insert(connection, (row_of(entry),))
@@ -243,6 +244,8 @@ class Journal:
 
     def _merge(self, loaded: Books, cursors: Mapping[str, Cursor]) -> None:
         here = self.books
+        # What of its losses this process had written it knows better by now: told of, delivered after all, or here.
+        written = set(all_over(self._saved).losses)
         self._saved = loaded
         waiting = [row[0] for row in self.held]
         self.books = replace(
@@ -253,7 +256,8 @@ class Journal:
             shed=max(loaded.shed, here.shed),
             unreadable=max(loaded.unreadable, here.unreadable),
             cursors={sink: replace(cursor, pending=self._pending(cursor)) for sink, cursor in cursors.items()},
-            losses=(*loaded.losses, *here.losses),
+            losses=(*(each for each in loaded.losses if each not in written), *here.losses),
+            flights=here.flights,
         )
 
     def _pending(self, cursor: Cursor) -> int:

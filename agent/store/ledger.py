@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 
-from agent.store.books import Books, Cursor, lost, with_losses
+from agent.store.books import Books, Cursor, all_over, lost, missed, untold
+from agent.store.entry import Kind
+from agent.store.gap_record import losses_in
 from agent.store.loss import LossReason
 from agent.store.parking import without_shed
 from agent.store.readings import count_of, cursor_of, losses_of, seq_of
+from agent.store.rows import document_in
 from agent.store.schema import TABLES, used_pages
 from probes.frozen import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Final
 
+    from agent.store.loss import Losses
     from agent.store.rows import Row
 
 _SHED_AT_ONCE: Final = 32
@@ -84,9 +88,10 @@ def _save_notes(connection: sqlite3.Connection, before: Books, after: Books) -> 
         notes["shed"] = after.shed
     if after.unreadable != before.unreadable:
         notes["unreadable"] = after.unreadable
-    if after.losses != before.losses:
+    to_tell = all_over(after).losses
+    if to_tell != all_over(before).losses:
         notes["losses"] = json.dumps(
-            [[each.why.value, each.lost, each.first_seq, each.last_seq, each.sinks] for each in after.losses]
+            [[each.why.value, each.lost, each.first_seq, each.last_seq, each.sinks] for each in to_tell]
         )
     for name, value in notes.items():
         connection.execute("INSERT OR REPLACE INTO note VALUES (?,?)", (name, str(value)))
@@ -112,12 +117,23 @@ def shed(connection: sqlite3.Connection, books: Books, most_pages: int) -> Books
         seqs = _oldest(connection)
         if not seqs:
             break
+        for seq, losses in _told_in(connection, seqs[-1]):
+            books = untold(books, seq, losses)
         books = replace(lost(books, LossReason.SIZE, seqs), shed=books.shed + len(seqs))
-        for refused in without_shed(connection, seqs[-1]):
-            books = with_losses(books, refused)
+        for sink, refused in without_shed(connection, seqs[-1]):
+            books = missed(books, LossReason.REFUSED, sink, refused)
         connection.execute("DELETE FROM log WHERE seq <= ?", (seqs[-1],))
         connection.execute("DELETE FROM document WHERE seq <= ?", (seqs[-1],))
     return books
+
+
+def _told_in(connection: sqlite3.Connection, last_seq: int) -> Iterator[tuple[int, Losses]]:
+    """Give the losses that entries up to a number tell of, and the numbers of those."""
+    query = "SELECT seq, packed FROM log JOIN document USING (seq) WHERE seq <= ? AND kind = ?"
+    for seq, packed in connection.execute(query, (last_seq, Kind.GAP.value)).fetchall():
+        losses = losses_in(document_in(packed))
+        if losses is not None:
+            yield seq, losses
 
 
 def _oldest(connection: sqlite3.Connection) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 
-from agent.store.loss import Losses, LossReason
 from agent.store.readings import seqs_of
 from probes.frozen import frozen
 
@@ -39,31 +38,25 @@ class Parked:
 
 def keep_aside(
     connection: sqlite3.Connection, identity: str, sink: str, at: str, why: str, seqs: tuple[int, ...]
-) -> tuple[Losses, ...]:
-    """Keep entries aside as one batch, and return what is lost because there are too many of the sink's."""
+) -> tuple[tuple[int, ...], ...]:
+    """Keep entries aside as one batch, and return the numbers of those that go because there are too many batches."""
     if seqs:
         row = (identity, sink, at, why, seqs[0], seqs[-1], len(seqs), json.dumps(seqs))
         connection.execute("INSERT INTO parked VALUES (?,?,?,?,?,?,?,?,0)", row)
-    query = (
-        "SELECT id, entries, first_seq, last_seq FROM parked WHERE sink=? ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?"
-    )
+    query = "SELECT id, seqs FROM parked WHERE sink=? ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?"
     beyond = connection.execute(query, (sink, MOST_PARKED)).fetchall()
-    for oldest, *_ in beyond:
+    for oldest, _ in beyond:
         connection.execute("DELETE FROM parked WHERE id=?", (oldest,))
-    return tuple(
-        Losses(why=LossReason.REFUSED, lost=entries, first_seq=first, last_seq=last, sinks=(sink,))
-        for _, entries, first, last in beyond
-    )
-
-
-def refused(sink: str, seqs: tuple[int, ...]) -> Losses:
-    """Return entries that cannot be kept aside as lost for the sink that refused them."""
-    return Losses(why=LossReason.REFUSED, lost=len(seqs), first_seq=seqs[0], last_seq=seqs[-1], sinks=(sink,))
+    return tuple(seqs_of(text) for _, text in beyond)
 
 
 def settle_again(connection: sqlite3.Connection, identity: str) -> None:
-    """Forget a batch that was put back, if this is one: the sink has got it, or refused it anew."""
-    connection.execute("DELETE FROM parked WHERE id=? AND again", (identity,))
+    """Forget a batch that was put back, if this is one: the sink has got it, or refused it anew.
+
+    With it goes what is left of it under another id, because some of it was dropped since it was handed out.
+    """
+    query = "DELETE FROM parked WHERE substr(id, 1, ?)=? AND again"
+    connection.execute(query, (_ID_LENGTH, identity[:_ID_LENGTH]))
 
 
 def again_of(connection: sqlite3.Connection, sink: str) -> tuple[str, tuple[int, ...]] | None:
@@ -107,15 +100,15 @@ def parked_batches(connection: sqlite3.Connection) -> tuple[Parked, ...]:
     return tuple(Parked(**{**row, "again": bool(row["again"])}) for row in rows)
 
 
-def without_shed(connection: sqlite3.Connection, last_seq: int) -> tuple[Losses, ...]:
-    """Forget what was kept aside of entries up to a number, and return it as losses."""
+def without_shed(connection: sqlite3.Connection, last_seq: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Forget what was kept aside of entries up to a number, and return it: sinks and numbers."""
     query = "SELECT id, sink, seqs FROM parked WHERE first_seq <= ?"
     found = []
     for identity, sink, text in connection.execute(query, (last_seq,)).fetchall():
         seqs = seqs_of(text)
         gone = [seq for seq in seqs if seq <= last_seq]
         kept = seqs[len(gone) :]
-        found.append(refused(sink, tuple(gone)))
+        found.append((sink, tuple(gone)))
         _narrow(connection, identity, kept)
     return tuple(found)
 
