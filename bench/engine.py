@@ -3,83 +3,17 @@
     python -I -S bench/engine.py [-4|-6] [-p icmp|udp|tcp] [-q N] [--source ADDRESS] [--fast] ADDRESS
 
 It prints one JSON object: the hop list (null for a silent hop), whether the target was reached, the probes sent to find
-the path, and how long the trace took inside the process.
+the path, and how long the trace took inside the process. Python compiles this file anew each time, as it does with any
+script: so it holds next to nothing, as the command that an installation makes.
 """
 
 import gc
-import os
 import sys
 
 gc.disable()  # as the command does: a process that lives for a moment has nothing to collect
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - pathlib: 5 ms
+sys.path.insert(0, __file__.rpartition("/bench/")[0])
 
-from probes.clock import SystemClock
-from probes.drivers.ladder import open_driver
-from probes.drivers.waiter import PollWaiter
-from probes.facts import Family, Leg, Node, Protocol, ProtocolChoice, Refusal, Role
-from probes.seam import Driver
-from probes.trace.adaptive import Naming
-from probes.trace.run import trace
-from probes.trace.settings import TraceSettings, fast
+from bench.engine_trace import main
 
-_VALUED = {"-p": "icmp", "-q": "3", "--source": ""}
-# What a process that traces has loaded; the time in process is told without Python's start, of which this is a part.
-_DRIVERS = {
-    True: {"icmp": "raw_icmp", "udp": "raw_udp", "tcp": "raw_tcp"},
-    False: {"icmp": "ping_socket", "udp": "unprivileged_udp", "tcp": "tcp_connect"},
-}
-
-
-def main(arguments: list[str]) -> None:
-    """Trace once and print what was found."""
-    options = dict(_VALUED)
-    words = iter(arguments)
-    address = ""
-    for word in words:
-        if word in options:
-            options[word] = next(words)
-        elif not word.startswith("-"):
-            address = word
-    __import__(f"probes.drivers.{_DRIVERS[os.geteuid() == 0][options['-p']]}")
-    settings = TraceSettings(queries=int(options["-q"]))
-    settings = fast(settings) if "--fast" in arguments else settings
-    leg = traced(address, Protocol(options["-p"]), settings, options["--source"] or None)
-    hops = ", ".join(f'"{hop.responders[0].address}"' if hop.responders else "null" for hop in leg.hops)
-    sent = sum(hop.sent for hop in leg.hops)
-    reached = {True: "true", False: "false", None: "null"}[leg.reached]
-    # By hand: `json` takes 8 ms to load, which is start-up and not tracing.
-    said = f'{{"hops": [{hops}], "reached": {reached}, "sent": {sent}, "duration_us": {leg.duration_us}}}\n'
-    os.write(1, said.encode())
-    os._exit(0)
-
-
-def traced(address: str, protocol: Protocol, settings: TraceSettings, source: str | None) -> Leg:
-    """Return the leg to an address, traced with one protocol alone."""
-    clock = SystemClock()
-    family = Family.IPV6 if ":" in address else Family.IPV4
-
-    def opened(wanted: Protocol) -> tuple[Driver | None, tuple[Refusal, ...]]:
-        if wanted is not protocol:
-            return None, ()
-        return open_driver(wanted, family, address, None, clock=clock, random_bytes=os.urandom, source=source)
-
-    return trace(
-        choice=ProtocolChoice(protocol),
-        settings=settings,
-        role=Role.DESTINATION,
-        from_=Node.CLIENT,
-        to=Node.DESTINATION,
-        family=family,
-        address=address,
-        port=None,
-        naming=Naming.HOST,
-        open_driver=opened,
-        waiter=PollWaiter(),
-        clock=clock,
-        random_bytes=os.urandom,
-    ).leg
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+main(sys.argv[1:])

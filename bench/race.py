@@ -21,7 +21,7 @@ from bench.course import CLIENT, TARGET, Course, network_names, network_title, r
 from bench.figures import SITUATIONS, Sample, Situation
 from bench.report import Network, Results
 from probes.facts import Family
-from tests.lab.builder import remove_leftovers
+from tests.lab.builder import User, remove_leftovers
 from tests.lab.open_way import REPOSITORY
 
 RUNS: Final = 5
@@ -46,6 +46,8 @@ TOOLS: Final = ("ip", "nft", "tc", "sysctl", "setpriv", "nsenter")
 # So many traces from one address in a row, or at once.
 CROWD: Final = 4
 OUTPUT: Final = REPOSITORY / "docs" / "performance"
+# An interpreter that starts as our engine's does, and ends.
+NOTHING: Final = (sys.executable, "-I", "-S", "-c", "pass")
 # Runs that sleep go side by side, started so long apart: a stock Linux router answers fifty probes at once, and then a
 # thousand a second, whoever sent them (net.ipv4.icmp_msgs_burst, icmp_msgs_per_sec).
 STAGGER_S: Final = 0.1
@@ -85,18 +87,19 @@ class Plan:
         return everywhere or situation == first
 
 
-def race(plan: Plan, say: Say) -> tuple[Sample, ...]:
-    """Run everything and return the samples."""
+def race(plan: Plan, say: Say, starts_ms: list[float] | None = None) -> tuple[Sample, ...]:
+    """Run everything and return the samples; `starts_ms` gets what Python's own start took beside each round."""
     samples: list[Sample] = []
+    starts_ms = [] if starts_ms is None else starts_ms
     for name in plan.networks:
         say(f"{name}: building the network")
         with Course(read_network(name), clients=len(plan.patient(name))) as course:
-            found = run_rounds(course, plan, say)
+            found = run_rounds(course, plan, say, starts_ms)
             samples += with_sent(found, course.sent())
     return tuple(samples)
 
 
-def run_rounds(course: Course, plan: Plan, say: Say) -> list[Sample]:
+def run_rounds(course: Course, plan: Plan, say: Say, starts_ms: list[float]) -> list[Sample]:
     """Run a network's rounds: in each those that sleep side by side, then the others one by one.
 
     A first round that is not counted warms the caches: one situation of those that are quick.
@@ -113,6 +116,7 @@ def run_rounds(course: Course, plan: Plan, say: Say) -> list[Sample]:
         for round_ in range(plan.runs):
             say(f"{network}: round {round_ + 1} of {plan.runs}: {len(patient)} side by side, {len(quick)} one by one")
             samples += _side_by_side(pool, course, patient, round_)
+            starts_ms.append(course.starter(User.ROOT).run(NOTHING)["wall_us"] / 1000)
             for pair in quick:
                 samples += crowd(pool, course, *pair, round_)
     return samples
@@ -249,7 +253,8 @@ def measure(plan: Plan, arguments: argparse.Namespace, argv: Sequence[str]) -> R
     if (load_before := os.getloadavg()[0]) > BUSY:
         say(f"this machine is busy (load average {load_before:.1f}): what takes processor time will be stretched")
     started = time.monotonic()
-    samples = race(plan, say)
+    starts_ms: list[float] = []
+    samples = race(plan, say, starts_ms)
     return Results(
         date=datetime.now(UTC).date().isoformat(),
         command=" ".join(("python -m bench", *argv)),
@@ -261,6 +266,7 @@ def measure(plan: Plan, arguments: argparse.Namespace, argv: Sequence[str]) -> R
         networks={name: network_facts(name) for name in plan.networks},
         missing=missing(arguments.contestant),
         samples=samples,
+        starts_ms=tuple(starts_ms),
     )
 
 

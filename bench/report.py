@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -37,12 +38,17 @@ class Results:
     networks: dict[str, Network]
     missing: tuple[str, ...]
     samples: tuple[Sample, ...]
+    # What an interpreter takes that does nothing, once in each round; empty in results from before this was measured.
+    starts_ms: tuple[float, ...] = ()
 
     def as_json(self) -> str:
         """Return all as JSON: one sample a line."""
         known = {
             name: getattr(self, name)
-            for name in ("date", "command", "machine", "runs", "took_s", "missing", "load_before", "load_after")
+            for name in (
+                *("date", "command", "machine", "runs", "took_s", "missing", "load_before", "load_after"),
+                "starts_ms",
+            )
         }
         networks = {
             name: {"title": each.title, "round_trip_ms": each.round_trip_ms} for name, each in self.networks.items()
@@ -60,6 +66,7 @@ class Results:
             networks={name: Network(**each) for name, each in known.pop("networks").items()},
             missing=tuple(known.pop("missing")),
             samples=tuple(sample_from_row(row) for row in known.pop("samples")),
+            starts_ms=tuple(known.pop("starts_ms", ())),
             **known,
         )
 
@@ -90,6 +97,9 @@ def _head(results: Results) -> str:
         f"{results.machine}.",
         f"Load average before {results.load_before:.1f}, after {results.load_after:.1f} (with ours).",
     ]
+    if results.starts_ms:
+        nothing = statistics.median(results.starts_ms)
+        lines.append(f"`python -I -S -c pass` beside each round: {nothing:.1f} ms, which each run of ours has in it.")
     lines += [f"Left out: {each}." for each in results.missing]
     return "\n".join(lines) + "\n"
 

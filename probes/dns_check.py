@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 # Two attempts of a second each and a margin for what the second one starts late: the verdict comes within 3 s.
 TOTAL_S: Final = 2.2
+# The system's own look-up works beside them and has their time, no more: where they all were silent, it waits for the
+# same resolvers, 5 s for each (resolv.conf(5)).
+SYSTEM_S: Final = 2.0
 # Once one resolver has told all, the others get twice its time to speak, within these bounds; a dead one costs no more.
 _GRACE_MIN_S: Final = 0.02
 _GRACE_MAX_S: Final = 0.25
@@ -146,13 +149,17 @@ class NameCheck:
             return True
         if not self._all_settled():
             return False
-        return any(one.addresses for one in self._exchanges) or (not self._stages and self._system is not None)
+        if any(one.addresses for one in self._exchanges):
+            return True
+        return not self._stages and (self._system is not None or now >= self._started_at + SYSTEM_S)
 
     def next_deadline(self) -> float | None:
         """Return when to look again though nothing was heard, in monotonic seconds; None for never."""
         if self._started_at is None:
             return None
         waits = [one.next_deadline() for one in self._exchanges]
+        if self._all_settled():
+            waits.append(self._started_at + SYSTEM_S)
         return min(at for at in (*waits, self._settle_at, self._ends_at()) if at is not None)
 
     def facts(self, now: float) -> DnsCheck:

@@ -5,33 +5,75 @@ integers of microseconds (`*_us`), instants are RFC 3339 UTC text. What was not 
 (RFC 2681 section 2.4: the delay of a lost packet is undefined). Standard library only.
 """
 
+from probes.answer_facts import (
+    Answer,
+    ExtensionObject,
+    Icmp,
+    InterfaceInformation,
+    InterfaceRole,
+    MplsLabel,
+    RejectReason,
+)
 from probes.failure import Failure
+from probes.flow_facts import (
+    Clocks,
+    EndReason,
+    Family,
+    FlowKind,
+    Method,
+    Node,
+    Protocol,
+    ProtocolChoice,
+    Refusal,
+    Role,
+    StampSource,
+)
 from probes.frozen import frozen
 from probes.word import Word
 
-
-class Family(Word):
-    """Internet protocol versions."""
-
-    IPV4 = "ipv4"
-    IPV6 = "ipv6"
-
-
-class Protocol(Word):
-    """What a probe looks like on the wire."""
-
-    ICMP = "icmp"
-    UDP = "udp"
-    TCP = "tcp"
-
-
-class ProtocolChoice(Word):
-    """What a person may ask for; `adaptive` lets the evidence choose."""
-
-    ADAPTIVE = "adaptive"
-    ICMP = "icmp"
-    UDP = "udp"
-    TCP = "tcp"
+__all__ = [
+    "Answer",
+    "Clocks",
+    "Direction",
+    "EndReason",
+    "EndToEnd",
+    "ExtensionObject",
+    "Family",
+    "FlowKind",
+    "Hop",
+    "Icmp",
+    "InterfaceInformation",
+    "InterfaceRole",
+    "Leg",
+    "LossClass",
+    "Method",
+    "Middlebox",
+    "MplsLabel",
+    "MtuCertainty",
+    "MtuStep",
+    "MtuStepKind",
+    "Node",
+    "PathMtu",
+    "PathSign",
+    "Place",
+    "Prober",
+    "Protocol",
+    "ProtocolChoice",
+    "Reachability",
+    "ReachedBy",
+    "Refusal",
+    "RejectReason",
+    "Responder",
+    "Role",
+    "RouteKind",
+    "RttSummary",
+    "SendFailure",
+    "SharedCheck",
+    "SignKind",
+    "StampSource",
+    "Trial",
+    "TrialOutcome",
+]
 
 
 class RouteKind(Word):
@@ -40,20 +82,6 @@ class RouteKind(Word):
     DIRECT = "direct"
     SERVICE_EDGE = "service_edge"
     PRIVATE_ACCESS = "private_access"
-
-
-class Node(Word):
-    """The places on a Cloud Path that an error can be anchored to."""
-
-    CLIENT = "client"
-    GATEWAY = "gateway"
-    EGRESS = "egress"
-    EXTERNAL_PROXY = "external_proxy"
-    DATA_CENTER_EGRESS = "data_center_egress"
-    SERVICE_EDGE = "service_edge"
-    PRIVATE_EDGE = "private_edge"
-    APP_CONNECTOR = "app_connector"
-    DESTINATION = "destination"
 
 
 class Direction(Word):
@@ -71,21 +99,6 @@ class Prober(Word):
 
 
 # --- the trace --------------------------------------------------------------------------------------------------------
-
-
-class Answer(Word):
-    """What kind of message answered a probe (RFC 792, RFC 4443, RFC 9293)."""
-
-    TIME_EXCEEDED = "time_exceeded"
-    REASSEMBLY_TIME_EXCEEDED = "reassembly_time_exceeded"
-    DESTINATION_UNREACHABLE = "destination_unreachable"
-    PACKET_TOO_BIG = "packet_too_big"
-    PARAMETER_PROBLEM = "parameter_problem"
-    ECHO_REPLY = "echo_reply"
-    SYN_ACK = "syn_ack"
-    RST = "rst"
-    UDP_REPLY = "udp_reply"
-    OTHER_ICMP = "other_icmp"
 
 
 class LossClass(Word):
@@ -116,108 +129,6 @@ class SharedCheck(Word):
     CONFIRMED = "confirmed"
     UNANSWERED = "unanswered"
     NOT_ASKED = "not_asked"
-
-
-class EndReason(Word):
-    """Why a trace stopped."""
-
-    REACHED = "reached"
-    UNREACHABLE = "unreachable"
-    GAP_LIMIT = "gap_limit"
-    MAX_TTL = "max_ttl"
-    SEND_FAILED = "send_failed"
-    NOT_OPENED = "not_opened"
-    ABORTED = "aborted"
-    NOT_TRACED = "not_traced"
-
-
-class Method(Word):
-    """How probes leave and replies arrive: the rungs of the fallback ladder, and the portable engine beside it."""
-
-    RAW = "raw"
-    ERROR_QUEUE = "error_queue"
-    PING_SOCKET = "ping_socket"
-    CONNECT = "connect"
-    SCAPY = "scapy"
-
-
-class FlowKind(Word):
-    """Which probes have the same flow identifiers, so that load balancers keep them on one path.
-
-    `paris`: all. `per_round`: those of one round of TTLs; the rounds differ. `per_probe`: none.
-    """
-
-    PARIS = "paris"
-    PER_ROUND = "per_round"
-    PER_PROBE = "per_probe"
-
-
-class StampSource(Word):
-    """Who read the clock when a packet left or arrived."""
-
-    KERNEL = "kernel"
-    USER = "user"
-
-
-class RejectReason(Word):
-    """Why a datagram was not believed; `unread`: the kernel dropped it at the socket, its queue being full."""
-
-    MALFORMED = "malformed"
-    FOREIGN_FLOW = "foreign_flow"
-    UNKNOWN_PROBE = "unknown_probe"
-    WRONG_IDENTITY = "wrong_identity"
-    WRONG_SOURCE = "wrong_source"
-    SHORT_QUOTE = "short_quote"
-    DUPLICATE = "duplicate"
-    NOT_AN_ANSWER = "not_an_answer"
-    UNREAD = "unread"
-
-
-@frozen
-class Icmp:
-    """Type and code of an ICMP or ICMPv6 message, as numbers."""
-
-    type: int
-    code: int
-
-
-@frozen
-class MplsLabel:
-    """One entry of an RFC 4950 label stack."""
-
-    label: int
-    traffic_class: int
-    bottom: bool
-    mpls_ttl: int
-
-
-class InterfaceRole(Word):
-    """What an interface was to the probe, as its router says (RFC 5837 section 4.1)."""
-
-    INCOMING = "incoming"
-    SUB_IP_INCOMING = "sub_ip_incoming"
-    OUTGOING = "outgoing"
-    NEXT_HOP = "next_hop"
-
-
-@frozen
-class InterfaceInformation:
-    """What a router says of one of its interfaces (RFC 5837); None for what it leaves out."""
-
-    role: InterfaceRole
-    index: int | None = None
-    address: str | None = None
-    name: str | None = None
-    mtu: int | None = None
-
-
-@frozen
-class ExtensionObject:
-    """An RFC 4884 object that nobody here can read: its class, its c-type, the octets of its payload."""
-
-    class_number: int
-    c_type: int
-    octets: int
 
 
 @frozen
@@ -309,16 +220,6 @@ class SendFailure:
     offender: str | None = None
 
 
-@frozen
-class Refusal:
-    """One rung of the fallback ladder that could not be used, and why."""
-
-    protocol: Protocol
-    method: Method
-    failure: Failure
-    detail: str
-
-
 class TrialOutcome(Word):
     """What became of one protocol on one leg: it reached the target, or why it did not, or was not used.
 
@@ -367,14 +268,6 @@ class ReachedBy:
     answer: Answer
     icmp: Icmp | None = None
     probe_ttl: int | None = None
-
-
-@frozen
-class Clocks:
-    """Who stamped sending and receiving, so that a reader can judge the RTTs."""
-
-    sent: StampSource
-    received: StampSource
 
 
 class SignKind(Word):
@@ -545,18 +438,6 @@ class Leg:
 
 
 # --- reachability -----------------------------------------------------------------------------------------------------
-
-
-class Role(Word):
-    """What an address or a name is to the sample."""
-
-    DESTINATION = "destination"
-    SERVICE_EDGE = "service_edge"
-    PROXY = "proxy"
-    EGRESS = "egress"
-    GATEWAY = "gateway"
-    RESOLVER = "resolver"
-    CONTROL = "control"
 
 
 @frozen

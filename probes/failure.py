@@ -115,6 +115,8 @@ _BY_OPERATION: Final[dict[tuple[Operation, int], Failure]] = {
     (Operation.CONNECT, errno.EPERM): Failure.BLOCKED_LOCALLY,
     (Operation.CONNECT, errno.EACCES): Failure.ROUTE_PROHIBITED,
     (Operation.CONNECT, errno.EINVAL): Failure.ROUTE_BLACKHOLE,
+    # ICMPv6 1/1, 1/5 and 1/6 (RFC 4443 section 3.1) of somebody on the way, as EHOSTUNREACH is ICMP 3/13 [lab].
+    (Operation.RECEIVE, errno.EACCES): Failure.HOST_UNREACHABLE,
 }
 
 

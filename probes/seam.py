@@ -13,21 +13,9 @@ if TYPE_CHECKING:
     from typing import Final
     from typing import Protocol as Interface
 
-    from probes.facts import (
-        Answer,
-        Clocks,
-        ExtensionObject,
-        Family,
-        FlowKind,
-        Icmp,
-        InterfaceInformation,
-        Method,
-        MplsLabel,
-        Protocol,
-        RejectReason,
-        StampSource,
-    )
+    from probes.answer_facts import Answer, ExtensionObject, Icmp, InterfaceInformation, MplsLabel, RejectReason
     from probes.failure import Failure
+    from probes.flow_facts import Clocks, Family, FlowKind, Method, Protocol, StampSource
 else:
     Interface = object
 
@@ -219,8 +207,12 @@ class Driver(Way, Interface):
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one probe now; return when it left, or why the host refused."""
 
-    def receive(self) -> Sequence[Event]:
-        """Return what has arrived, oldest first, without waiting."""
+    def receive(self, *, hurried: bool = False) -> Sequence[Event]:
+        """Return what has arrived, oldest first, without waiting.
+
+        `hurried`: probes are leaving, so that a router's "time exceeded" may be left for the next call without hurry.
+        Whatever else has arrived brings it along.
+        """
 
     def filenos(self) -> Sequence[int]:
         """Return the descriptors to wait on; they may change after `send` and `receive`."""

@@ -33,6 +33,8 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # What a URL may hold (RFC 3986 section 2); servers send blanks and other letters all the same, and browsers follow.
 _URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
+# The octets of a header as text and back: what a server wrote in UTF-8 is to be asked for in UTF-8.
+_OCTETS: Final = "latin-1"
 _LONGEST_LOCATION: Final = 8_192
 
 _LONGEST_SCHEME: Final = 40
@@ -173,14 +175,19 @@ def redirects(status: int) -> bool:
 def followed(place: Place, location: str) -> Place | RedirectProblem:
     """Return where a Location header leads from a place, or why nowhere.
 
+    Args:
+        place: Where the redirect came from.
+        location: The header's value, a character an octet, as it came.
+
     Source: RFC 9110 section 10.2.2; RFC 3986 section 5.2.
     """
     if len(location) > _LONGEST_LOCATION:
         return RedirectProblem.UNPARSABLE
     try:
-        url = quote(location.strip(), safe=_URL_CHARACTERS)
-        # urljoin takes a scheme without a host for the base's own.
-        url = url if "://" in url.partition("?")[0] else urljoin(place.url, url)
+        url = quote(location.strip(), safe=_URL_CHARACTERS, encoding=_OCTETS, errors="replace")
+        scheme = urlsplit(url).scheme
+        # urljoin takes a scheme without a host for the base's own; a path may hold a whole URL, as an archive's does.
+        url = url if url[len(scheme) :].startswith("://") else urljoin(place.url, url)
         scheme = urlsplit(url).scheme
     except ValueError:
         return RedirectProblem.UNPARSABLE

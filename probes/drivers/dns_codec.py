@@ -81,7 +81,27 @@ def decoded(sent: bytes, data: bytes) -> Reply | Unusable:
         return _reply(message)
     except dns.exception.DNSException:
         # Some servers cut a long answer in the middle of a record; what matters is that they say so.
-        return Reply(rcode="NOERROR", truncated=True) if data[2] & _TRUNCATED_BIT else Unusable.MALFORMED
+        return Reply(rcode="NOERROR", truncated=True) if data[2] & _TRUNCATED_BIT else _without_additions(sent, data)
+
+
+def _without_additions(sent: bytes, data: bytes) -> Reply | Unusable:
+    """Return what a message says up to its additional section, where it is only that, or what follows it, that is bad.
+
+    A reason cut in the middle of a letter (RFC 8914 section 2) spoils no answer. The higher bits of the RCODE are lost
+    with it (RFC 6891 section 6.1.3), so that nothing is believed of a message that then says neither yes nor no.
+    """
+    import dns.exception  # noqa: PLC0415 - see `load_dnspython`
+    import dns.message  # noqa: PLC0415 - likewise
+
+    bare = data[: _HEADER_BYTES - 2] + b"\0\0" + data[_HEADER_BYTES:]
+    try:
+        message = dns.message.from_wire(bare, ignore_trailing=True)
+        if not dns.message.from_wire(sent).is_response(message):
+            return Unusable.FOREIGN
+        reply = _reply(message)
+    except dns.exception.DNSException:
+        return Unusable.MALFORMED
+    return reply if reply.answers or reply.rcode != "NOERROR" else Unusable.MALFORMED
 
 
 def _reply(message: Message) -> Reply:

@@ -11,9 +11,11 @@ from probes.drivers.sockets import Together, read_datagram
 from probes.facts import Family
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen_positional
-from probes.wire.icmp import ECHO_REQUEST, HEADER_LENGTH, PROTOCOL, parse_icmp, verify_icmp_checksum
+from probes.wire.echo import ECHO_REQUEST
+from probes.wire.icmp import HEADER_LENGTH, parse_icmp, verify_icmp_checksum
 from probes.wire.ipv4 import parse_ipv4
 from probes.wire.malformed import MalformedDatagram
+from probes.wire.numbers import ICMP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class EchoWatch:
         self._family = family
         self._clock = clock
         with Together() as opening:
-            opened = opening.add(socket.socket(numbers.address_family, socket.SOCK_RAW, PROTOCOL[family]))
+            opened = opening.add(socket.socket(numbers.address_family, socket.SOCK_RAW, ICMP[family]))
             opened.setblocking(False)
             opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)

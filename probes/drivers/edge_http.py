@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 
+from probes.drivers.connecting import connect_within
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen
 from probes.proxy import credentials
@@ -190,14 +191,15 @@ class _Exchange:
             )
             opened = socket.socket(family, kind, number)
             send_by(opened, self._way.source, self._way.interface)
-            opened.settimeout(self._left_s())
-            opened.connect(remote)
-            opened.setblocking(False)
+            refused = connect_within(opened, remote, self._left_s())
         except OSError as error:
             if opened is not None:
                 opened.close()
             words = f"{address} port {port}: {_words(error)}"
             raise Stopped(WebPhase.CONNECT, failure_of(error, Operation.CONNECT), words) from error
+        if refused is not None:
+            opened.close()
+            raise Stopped(WebPhase.CONNECT, refused[0], f"{address} port {port}: {refused[1]}")
         return opened
 
     def _address_of(self, host: str) -> str:

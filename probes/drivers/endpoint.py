@@ -6,8 +6,8 @@ import _socket as socket
 import errno
 
 from probes.drivers.linux import NUMBERS
-from probes.facts import Family, Protocol
 from probes.failure import Failure, Operation, failure_of
+from probes.flow_facts import Family, Protocol
 from probes.frozen import frozen_positional
 from probes.seam import Flow
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import _socket as socket
 import struct
 
+from probes.answer_facts import Icmp, RejectReason
 from probes.drivers.linux import EXTENDED_ERROR, EXTENDED_ERROR_LENGTH, MSG_ERRQUEUE, ORIGIN_LOCAL
 from probes.drivers.sockets import read_datagram
-from probes.facts import Icmp, RejectReason
 from probes.failure import Failure, Operation, failure_of
 from probes.frozen import frozen_positional, replace
 from probes.seam import LocalError, Received, Unreadable
-from probes.wire.answers import protocol_number
 from probes.wire.icmp import answer_kind, is_too_big
 from probes.wire.icmp_extensions import read_extensions
 from probes.wire.malformed import MalformedDatagram
+from probes.wire.numbers import protocol_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from probes.drivers.linux import Numbers
     from probes.drivers.sockets import Datagram
-    from probes.drivers.stamps import StampReader
-    from probes.seam import Event, Flow, Quote
+    from probes.seam import Event, Flow, Quote, Stamp
 
 
 _EXTENDED: Final = struct.Struct(EXTENDED_ERROR)
@@ -59,16 +58,14 @@ def queued_error(datagram: Datagram, numbers: Numbers) -> QueuedError:
     return QueuedError(datagram, errno, origin, Icmp(type=kind, code=code), info, extensions_at, offender)
 
 
-def event_of(
-    error: QueuedError, flow: Flow, numbers: Numbers, stamps: StampReader, quoted: Callable[[bytes], Quote]
-) -> Event:
+def event_of(error: QueuedError, flow: Flow, numbers: Numbers, stamp: Stamp, quoted: Callable[[bytes], Quote]) -> Event:
     """Return what an entry says.
 
     Args:
         error: The entry.
         flow: Whose socket it came from; the kernel matched its addresses and ports.
         numbers: The family's.
-        stamps: What the kernel's stamps mean now.
+        stamp: When it came.
         quoted: Reads the queued bytes, which start where the socket's own data starts (behind the UDP header, at the
             ICMP or TCP header).
     """
@@ -86,7 +83,7 @@ def event_of(
     return Received(
         sender=error.offender,
         answer=answer_kind(flow.family, error.icmp.type, error.icmp.code),
-        stamp=stamps.at(error.datagram.stamp_ns()),
+        stamp=stamp,
         quote=replace(
             quote,
             source=flow.source,

@@ -9,8 +9,8 @@ read to the end, for the parser knows more shapes than it does.
 from __future__ import annotations
 
 from probes.drivers.bpf import any_of, assembled, drop, let_in, line
-from probes.facts import Family, Protocol
-from probes.wire.icmp import ECHO_REPLY
+from probes.flow_facts import Family, Protocol
+from probes.wire.echo import ECHO_REPLY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

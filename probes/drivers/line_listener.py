@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 
 from probes.failure import Failure, Operation, failure_of
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS: Final = 64
 # A line is sent in one piece; who takes longer than this over one is broken, or means harm.
 LONGEST_LINE_S: Final = 30.0
+# How long nobody is accepted where the host gives no more descriptors and there is nobody to end for one.
+FULL_S: Final = 0.5
 _CHUNK_BYTES: Final = 1 << 16
 _BACKLOG: Final = 64
 
@@ -62,6 +64,7 @@ class LineListener:
         self._connections: dict[socket.socket, _Connection] = {}
         self._heard: list[Heard] = []
         self._selector = selectors.DefaultSelector()
+        self._accept_at: float | None = None
         self.accepted = 0
         self._listening = _listen(address)
         self._selector.register(self._listening, selectors.EVENT_READ)
@@ -86,7 +89,8 @@ class LineListener:
 
         A line that a connection ended in the middle of is among them, with `ended` False.
         """
-        for key, _ in self._selector.select(longest_s):
+        self._accept_again()
+        for key, _ in self._selector.select(self._patience_s(longest_s)):
             if key.fileobj is self._listening:
                 self._accept()
             elif connection := self._connections.get(key.fileobj):  # type: ignore[call-overload]
@@ -110,13 +114,23 @@ class LineListener:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _patience_s(self, longest_s: float) -> float:
+        """Return how long to wait for somebody to say something."""
+        return longest_s if self._accept_at is None else min(longest_s, self._accept_at - self._clock.monotonic())
+
+    def _accept_again(self) -> None:
+        """Look for who waits again, where that was put off and is due."""
+        if self._accept_at is not None and self._clock.monotonic() >= self._accept_at:
+            self._accept_at = None
+            self._selector.register(self._listening, selectors.EVENT_READ)
+
     def _accept(self) -> None:
         try:
             accepted, _ = self._listening.accept()
         except OSError as error:
             # The caller is gone again, or there are no more files: then the one that was silent longest has to go.
             if failure_of(error, Operation.OPEN) in {Failure.TOO_MANY_FILES, Failure.OUT_OF_MEMORY}:
-                self._end_the_quietest()
+                self._make_room()
             return
         self.accepted += 1
         accepted.setblocking(False)
@@ -125,6 +139,14 @@ class LineListener:
         number, now = next(self._numbers), self._clock.monotonic()
         self._connections[accepted] = _Connection(number, accepted, LineAssembly(), now)
         self._selector.register(accepted, selectors.EVENT_READ)
+
+    def _make_room(self) -> None:
+        if self._connections:
+            self._end_the_quietest()
+            return
+        # Who waits would wake every turn at once, and nothing could be done for them.
+        self._selector.unregister(self._listening)
+        self._accept_at = self._clock.monotonic() + FULL_S
 
     def _receive(self, connection: _Connection) -> None:
         try:
@@ -160,21 +182,22 @@ class LineListener:
                 self._end(connection)
 
     def _end_the_quietest(self) -> None:
-        if self._connections:
-            self._end(min(self._connections.values(), key=lambda connection: connection.heard_at))
+        self._end(min(self._connections.values(), key=lambda connection: connection.heard_at))
 
 
 def _listen(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     bare = host.strip("[]")
-    made = socket.socket(socket.AF_INET6 if ":" in bare else socket.AF_INET)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((bare, int(port)))
-        made.listen(_BACKLOG)
-    except OSError as error:
-        made.close()
-        why = (error.strerror or str(error)).lower()
-        raise LinesError(failure_of(error, Operation.BIND), f"cannot listen on {address}: {why}") from None
+    with ExitStack() as undone:
+        try:
+            # A host without IPv6 has no such socket, and one may be out of descriptors.
+            made = undone.enter_context(socket.socket(socket.AF_INET6 if ":" in bare else socket.AF_INET))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((bare, int(port)))
+            made.listen(_BACKLOG)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise LinesError(failure_of(error, Operation.BIND), f"cannot listen on {address}: {why}") from None
+        undone.pop_all()
     made.setblocking(False)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket as socket
 
-from probes.facts import Family
+from probes.flow_facts import Family
 from probes.frozen import frozen_positional
 
 TYPE_CHECKING = False
@@ -44,7 +44,11 @@ TCP_SYN_SENT: Final = 2
 
 @frozen_positional
 class Numbers:
-    """One family's option and message numbers, and where an offender's address lies behind an extended error."""
+    """One family's option and message numbers, and where an offender's address lies behind an extended error.
+
+    `icmp_origin` is who an extended error is from where ICMP brought it (linux/errqueue.h), `expiry` the type of "time
+    exceeded" (RFC 792, RFC 4443).
+    """
 
     address_family: int
     level: int
@@ -60,6 +64,8 @@ class Numbers:
     never_fragment: int | None
     address_offset: int
     address_length: int
+    icmp_origin: int
+    expiry: bytes
 
 
 NUMBERS: Final = {
@@ -78,6 +84,8 @@ NUMBERS: Final = {
         never_fragment=None,
         address_offset=4,
         address_length=4,
+        icmp_origin=2,
+        expiry=b"\x0b",
     ),
     Family.IPV6: Numbers(
         address_family=socket.AF_INET6,
@@ -94,5 +102,7 @@ NUMBERS: Final = {
         never_fragment=62,
         address_offset=8,
         address_length=16,
+        icmp_origin=3,
+        expiry=b"\x03",
     ),
 }

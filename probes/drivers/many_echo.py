@@ -9,13 +9,14 @@ import sys
 
 from probes.drivers.endpoint import Endpoint, find_endpoint
 from probes.drivers.linux import NUMBERS, SO_TIMESTAMPNS
-from probes.drivers.own_host import own_verdict, refusal
+from probes.drivers.own_host import own_verdict
+from probes.drivers.sending import refusal
 from probes.facts import Clocks, Family, Protocol, RejectReason, StampSource
 from probes.failure import Failure, Operation
 from probes.many_seam import Lane
 from probes.seam import Flow, Unreadable
 from probes.wire.checksum import internet_checksum, ones_complement_sum
-from probes.wire.icmp import ECHO_REQUEST
+from probes.wire.echo import ECHO_REQUEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,10 +11,8 @@ from probes.drivers.many_echo import MOST_AT_ONCE, EchoCarrier, marks, tune
 from probes.drivers.sockets import PENDING_ERRNOS, Datagram, queue_errors
 from probes.drivers.stamps import StampReader
 from probes.facts import Method, RejectReason
-from probes.frozen import replace
-from probes.seam import Received
 from probes.wire.answers import read_icmp, read_quoted_icmp
-from probes.wire.icmp import PROTOCOL
+from probes.wire.numbers import ICMP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,8 +121,7 @@ class PingEcho(EchoCarrier):
             (numbers.level, numbers.traffic_class): struct.pack("@i", traffic_class),
         }
         queued = queued_error(Datagram(data, address, 0, control), numbers)
-        event = event_of(queued, flow, numbers, self._stamps, read_quoted_icmp)
-        return replace(event, stamp=stamp) if isinstance(event, Received) else event
+        return event_of(queued, flow, numbers, stamp, read_quoted_icmp)
 
     def _packed(self, address: str) -> bytes:
         return socket.inet_pton(self._numbers.address_family, address.partition("%")[0])
@@ -144,7 +141,7 @@ def open_ping_echo(
     Raises:
         OSError: The group may not have ping sockets, or the host refuses an option.
     """
-    opened = socket.socket(NUMBERS[family].address_family, socket.SOCK_DGRAM, PROTOCOL[family])
+    opened = socket.socket(NUMBERS[family].address_family, socket.SOCK_DGRAM, ICMP[family])
     try:
         tune(opened, family, interface=interface, tos=tos, header_seen=False)
         queue_errors(opened, NUMBERS[family])

@@ -11,10 +11,11 @@ from probes.facts import Family, Method, RejectReason, StampSource
 from probes.seam import Stamp
 from probes.wire.answers import read_icmp
 from probes.wire.glance import glance_ipv4, glance_ipv6, sound_checksum
-from probes.wire.icmp import PROTOCOL, verify_icmp_checksum
+from probes.wire.icmp import verify_icmp_checksum
 from probes.wire.ipv4 import ipv4_text, parse_ipv4
 from probes.wire.ipv6 import ipv6_text
 from probes.wire.malformed import MalformedDatagram
+from probes.wire.numbers import ICMP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def open_raw_echo(
     """
     mask = 0x10000 - blocks
     identifier = int.from_bytes(random_bytes(2), "big") & mask
-    opened = socket.socket(NUMBERS[family].address_family, socket.SOCK_RAW, PROTOCOL[family])
+    opened = socket.socket(NUMBERS[family].address_family, socket.SOCK_RAW, ICMP[family])
     try:
         pass_wanted_icmp(opened, family)
         pass_echoes(opened, family, identifier, mask)

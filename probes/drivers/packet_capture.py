@@ -179,9 +179,9 @@ class Tap:
             self._capture.note(SentProbe(self._driver.flow, probe, outcome))
         return outcome
 
-    def receive(self) -> Sequence[Event]:
+    def receive(self, *, hurried: bool = False) -> Sequence[Event]:
         """Return what has arrived; the capture saw all of it before."""
-        events = self._driver.receive()
+        events = self._driver.receive(hurried=hurried)
         self._capture.drain()
         return events
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from probes.drivers.connecting import connect_within
 from probes.failure import Failure, Operation, failure_of
 from probes.proxy import credentials
 from probes.proxy_status import parse_proxy_status
@@ -128,16 +129,21 @@ class Attempt:
     # -- to the proxy
 
     def _connected(self) -> socket.socket:
-        """Return a connection to the first address that accepts one; each has its share of the time that is left."""
+        """Return a connection to the first address that accepts one; each has its share of the time that is left.
+
+        Where none does, the preferred one tells why: those without a way, such as IPv6 on a host that has none, come
+        last (RFC 6724) and say nothing of the proxy.
+        """
         addresses = self._resolved.addresses[:_MOST_ADDRESSES]
-        failed = _Stopped(self._resolved.failure or Failure.NO_DATA)
+        failed: _Stopped | None = None
         for index, address in enumerate(addresses):
             self.address = address
             try:
                 return self._connected_to(address, self._left_s() / (len(addresses) - index))
             except _Stopped as stopped:
-                failed = stopped
-        raise failed
+                failed = failed or stopped
+        self.address = next(iter(addresses), None)
+        raise failed or _Stopped(self._resolved.failure or Failure.NO_DATA)
 
     def _connected_to(self, address: str, timeout_s: float) -> socket.socket:
         plain: socket.socket | None = None
@@ -146,13 +152,15 @@ class Attempt:
                 address, self._choice.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
             )
             plain = socket.socket(family, kind, number)
-            plain.settimeout(timeout_s)
             self._bind(plain)
-            plain.connect(remote)
+            refused = connect_within(plain, remote, timeout_s)
         except OSError as error:
             if plain is not None:
                 plain.close()
-            raise _Stopped(failure_of(error, Operation.CONNECT), str(error)) from error
+            raise _Stopped(failure_of(error, Operation.BIND), (error.strerror or str(error)).lower()) from error
+        if refused is not None:
+            plain.close()
+            raise _Stopped(*refused)
         return plain
 
     def _bind(self, plain: socket.socket) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import _socket as socket
 
-from probes.drivers.base import MOST_AT_ONCE, SocketDriver, in_order
+from probes.drivers import hearing
+from probes.drivers.base import SocketDriver
 from probes.drivers.endpoint import bind_source
-from probes.drivers.raw_icmp import hear_icmp, open_raw_icmp
+from probes.drivers.raw_icmp import open_raw_icmp
 from probes.drivers.socket_filter import pass_answers, pass_nothing
 from probes.drivers.sockets import Together, open_socket
-from probes.drivers.udp import destination_port, udp_reply
-from probes.facts import Method
+from probes.drivers.udp import destination_port
+from probes.flow_facts import Method
 from probes.wire import udp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from probes.clock import Clock
     from probes.drivers.endpoint import Endpoint
+    from probes.drivers.sockets import Datagram
     from probes.failure import Failure
     from probes.seam import Event, Probe, Quote, Stamp
 
@@ -44,7 +44,13 @@ class RawUdp(SocketDriver):
             self._source_port = flow.source_port or 0
             pass_answers(self._icmp, flow, (self._source_port,))
         self._packed = endpoint.packed_source, endpoint.packed_destination
-        super().__init__(endpoint, flow, clock, hearing=[self._icmp, self._bound], silent=[self._sending])
+        super().__init__(
+            endpoint,
+            flow,
+            clock,
+            ears={self._icmp: self._tell_icmp, self._bound: self._tell_udp},
+            silent=[self._sending],
+        )
 
     def send(self, probe: Probe) -> Stamp | Failure:
         """Send one datagram whose checksum is the probe's sequence."""
@@ -56,13 +62,11 @@ class RawUdp(SocketDriver):
         )
         return self._send(self._sending, probe.probe_ttl, datagram, 0)
 
-    def receive(self) -> Sequence[Event]:
-        """Return ICMP messages and direct replies."""
-        self._stamps.start_batch()
-        events = hear_icmp(self._icmp, self._numbers, self.flow, self._stamps, self._is_ours, self._read)
-        while len(events) < MOST_AT_ONCE and (datagram := self._read(self._bound)):
-            events.append(udp_reply(datagram, self.flow, self._numbers, self._stamps))
-        return in_order([*events, *self._unread()])
+    def _tell_icmp(self, datagram: Datagram, stamp: Stamp) -> Event | None:
+        return hearing.icmp(datagram, stamp, self.flow, self._numbers, self._is_ours)
+
+    def _tell_udp(self, datagram: Datagram, stamp: Stamp) -> Event:
+        return hearing.udp(datagram, stamp, self.flow, self._numbers)
 
     def _is_ours(self, quote: Quote) -> bool:
         """Return whether a quote may be of this flow; one cut before its ports is left to the matcher."""

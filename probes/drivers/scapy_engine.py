@@ -25,18 +25,19 @@ from scapy.packet import Raw
 from probes.drivers.base import IP_HEADER_LENGTH, MOST_AT_ONCE, in_order
 from probes.drivers.endpoint import Endpoint, bind_source, find_endpoint
 from probes.drivers.netlink import Netlink, NetlinkError
-from probes.drivers.own_host import own_verdict, send_bounded
+from probes.drivers.own_host import own_verdict
+from probes.drivers.sending import send_bounded
 from probes.drivers.sockets import keep_whole
 from probes.drivers.source_ports import SourcePorts
 from probes.drivers.stamps import StampReader
 from probes.drivers.udp import destination_port
-from probes.facts import Clocks, Family, FlowKind, Method, Protocol, Refusal, RejectReason, StampSource
+from probes.facts import Answer, Clocks, Family, FlowKind, Method, Protocol, Refusal, RejectReason, StampSource
 from probes.failure import Failure, Operation, failure_of
 from probes.seam import Flow, Received, Unreadable
-from probes.wire import icmp, tcp, udp
-from probes.wire.answers import protocol_number
+from probes.wire import echo, numbers, tcp, udp
 from probes.wire.datagrams import read_reply
 from probes.wire.malformed import MalformedDatagram
+from probes.wire.numbers import protocol_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ class ScapyDriver:
 
         return send_bounded(attempt, self._endpoint) or stamp
 
-    def receive(self) -> Sequence[Event]:
-        """Return what has arrived."""
+    def receive(self, *, hurried: bool = False) -> Sequence[Event]:
+        """Return what has arrived, hurried or not: it is read by now."""
+        del hurried
         self._stamps.start_batch()
         events: list[Event] = []
         while len(events) < MOST_AT_ONCE and (ready := conf.L2socket.select(self._listeners, 0)):
@@ -195,13 +197,13 @@ class _Echoes:
 
     def segment(self, probe: Probe) -> bytes:
         identity = probe.identity
-        padding = _padding(self.flow, probe, icmp.ECHO_PROBE_LENGTH)
+        padding = _padding(self.flow, probe, echo.ECHO_PROBE_LENGTH)
         head = self.flow.family, self.flow.icmp_id or 0, identity.sequence, identity.token
-        blank = icmp.build_echo_probe(*head, padding)
-        return icmp.checksummed(blank, self.flow.family, *self._packed)
+        blank = echo.build_echo_probe(*head, padding)
+        return echo.checksummed(blank, self.flow.family, *self._packed)
 
     def is_ours(self, quote: Quote) -> bool:
-        number = icmp.PROTOCOL[self.flow.family]
+        number = numbers.ICMP[self.flow.family]
         return quote.icmp_id in {self.flow.icmp_id, None} and quote.protocol in {number, None}
 
     def note(self, received: Received) -> None:
@@ -263,7 +265,8 @@ class _Syns:
         return quote.protocol == tcp.PROTOCOL and (quote.source_port is None or quote.source_port in self.ports)
 
     def note(self, received: Received) -> None:
-        self._source_ports.note(received)
+        if received.answer is Answer.SYN_ACK and received.sender == self.flow.destination:
+            self._source_ports.taken(received.quote.tcp_sequence or 0)
 
     def close(self) -> None:
         self._source_ports.close()

@@ -8,8 +8,8 @@ import struct
 from probes.drivers.bpf import any_of, assembled, attach, drop, let_in, line
 from probes.drivers.icmp_filter import icmp_program
 from probes.drivers.linux import ICMP6_FILTER, ICMP_FILTER, SOL_RAW
-from probes.facts import Family, Protocol
-from probes.wire.answers import protocol_number
+from probes.flow_facts import Family, Protocol
+from probes.wire.numbers import protocol_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -46,6 +46,7 @@ _TIMESPEC: Final = struct.Struct("@ll")
 _INT: Final = struct.Struct("@i")
 # linux/errqueue.h: behind the error number.
 _ORIGIN_AT: Final = 4
+_TYPE_AT: Final = 5
 # Errors that ICMP leaves pending on a socket for its next call to report (net/ipv4/icmp.c, icmp_err_convert;
 # net/ipv6/icmp.c, tab_unreach).
 PENDING_ERRNOS: Final = frozenset(
@@ -88,6 +89,11 @@ class Datagram:
         """Return whether an error queue gave this for a packet that left, and not for an error."""
         control = self.control.get((numbers.level, numbers.receive_errors), b"")
         return len(control) > _ORIGIN_AT and control[_ORIGIN_AT] == ORIGIN_TIMESTAMPING
+
+    def is_expiry(self, numbers: Numbers) -> bool:
+        """Return whether an error queue gave this for an ICMP error that says that a probe expired on its way."""
+        control = self.control.get((numbers.level, numbers.receive_errors), b"")
+        return control[_ORIGIN_AT : _TYPE_AT + 1] == bytes((numbers.icmp_origin,)) + numbers.expiry
 
     def dropped(self) -> int:
         """Return how many datagrams the kernel dropped at the socket since it was opened, until this one came.

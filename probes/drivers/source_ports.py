@@ -5,14 +5,13 @@ from __future__ import annotations
 import _socket as socket
 
 from probes.drivers.sockets import Together
-from probes.facts import Answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
     from probes.drivers.endpoint import Endpoint
-    from probes.seam import Probe, Received
+    from probes.seam import Probe
 
 
 # A destination answers one SYN for each pair of ports until the reset of the kernel here has reached it; a second one
@@ -61,11 +60,10 @@ class SourcePorts:
         self._sent_at_ttl[probe.probe_ttl] = turn + 1
         return self._port(turn % _ROUND_PORTS)
 
-    def note(self, received: Received) -> None:
+    def taken(self, tcp_sequence: int) -> None:
         """Remember the lowest TTL whose SYN the destination took; a reset leaves nothing behind and needs no port."""
-        probe_ttl = self._ttl_of.get(received.quote.tcp_sequence or 0)
-        taken = received.answer is Answer.SYN_ACK and received.sender == self._endpoint.destination
-        if taken and probe_ttl is not None:
+        probe_ttl = self._ttl_of.get(tcp_sequence)
+        if probe_ttl is not None:
             self._reached_at = min(probe_ttl, self._reached_at or probe_ttl)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import _socket as socket
 
 from probes.drivers.lateness import Lateness
 from probes.drivers.linux import SO_TIMESTAMPNS
-from probes.facts import StampSource
+from probes.flow_facts import StampSource
 from probes.seam import Stamp
 
 TYPE_CHECKING = False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _socket as socket
 import errno
-import os
 import select
 
+from probes.drivers.connecting import words_of
 from probes.drivers.endpoint import Endpoint, find_endpoint
 from probes.drivers.sockets import open_socket
 from probes.drivers.web_stream import EndedError, TcpStream
@@ -103,7 +103,7 @@ class _Race:
         try:
             opened = open_socket(found, socket.SOCK_STREAM)
         except OSError as error:
-            self._failed.append((address, failure_of(error, Operation.OPEN), _words(error)))
+            self._failed.append((address, failure_of(error, Operation.OPEN), words_of(error, Operation.OPEN)))
             return
         self._under_way[opened.fileno()] = opened, address
         try:
@@ -119,7 +119,7 @@ class _Race:
 
     def _give_up(self, descriptor: int, error: OSError, operation: Operation) -> None:
         opened, address = self._under_way.pop(descriptor)
-        self._failed.append((address, failure_of(error, operation), _words(error)))
+        self._failed.append((address, failure_of(error, operation), words_of(error, operation)))
         opened.close()
 
     def _first_of_those_under_way(self) -> tuple[socket.socket, str] | None:
@@ -154,8 +154,3 @@ class _Race:
             return ended.detail
         silent = [self._said(address, f"no answer on port {self._port}") for _, address in self._under_way.values()]
         return "; ".join(filter(None, (self.words(), *silent)))
-
-
-def _words(error: OSError) -> str:
-
-    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from probes.trace.adaptive import Naming
     from probes.trace.line import Line, Stretch
     from probes.trace.memory import Lesson, Memory
-    from probes.trace.plan import TraceFacts
+    from probes.trace.plan_facts import TraceFacts
     from probes.trace.settings import TraceSettings
 
 
@@ -67,12 +67,18 @@ class Course:
 def outcome_of(course: Course) -> TraceOutcome:
     """Return the better leg with all that was tried, every protocol's word on the address, and what it taught."""
     checks = {protocol: _check(course, protocol) for protocol in course.order}
-    found = middlebox.find(_voices(course))
+    found = middlebox.find(list(_voices(course.lines).values()))
     leg = _with_signs(course, _best(course, checks, found), found)
     lesson = course.memory.after(leg, first_ttl=course.settings.first_ttl)
     return TraceOutcome(
         leg=leg, reachability=tuple(checks.values()), lesson=lesson, middlebox=found, asked=_asked(course)
     )
+
+
+def question(lines: Mapping[Protocol, Line], searching: Protocol) -> middlebox.Question | None:
+    """Return the probes that would tell whether somebody answers for the target, None where nothing suggests it."""
+    voices = _voices(lines)
+    return middlebox.question_of(voices.pop(searching), list(voices.values()))
 
 
 def _asked(course: Course) -> dict[int, int]:
@@ -137,16 +143,16 @@ def _with_signs(course: Course, leg: Leg, found: Middlebox | None) -> Leg:
         line.plan.attempts,
         line.plan.elsewhere,
         found,
-        compared=middlebox.can_tell(_voices(course)),
+        compared=middlebox.can_tell(list(_voices(course.lines).values())),
     )
     return replace(leg, signs=seen, signs_not_observable=hidden)
 
 
-def _voices(course: Course) -> list[middlebox.Voice]:
-    return [
-        middlebox.Voice(flow=line.driver.flow, attempts=line.plan.attempts, can_ask=line.plan.can_ask)
-        for line in course.lines.values()
-    ]
+def _voices(lines: Mapping[Protocol, Line]) -> dict[Protocol, middlebox.Voice]:
+    return {
+        protocol: middlebox.Voice(flow=line.driver.flow, attempts=line.plan.attempts, can_ask=line.plan.can_ask)
+        for protocol, line in lines.items()
+    }
 
 
 def _first_reason(course: Course, protocol: Protocol) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probes.facts import Protocol, ProtocolChoice
+from probes.flow_facts import Protocol, ProtocolChoice
 from probes.frozen import frozen
 from probes.word import Word
 

@@ -7,7 +7,7 @@ from probes.word import Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from probes.facts import Answer, Icmp
+    from probes.answer_facts import Answer, Icmp
     from probes.failure import Failure
     from probes.seam import Extensions, Probe, Stamp
 

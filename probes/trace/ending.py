@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from probes.facts import Answer
+from probes.answer_facts import Answer
 from probes.trace.attempt import Ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from probes.facts import Icmp
+    from probes.answer_facts import Icmp
 
 
 # Only the target itself sends these.

@@ -6,7 +6,8 @@ from probes.captured import Packet, SentProbe
 from probes.facts import Answer, StampSource
 from probes.frozen import frozen
 from probes.seam import Received, Stamp
-from probes.trace.match import Ledger, Match
+from probes.trace.ledger import Ledger
+from probes.trace.match import Match, match
 from probes.wire.answers import read_quote
 from probes.wire.datagrams import read_reply
 from probes.wire.malformed import MalformedDatagram
@@ -90,8 +91,8 @@ def _sent(ledger: Ledger, packet: Packet) -> Attempt | None:
 
 
 def _named(ledger: Ledger, reply: Received) -> Attempt | None:
-    match = ledger.match(reply)
-    return match.attempt if isinstance(match, Match) else None
+    verdict = match(ledger, reply)
+    return verdict.attempt if isinstance(verdict, Match) else None
 
 
 def _of(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from probes.facts import Protocol, ReachedBy, Refusal
     from probes.seam import Way
     from probes.trace.line import Stretch
-    from probes.trace.plan import TraceFacts
+    from probes.trace.plan_facts import TraceFacts
 
 # What a host says when it cannot give a socket at all; every other failure to open is its network's refusal.
 _OPENING: Final = frozenset(

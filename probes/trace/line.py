@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol as Interface
 
-    from probes.facts import Family, Node, Role
     from probes.failure import Failure
+    from probes.flow_facts import Family, Node, Role
     from probes.seam import Driver, Probe, Received, Stamp, Unreadable
     from probes.trace.plan import TracePlan
 

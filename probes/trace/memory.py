@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from probes.facts import EndReason, ProtocolChoice
+from probes.flow_facts import EndReason, ProtocolChoice
 from probes.frozen import frozen, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from probes.facts import Leg, Protocol
+    from probes.facts import Leg
+    from probes.flow_facts import Protocol
     from probes.host_facts import Network
     from probes.trace.settings import TraceSettings
 

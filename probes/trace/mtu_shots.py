@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from probes.failure import Failure
     from probes.seam import Received
     from probes.trace.attempt import Attempt
-    from probes.trace.match import Ledger
+    from probes.trace.ledger import Ledger
     from probes.trace.mtu_settings import MtuSettings
 
 

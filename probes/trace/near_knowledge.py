@@ -11,7 +11,8 @@ from itertools import islice, zip_longest
 from math import inf
 
 from probes.facts import EndReason, SharedCheck
-from probes.frozen import field, frozen, frozen_positional, mutable, replace
+from probes.frozen import field, frozen, frozen_positional, replace
+from probes.trace.answers_to_spare import BURST, REFILL_S, AnswersToSpare
 from probes.trace.near_hops import NearHops
 from probes.word import Word
 
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
     # Who answered at each TTL from 1 on, None where nobody did; the target itself is not part of its path.
     Path = tuple[str | None, ...]
-
-BURST: Final = 6.0
-# A little more than a second: kernels count it in ticks.
-REFILL_S: Final = 1.02
 
 # Whoever comes later than this after the near hops were asked asks them again: loss and delay are news of seconds.
 REFRESH_S: Final = 10.0
@@ -44,9 +41,9 @@ _ANYBODY: Final = ""
 _QUERIES_TO_EXPLORE: Final = 2
 # A trace that has not come back after so long leads nobody any more.
 _ASKS_S: Final = 6.0
+# Nor do others wait for one longer than this where what is known will do: it waits itself, for an answer that was lost.
+_FOR_NEWS_S: Final = 0.5
 _LOOK_AGAIN_S: Final = 0.05
-# A bucket that is waited for until it has a whole answer has one then, however its level is rounded.
-_ROUNDING: Final = 1e-6
 
 MOST_PATHS: Final = 4096
 _MOST_SEEN: Final = 4096
@@ -91,22 +88,6 @@ class _Asked:
     owner: str
     asked_at: float
     before: Path
-
-
-@mutable
-class _Bucket:
-    """What one router may still answer, as far as our own probes tell; below zero: it was asked too often."""
-
-    tokens: float
-    at: float
-
-    def level(self, now: float) -> float:
-        """Return the answers that it has to spare."""
-        return min(BURST, self.tokens + max(0.0, now - self.at) / REFILL_S + _ROUNDING)
-
-    def take(self, count: float, now: float) -> None:
-        """Count answers; less than none gives some back."""
-        self.tokens, self.at = max(self.level(now) - count, -BURST), now
 
 
 @frozen
@@ -192,7 +173,7 @@ class Neighbourhood:
         self._seen: dict[tuple[int, str], None] = {}
         self._moved: dict[tuple[int, str], str | None] = {}
         self._checked_at: dict[str, float] = {}
-        self._buckets: dict[str, _Bucket] = {}
+        self._spare = AnswersToSpare(MOST_PATHS)
         self._held: dict[Hashable, _Held] = {}
 
     # --- before a trace -----------------------------------------------------------------------------------------------
@@ -219,21 +200,19 @@ class Neighbourhood:
         if not isinstance(decision, Wait):
             self._held[ticket] = held
             for router, count in held.tokens.items():
-                self._bucket(router, now).take(count, now)
+                self._spare.take(router, count, now)
         return decision
 
     def _weigh(
         self, address: str | None, queries: int, now: float, patience: Patience
     ) -> tuple[Wait | Whole | Shared, _Held]:
         view = self._view(address, queries, now)
-        others = any(held.asks is None or held.asks & view.to_ask for held in self._held.values())
-        crowded = view.path is None and not self._to_explore_with(view, queries, now)
-        if patience is not Patience.NONE and (others or crowded):
-            # Whoever asks these hops now will have told of them in a moment.
-            return Wait(now + _LOOK_AGAIN_S), _Held(at=now)
-        if not others and self._spare(view.way, now) >= BURST:
+        others = self._others_ask(view)
+        if patience is not Patience.NONE and (others or self._is_crowded(view, queries, now)):
+            return self._beside_others(view, queries, now, patience)
+        if not others and self._spare.poorest(view.way, now) >= BURST:
             return self._ask(replace(view, good=()), queries, now)
-        spare = self._spare(view.way[len(view.good) :], now)
+        spare = self._spare.poorest(view.way[len(view.good) :], now)
         if spare >= queries:
             return self._ask(view, queries, now, patience)
         if view.usable:
@@ -241,6 +220,26 @@ class Neighbourhood:
         if patience is Patience.FULL:
             return Wait(now + (queries - spare) * REFILL_S), _Held(at=now)
         return self._ask(view, max(1, int(spare)), now)
+
+    def _others_ask(self, view: _View, since: float = -inf) -> bool:
+        """Return whether another trace, begun after an instant, asks what this one would, as far as anybody knows."""
+        return any(held.at > since and (held.asks is None or held.asks & view.to_ask) for held in self._held.values())
+
+    def _beside_others(
+        self, view: _View, queries: int, now: float, patience: Patience
+    ) -> tuple[Wait | Whole | Shared, _Held]:
+        """Return how to trace while others ask the same hops anew, or explore.
+
+        They will have told in a moment. If not, what was asked a little longer ago will do: else every target that
+        comes meanwhile would be late.
+        """
+        around = replace(view, good=view.usable)
+        own = view.way[len(around.good) :]
+        expected = self._others_ask(view, now - _FOR_NEWS_S) or self._others_ask(around)
+        free = not expected and not self._is_crowded(view, queries, now)
+        if around.good and free and self._spare.poorest(own, now) >= queries:
+            return self._ask(around, queries, now, patience)
+        return Wait(now + _LOOK_AGAIN_S), _Held(at=now)
 
     def _view(self, address: str | None, queries: int, now: float) -> _View:
         path = self._moved_path(address or "")
@@ -265,14 +264,14 @@ class Neighbourhood:
         if not view.good:
             return Whole(own), _Held(at=now, tokens=taken, asks=asks if view.way else None)
         last, router = len(view.good), view.good[-1].responders[0].address
-        level, path = self._level(router, now), view.path
+        level, path = self._spare.level(router, now), view.path
         due = path is None or self._is_due(view.address or "", last, router, now)
         supported = self._is_supported(view)
         if path is None and level < 1 and patience is Patience.FULL and not supported:
             # What nobody has seen is not assumed where a little patience shows it.
             return Wait(now + (1 - level) * REFILL_S), _Held(at=now)
-        # Checks of new ones, three a second, leave enough for whoever asks the near hops anew.
-        check = due and level >= (1 + queries if path is None and supported else 1)
+        # Checks, three a second where a thousand have none yet, leave enough for whoever asks the near hops anew.
+        check = due and level >= (1 + queries if supported else 1)
         near = NearHops(
             hops=view.good,
             known=view.fresh,
@@ -283,9 +282,13 @@ class Neighbourhood:
         )
         return Shared(near, own), _Held(at=now, tokens=taken | ({router: 1} if check else {}), asks=asks)
 
+    def _is_crowded(self, view: _View, queries: int, now: float) -> bool:
+        """Return whether a trace goes where nobody has been while too many others do."""
+        return view.path is None and not self._to_explore_with(view, queries, now)
+
     def _to_explore_with(self, view: _View, queries: int, now: float) -> int:
         """Return how many probes may go to each hop of whom nobody knows, 0 for none now."""
-        spare = int(self._level(_ANYBODY, now)) - 1
+        spare = int(self._spare.level(_ANYBODY, now)) - 1
         if self._is_supported(view):
             return max(0, min(queries, _QUERIES_TO_EXPLORE, spare))
         return queries if spare >= queries else 0
@@ -340,7 +343,7 @@ class Neighbourhood:
         held = self._held.pop(ticket, _Held(at=now))
         spent = _spent(path, asked)
         for router in {*held.tokens, *spent}:
-            self._bucket(router, now).take(spent.get(router, 0) - held.tokens.get(router, 0), now)
+            self._spare.take(router, spent.get(router, 0) - held.tokens.get(router, 0), now)
         if leg.end_reason in {EndReason.ABORTED, EndReason.NOT_TRACED} or not (path or leg.reached):
             return
         own = [hop for hop in leg.hops[: len(path)] if hop.shared_with is None and hop.sent]
@@ -355,7 +358,7 @@ class Neighbourhood:
     def take(self, ticket: Hashable, near: NearHops, queries: int, now: float) -> int:
         """Return how many probes a trace may send to each of its near hops after all; they are held for it."""
         routers = {router for hop in near.hops if (router := _responder(hop)) is not None}
-        count = max(0, min(queries, int(self._spare(routers, now))))
+        count = max(0, min(queries, int(self._spare.poorest(routers, now))))
         held = self._held.get(ticket)
         if held is None or not count:
             return 0
@@ -363,14 +366,14 @@ class Neighbourhood:
             held, tokens={**held.tokens, **{r: held.tokens.get(r, 0) + count for r in routers}}
         )
         for router in routers:
-            self._bucket(router, now).take(count, now)
+            self._spare.take(router, count, now)
         return count
 
     def drop(self, ticket: Hashable, now: float) -> None:
         """Give back what is held for a trace that was never made."""
         held = self._held.pop(ticket, _Held(at=now))
         for router, count in held.tokens.items():
-            self._bucket(router, now).take(-count, now)
+            self._spare.take(router, -count, now)
 
     def _merged(self, address: str, leg: Leg) -> Path:
         """Return a leg's path; who is silent is who answered there before, if the others are who they were.
@@ -441,26 +444,6 @@ class Neighbourhood:
         old = [place for place, one in self._asked.items() if started_at - one.asked_at > USABLE_S]
         for place in old:
             del self._asked[place]
-
-    # --- what routers may still answer --------------------------------------------------------------------------------
-
-    def _bucket(self, router: str, now: float) -> _Bucket:
-        found = self._buckets.get(router)
-        if found is None:
-            if len(self._buckets) >= MOST_PATHS:
-                full = [address for address, one in self._buckets.items() if one.level(now) >= BURST]
-                for address in full:
-                    del self._buckets[address]
-            found = self._buckets[router] = _Bucket(BURST, now)
-        return found
-
-    def _level(self, router: str, now: float) -> float:
-        bucket = self._buckets.get(router)
-        return BURST if bucket is None else bucket.level(now)
-
-    def _spare(self, routers: Iterable[str | None], now: float) -> float:
-        """Return what the poorest of these routers may still answer."""
-        return min((self._level(router, now) for router in routers if router is not None), default=BURST)
 
     def _forget_held(self, now: float) -> None:
         old = [ticket for ticket, held in self._held.items() if now - held.at > _ASKS_S]

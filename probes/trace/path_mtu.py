@@ -15,7 +15,8 @@ from probes.failure import Failure
 from probes.seam import Unreadable
 from probes.trace.attempt import Ending
 from probes.trace.ending import ending_of
-from probes.trace.match import Ledger, Match
+from probes.trace.ledger import Ledger
+from probes.trace.match import Match, from_target, match
 from probes.trace.mtu_evidence import Evidence, Refusal, between
 from probes.trace.mtu_place import Places
 from probes.trace.mtu_settings import LEAST_LINK_MTU, MOST_OCTETS, MtuSettings
@@ -125,7 +126,7 @@ class PathMtuPlan:
         self._wake_at = now
         if isinstance(event, Unreadable):
             return
-        verdict = self._ledger.match(event)
+        verdict = match(self._ledger, event)
         if isinstance(verdict, Match):
             shot = self._shots.by_number[verdict.attempt.probe.number]
             self._shots.answered(shot, event)
@@ -211,8 +212,8 @@ class PathMtuPlan:
         """Return whether an answer proves that the packet got to the end: the target, or the last hop that answers."""
         if shot.to_end and self._end_ttl is not None and event.answer is Answer.TIME_EXCEEDED:
             return True
-        from_target = self._ledger.from_target(event.sender)
-        return ending_of(event.answer, event.icmp, from_target=from_target) is Ending.REACHED
+        theirs = from_target(self._flow, event.sender)
+        return ending_of(event.answer, event.icmp, from_target=theirs) is Ending.REACHED
 
     def _is_refusal(self, event: Received) -> bool:
         """Return whether somebody says that he does not pass this packet on.

@@ -8,61 +8,30 @@ from __future__ import annotations
 
 from math import inf
 
-from probes.facts import EndReason, Protocol, ReachedBy, RejectReason, SendFailure
-from probes.frozen import frozen, frozen_positional
+from probes.flow_facts import EndReason, Protocol
 from probes.seam import LocalError, Unreadable
-from probes.trace.attempt import Ending, Purpose, Reply
-from probes.trace.ending import ending_of
-from probes.trace.hops import PathEnd, attributable, hops
-from probes.trace.match import Ledger, Match
-from probes.trace.rtt import round_trip_us
-from probes.trace.search import OUTCOME, Search
-from probes.trace.series import Series, end_to_end, shared_end_to_end
+from probes.trace import stages
+from probes.trace.attempt import Ending, Purpose
+from probes.trace.ledger import Ledger
+from probes.trace.search import Search
+from probes.trace.series import Series
 from probes.trace.waits import Waits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from probes.facts import EndToEnd, Hop, SharedCheck
+    from probes.answer_facts import RejectReason
     from probes.failure import Failure
     from probes.seam import Flow, Probe, Received, Stamp
-    from probes.trace.attempt import Attempt
+    from probes.trace.attempt import Attempt, Reply
     from probes.trace.budget import Budget
     from probes.trace.control import Control
+    from probes.trace.judge import Elsewhere, Judge
     from probes.trace.line import Plan
-    from probes.trace.match import Rejection
     from probes.trace.near_hops import NearHops, Walk
+    from probes.trace.plan_facts import TraceFacts
     from probes.trace.settings import TraceSettings
-
-
-# Who quotes another destination says it again with every answer.
-_MOST_ELSEWHERE = 8
-
-
-@frozen_positional
-class Elsewhere:
-    """An answer that was not believed: `sender` quotes a probe of ours, to another destination."""
-
-    probe_ttl: int
-    sender: str
-    destination: str
-
-
-@frozen
-class TraceFacts:
-    """What one plan saw so far. `end_reason` is None while it still runs; `checked` are the end-to-end probes."""
-
-    reached_by: ReachedBy | None
-    end_reason: EndReason | None
-    hops: tuple[Hop, ...]
-    end_to_end: EndToEnd | None
-    send_failures: tuple[SendFailure, ...]
-    rejected: dict[RejectReason, int]
-    sent: int
-    checked: tuple[Attempt, ...]
-    stopped_by: str | None
-    shared_check: SharedCheck | None = None
 
 
 class TracePlan:
@@ -106,6 +75,7 @@ class TracePlan:
         self._reached = False
         self._control: Control | None = None
         self._elsewhere: list[Elsewhere] = []
+        self._judge: Judge | None = None
         self._lowest_rtt_us: int | None = None
         if search:
             self.search_hops(now)
@@ -129,10 +99,7 @@ class TracePlan:
     def _new_walk(self) -> Walk | None:
         if self._near is None:
             return None
-        # Only the service shares hops: a trace on its own has no use for it.
-        from probes.trace.near_hops import Walk  # noqa: PLC0415
-
-        return Walk(self._near, self._settings.queries)
+        return stages.walk()(self._near, self._settings.queries)
 
     # --- the five calls -----------------------------------------------------------------------------------------------
 
@@ -185,11 +152,11 @@ class TracePlan:
         if isinstance(event, Unreadable):
             self._rejected[event.reason] = self._rejected.get(event.reason, 0) + event.count
             return
-        verdict = self._ledger.match(event)
-        if isinstance(verdict, Match):
-            self._believe(verdict.attempt, event, now)
-        else:
-            self._reject(verdict, event)
+        if self._judge is None:
+            self._judge = stages.judge()(self._ledger, self._settings, self._rejected, self._elsewhere)
+        believed = self._judge.believed(event, self._search)
+        if believed is not None:
+            self._believe(*believed, now)
 
     def next_deadline(self) -> float | None:
         """Return the instant at which `probes_to_send` has something to do, None when the plan is over."""
@@ -202,27 +169,23 @@ class TracePlan:
 
     def facts(self) -> TraceFacts:
         """Return everything seen so far."""
-        end = self._end
-        series = self._end_to_end(end)
-        return TraceFacts(
-            reached_by=self._reached_by(),
-            end_reason=self._end_reason,
-            hops=self._hops(end, series),
-            end_to_end=series,
-            send_failures=self._send_failures(),
-            rejected=dict(self._rejected),
-            sent=sum(attempt.left for attempt in self._ledger.attempts),
-            checked=tuple(self._series.attempts or self._to_the_target(end) or self._hop_attempts),
-            stopped_by=self._stopped_by(),
-            shared_check=None if self._walk is None else self._walk.check,
+        seen = stages.seen()(
+            protocol=self._flow.protocol,
+            settings=self._settings,
+            attempts=self._ledger.attempts,
+            series=self._series.attempts,
+            search=self._search,
+            walk=self._walk,
+            stopped=self._stopped,
+            refused=self._refusals,
+            first_refused=self._first_refused,
+            rejected=self._rejected,
         )
+        return seen.facts()
 
     def ask(self, probe_ttls: Sequence[int], wait_s: float, now: float) -> None:
         """Ask once who answers at these TTLs, beside everything else; no answer counts for hops, loss or the end."""
-        # Only a trace that somebody seems to answer in the target's place needs it.
-        from probes.trace.control import Control  # noqa: PLC0415
-
-        self._control = Control(probe_ttls, wait_s=wait_s, issue=self._issue_control, now=now)
+        self._control = stages.control()(probe_ttls, wait_s=wait_s, issue=self._issue_control, now=now)
 
     # --- steering -----------------------------------------------------------------------------------------------------
 
@@ -329,8 +292,7 @@ class TracePlan:
             return False
         return not any(attempt.left or attempt.reply for attempt in attempts)
 
-    def _believe(self, attempt: Attempt, event: Received, now: float) -> None:
-        reply = self._reply(attempt, event)
+    def _believe(self, attempt: Attempt, reply: Reply, now: float) -> None:
         attempt.reply = reply
         if attempt.purpose is Purpose.CONTROL:
             return
@@ -353,121 +315,6 @@ class TracePlan:
     def _hear(self, attempt: Attempt, reply: Reply) -> None:
         if not reply.late:
             self._waits.heard(attempt.probe.probe_ttl, reply.rtt_us, ends=reply.ending is not Ending.PASSED)
-
-    def _reply(self, attempt: Attempt, event: Received) -> Reply:
-        sent = attempt.sent
-        assert sent is not None, "the ledger matches only probes that left"  # noqa: S101 - its own invariant
-        rtt_us = round_trip_us(sent, event.stamp, self._settings.clock_tolerance_s)
-        source, source_id = self._ledger.translated_source(event.quote)
-        return Reply(
-            sender=event.sender,
-            answer=event.answer,
-            ending=ending_of(event.answer, event.icmp, from_target=self._ledger.from_target(event.sender)),
-            rtt_us=rtt_us,
-            late=attempt.given_up or rtt_us / 1e6 >= self._settings.timeout_s,
-            icmp=event.icmp,
-            reply_ttl=event.reply_ttl,
-            reply_tos=event.reply_tos,
-            quoted_ttl=event.quote.quoted_ttl,
-            quoted_tos=event.quote.quoted_tos,
-            quoted_source=source,
-            quoted_source_id=source_id,
-            extensions=event.extensions,
-            exact=sent.off_by_s + event.stamp.off_by_s <= self._settings.most_off_s,
-        )
-
-    def _reject(self, verdict: Rejection, event: Received) -> None:
-        if verdict.reason is RejectReason.FOREIGN_FLOW and verdict.attempt is not None:
-            self._note_elsewhere(verdict.attempt, event)
-        self._rejected[verdict.reason] = self._rejected.get(verdict.reason, 0) + 1
-        if verdict.reason is RejectReason.DUPLICATE and verdict.attempt is not None:
-            verdict.attempt.duplicates += 1
-        udp = self._flow.protocol is Protocol.UDP
-        if verdict.reason is RejectReason.SHORT_QUOTE and udp and self._search is not None:
-            self._search.short_quotes = True
-
-    def _note_elsewhere(self, attempt: Attempt, event: Received) -> None:
-        if len(self._elsewhere) < _MOST_ELSEWHERE and self._ledger.went_elsewhere(event):
-            destination = event.quote.destination or ""
-            self._elsewhere.append(Elsewhere(attempt.probe.probe_ttl, event.sender, destination))
-
-    # --- facts --------------------------------------------------------------------------------------------------------
-
-    @property
-    def _hop_attempts(self) -> list[Attempt]:
-        return [attempt for attempt in self._ledger.attempts if attempt.purpose is Purpose.HOP]
-
-    @property
-    def _end(self) -> PathEnd | None:
-        end = None if self._search is None else self._search.rows.end
-        return None if end is None else PathEnd(probe_ttl=end[0], ending=end[1])
-
-    @property
-    def _end_reason(self) -> EndReason | None:
-        if self._stopped is not None:
-            return self._stopped
-        if self._search is None or self._search.outcome is None:
-            return None
-        # A late answer may have shown the end after the search was over.
-        end = self._end
-        if end is not None:
-            return OUTCOME[end.ending]
-        # The series met a block that no hop probe met: a limiter may have kept the hop's own words back.
-        return EndReason.UNREACHABLE if not self.reached and self._stopped_by() else self._search.outcome
-
-    def _hops(self, end: PathEnd | None, series: EndToEnd | None) -> tuple[Hop, ...]:
-        if self._search is None or not any(attempt.left for attempt in self._hop_attempts):
-            return ()
-        settings = self._settings
-        target_loss = series is not None and bool(series.loss_ratio) and series.received > 0
-        own = hops(
-            self._hop_attempts,
-            first_ttl=settings.first_ttl,
-            last_ttl=min(self._search.rows.highest + settings.gap_limit, settings.max_ttl),
-            end=end,
-            queries=settings.queries,
-            target_loss=target_loss,
-        )
-        return own if self._walk is None else self._walk.completed(own, target_loss=target_loss)
-
-    def _end_to_end(self, end: PathEnd | None) -> EndToEnd | None:
-        if self._search is None:
-            return None
-        if self._flow.protocol is not Protocol.UDP:
-            return end_to_end(self._flow.protocol, self._series.attempts)
-        return shared_end_to_end(self._flow.protocol, self._to_the_target(end))
-
-    def _to_the_target(self, end: PathEnd | None) -> list[Attempt]:
-        """Return the first hop probes that went as far as the target: a fresh limiter answers these."""
-        if end is None or end.ending is not Ending.REACHED:
-            return []
-        far = [attempt for attempt in self._hop_attempts if attempt.left and attempt.probe.probe_ttl >= end.probe_ttl]
-        return attributable(far)[: self._settings.queries]
-
-    def _reached_by(self) -> ReachedBy | None:
-        """Return the proof that the target was reached: the lowest TTL that it answered, else the series."""
-        own = (a for a in self._ledger.attempts if a.purpose is not Purpose.CONTROL)
-        proofs = [(a.probe.probe_ttl, a.reply) for a in own if a.reply is not None]
-        reached = [(ttl, reply) for ttl, reply in proofs if reply.ending is Ending.REACHED]
-        if not reached:
-            return None
-        ttl, reply = min(reached, key=lambda proof: proof[0])
-        return ReachedBy(address=reply.sender, answer=reply.answer, icmp=reply.icmp, probe_ttl=ttl)
-
-    def _stopped_by(self) -> str | None:
-        """Return who stopped probes on their way, in words, if anybody did."""
-        for attempt in self._ledger.attempts:
-            reply = attempt.reply
-            if reply is not None and reply.ending is Ending.BLOCKED and attempt.purpose is not Purpose.CONTROL:
-                icmp = "" if reply.icmp is None else f" ({reply.icmp.type}/{reply.icmp.code})"
-                return f"{reply.sender} answered with {reply.answer}{icmp}"
-        return None
-
-    def _send_failures(self) -> tuple[SendFailure, ...]:
-        return tuple(
-            SendFailure(failure=kind[0], count=count, first_probe_ttl=self._first_refused[kind], offender=kind[1])
-            for kind, count in self._refusals.items()
-        )
 
 
 def deliver(plan: Plan, event: Received | Unreadable | LocalError, now: float) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from probes.failure import Failure
+from probes.trace import stages
 from probes.trace.line import Stretch
 from probes.trace.plan import deliver
 from probes.trace.tracer import Tracer
@@ -13,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from probes.clock import Clock
-    from probes.facts import Family, Leg, Node, ProtocolChoice, Role
+    from probes.facts import Leg
+    from probes.flow_facts import Family, Node, ProtocolChoice, Role
     from probes.seam import Waiter
     from probes.trace.account import TraceOutcome
     from probes.trace.adaptive import Naming
@@ -27,8 +31,10 @@ if TYPE_CHECKING:
 # A flag set by a signal handler wakes no descriptor: look up at least this often.
 _LONGEST_NAP_S: Final = 0.1
 
-# With nothing to send for so long, there is time for something else.
+# With nothing to send for so long, there is time for something else. Until then probes are in a hurry, but never longer
+# than this: the first round and all that may leave without an answer take 6 ms.
 _LONG_WAIT_S: Final = 0.005
+_LONGEST_HURRY_S: Final = 0.015
 
 
 def _nothing() -> None:
@@ -50,34 +56,42 @@ def run(
         waiter: Waits for something to read, or a time.
         clock: Monotonic time.
         steer: Asked every turn with the time; returns whether to stop.
-        meanwhile: Called once, when the first wait that is long enough for something else begins.
+        meanwhile: Called once, when the first wait that is long enough for something else begins; until then answers
+            are read in a hurry, which leaves what only says that probes expired.
     """
     drivers = [line.driver for line in lines]
+    unhurried_from = clock.monotonic() + _LONGEST_HURRY_S
+    hurried = True
     spare: list[Callable[[], None]] = [meanwhile]
     open_plans = 0
     while True:
-        _read(lines, clock)
+        _read(lines, clock, hurried=hurried)
         now = clock.monotonic()
         if steer(now):
             return
         for line in lines:
             if _send(line, now, clock):
                 # What came while it was sending may have been taken off its queue: nothing would wake the loop for it.
-                _read((line,), clock)
+                _read((line,), clock, hurried=hurried)
         deadlines = [at for line in lines if (at := line.plan.next_deadline()) is not None]
         ended, open_plans = len(deadlines) < open_plans, len(deadlines)
         if ended:
             # Giving up its last wait ended a plan: what follows from that is due now.
             continue
-        if spare and min(deadlines, default=now) - now >= _LONG_WAIT_S:
+        long_wait = min(deadlines, default=inf) - now >= _LONG_WAIT_S
+        if hurried and (long_wait or now >= unhurried_from):
+            # What was left while probes hurried out is read before the loop sleeps.
+            hurried = False
+            continue
+        if spare and long_wait:
             spare.pop()()
         if deadlines:
             waiter.wait(drivers, until=min(*deadlines, now + _LONGEST_NAP_S))
 
 
-def _read(lines: Sequence[Carried], clock: Clock) -> None:
+def _read(lines: Sequence[Carried], clock: Clock, *, hurried: bool) -> None:
     for line in lines:
-        for event in line.driver.receive():
+        for event in line.driver.receive(hurried=hurried):
             deliver(line.plan, event, clock.monotonic())
 
 
@@ -150,7 +164,7 @@ def trace(
                 waiter=waiter,
                 clock=clock,
                 steer=tracer.steer,
-                meanwhile=tracer.load_the_rest,
+                meanwhile=lambda: stages.load_the_rest(family),
             )
         return tracer.outcome()
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from probes.facts import EndReason
+from probes.flow_facts import EndReason
 from probes.trace.attempt import Attempt, Ending
 from probes.trace.rows import Rows
 

@@ -1,32 +1,16 @@
-"""End-to-end probes: the series that measures a target, and the plain check whether it answers at all."""
+"""End-to-end probes: when the series that measures a target leaves, and the plain check whether it answers at all."""
 
 from __future__ import annotations
 
 from math import inf
 
-from probes.facts import EndToEnd
-from probes.trace.attempt import Ending
-from probes.trace.rtt import summarise
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final
 
-    from probes.facts import Protocol
     from probes.trace.attempt import Attempt, Reply
     from probes.trace.settings import TraceSettings
     from probes.trace.waits import Waits
-
-
-_SHARED: Final = (
-    "counted on the path's own probes: a target limits its port-unreachable answers, so a series of its own would "
-    "show the limiter"
-)
-_LIMITED: Final = "a target limits its port-unreachable answers, so missing ones say nothing about loss"
-_NO_DISTANCE: Final = "the target did not answer, and udp has no series of its own"
-_NOTHING_LEFT: Final = "no probe left the host"
-_CUT_SHORT: Final = "ended while answers could still come"
 
 
 class Series:
@@ -129,64 +113,3 @@ class Series:
         if self._due or self._held or not self._waiting:
             return inf
         return self._waiting[-1].at + self._waits.wait_s(inf)
-
-
-def end_to_end(protocol: Protocol, attempts: list[Attempt]) -> EndToEnd:
-    """Return what a series of probes of its own says of the way to the target and back."""
-    sent = [attempt for attempt in attempts if attempt.left]
-    answered = [attempt for attempt in sent if _reached(attempt)]
-    late = sum(not attempt.in_time for attempt in answered)
-    cut_short = any(attempt.reply is None and not attempt.given_up for attempt in sent)
-    return EndToEnd(
-        protocol=protocol,
-        sent=len(sent),
-        received=len(answered) - late,
-        loss_ratio=(len(sent) - len(answered)) / len(sent) if sent and not cut_short else None,
-        rtt_us=summarise(_samples_us(answered)),
-        late=late,
-        reason=_series_reason(sent, cut_short=cut_short),
-    )
-
-
-def shared_end_to_end(protocol: Protocol, attempts: list[Attempt]) -> EndToEnd:
-    """Return the same of hop probes that went as far as the target, for a protocol whose answers are limited.
-
-    Only complete answers are a measurement: silence may be the target's limiter (stock Linux: six, then one a second).
-    """
-    sent = [attempt for attempt in attempts if attempt.left]
-    answered = [attempt for attempt in sent if _reached(attempt)]
-    late = sum(not attempt.in_time for attempt in answered)
-    complete = bool(sent) and len(answered) == len(sent)
-    return EndToEnd(
-        protocol=protocol,
-        sent=len(sent),
-        received=len(answered) - late,
-        loss_ratio=0.0 if complete else None,
-        rtt_us=summarise(_samples_us(answered)),
-        late=late,
-        reason=_SHARED if complete else (_LIMITED if answered else _NO_DISTANCE),
-    )
-
-
-def _reached(attempt: Attempt) -> bool:
-    return attempt.reply is not None and attempt.reply.ending is Ending.REACHED
-
-
-def _samples_us(answered: list[Attempt]) -> list[int]:
-    return [a.reply.rtt_us for a in answered if a.reply is not None and a.reply.is_sample]
-
-
-def _series_reason(sent: list[Attempt], *, cut_short: bool) -> str | None:
-    if not sent:
-        return _NOTHING_LEFT
-    return _CUT_SHORT if cut_short else _refusal(sent)
-
-
-def _refusal(sent: list[Attempt]) -> str | None:
-    """Return who answered in the target's place, in words, if anybody did."""
-    for attempt in sent:
-        reply = attempt.reply
-        if reply is not None and reply.ending is not Ending.REACHED:
-            icmp = "" if reply.icmp is None else f" ({reply.icmp.type}/{reply.icmp.code})"
-            return f"{reply.sender} answered with {reply.answer}{icmp} in the target's place"
-    return None

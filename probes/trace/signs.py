@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from probes.facts import Answer, FlowKind, PathSign, SignKind
 from probes.frozen import frozen
+from probes.trace import stages
 from probes.trace.attempt import Ending, Purpose
 from probes.trace.distance import distance_back, initial_ttl
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from probes.facts import Middlebox
     from probes.seam import Flow
     from probes.trace.attempt import Attempt, Reply
-    from probes.trace.plan import Elsewhere
+    from probes.trace.judge import Elsewhere
 
 # A way back that is one or two hops longer or shorter is everyday routing, not worth a word.
 _LEAST_ASYMMETRY = 3
@@ -176,10 +177,7 @@ def _nat64(heard: _Heard) -> Iterator[PathSign]:
     """Yield the target whose address holds an IPv4 one, or the first hop behind the translator that shows so."""
     if ":" not in heard.flow.destination:
         return
-    # Only IPv6 paths need the arithmetic of its addresses.
-    from probes.trace.nat64 import translation  # noqa: PLC0415
-
-    found = translation(heard.flow.destination, [(ttl, reply.sender) for ttl, reply in heard.expired])
+    found = stages.translation(heard.flow.destination, [(ttl, reply.sender) for ttl, reply in heard.expired])
     if found is not None:
         yield _sign(SignKind.NAT64, found.probe_ttl, found.address, found.address, found.ipv4, found.evidence)
 

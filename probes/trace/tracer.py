@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from probes.facts import ProtocolChoice
+from probes.flow_facts import ProtocolChoice
 from probes.frozen import replace
-from probes.trace import adaptive
+from probes.trace import adaptive, stages
 from probes.trace.adaptive import Standing
 from probes.trace.budget import Budget
 from probes.trace.line import Line
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probes.clock import Clock
-    from probes.facts import Leg, Protocol, Refusal
+    from probes.facts import Leg
+    from probes.flow_facts import Protocol, Refusal
     from probes.seam import Driver
     from probes.trace.account import Course, TraceOutcome
     from probes.trace.adaptive import Naming
     from probes.trace.line import Stretch
     from probes.trace.memory import Lesson
-    from probes.trace.middlebox import Voice
     from probes.trace.near_hops import NearHops
     from probes.trace.settings import TraceSettings
 
@@ -123,25 +123,13 @@ class Tracer:
         """
         searching = self._second or self._first
         if not self._asked and searching is not None and self.lines[searching].plan.reached:
-            # After the last answer, when its import keeps nobody waiting.
-            from probes.trace import middlebox  # noqa: PLC0415
-
-            voices = self._voices()
-            question = middlebox.question_of(voices.pop(searching), list(voices.values()))
+            question = stages.question(self.lines, searching)
             if question is not None:
                 # Where two traces have just been, a third question would meet the limiter and not the router.
                 ttls = [ttl for ttl in question.probe_ttls if self._budget.free_at(ttl) <= now]
                 self.lines[question.protocol].plan.ask(ttls, question.wait_s, now)
         self._asked = True
         return not any(line.plan.asking(now) for line in self.lines.values())
-
-    def _voices(self) -> dict[Protocol, Voice]:
-        from probes.trace.middlebox import Voice  # noqa: PLC0415 - as above
-
-        return {
-            protocol: Voice(flow=line.driver.flow, attempts=line.plan.attempts, can_ask=line.plan.can_ask)
-            for protocol, line in self.lines.items()
-        }
 
     def _settled(self, now: float) -> bool:
         if self._first is None:
@@ -198,24 +186,14 @@ class Tracer:
         due = now >= self._reported_at + self._settings.progress_interval_s
         if self._on_progress is not None and searching is not None and due:
             self._reported_at = now
-            from probes.trace import account  # noqa: PLC0415 - `load_the_rest` has done it
-
-            self._on_progress(account.leg_so_far(self._course()))
-
-    def load_the_rest(self) -> None:
-        """Load what only the end of a trace needs, while answers are awaited."""
-        from probes.trace import account  # noqa: F401, PLC0415
+            self._on_progress(stages.leg_so_far(self._course()))
 
     def outcome(self) -> TraceOutcome:
         """Return the better leg with all that was tried, every protocol's word on the address, and what it taught."""
-        from probes.trace import account  # noqa: PLC0415 - as above
-
-        return account.outcome_of(self._course())
+        return stages.outcome_of(self._course())
 
     def _course(self) -> Course:
-        from probes.trace.account import Course  # noqa: PLC0415 - as above
-
-        return Course(
+        return stages.course()(
             stretch=self._stretch,
             choice=self._choice,
             naming=self._naming,

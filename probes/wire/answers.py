@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from probes.facts import Answer, Family, Icmp, Protocol
+from probes.answer_facts import Answer, Icmp
+from probes.flow_facts import Family
 from probes.frozen import replace
 from probes.seam import Quote, Received
-from probes.wire import icmp, tcp, udp
+from probes.wire import echo, icmp, numbers, tcp, udp
 from probes.wire.icmp_extensions import read_extensions, split_quote
 from probes.wire.ipv4 import ipv4_text, parse_ipv4
 from probes.wire.ipv6 import find_transport, ipv6_text, parse_ipv6
@@ -38,7 +39,7 @@ def read_icmp(
         MalformedDatagram: The message or its quote break their format; extensions that do are only marked so.
     """
     parsed = icmp.parse_icmp(message)
-    if parsed.type == icmp.ECHO_REPLY[family]:
+    if parsed.type == echo.ECHO_REPLY[family]:
         quote, structure = _echoed(parsed), b""
     elif icmp.is_error(family, parsed.type):
         datagram, structure = split_quote(family, parsed.type, parsed.rest, parsed.body)
@@ -111,11 +112,6 @@ def read_tcp(
     return Received(sender=sender, answer=answer, stamp=stamp, quote=quote, reply_ttl=reply_ttl, reply_tos=reply_tos)
 
 
-def protocol_number(family: Family, protocol: Protocol) -> int:
-    """Return the number that an IP header carries for a probe's protocol."""
-    return {Protocol.ICMP: icmp.PROTOCOL[family], Protocol.UDP: udp.PROTOCOL, Protocol.TCP: tcp.PROTOCOL}[protocol]
-
-
 def _echoed(message: icmp.IcmpMessage) -> Quote:
     """Return what an echo reply gives back (RFC 792 p. 14)."""
     identifier, sequence = icmp.parse_echo(message)
@@ -173,8 +169,8 @@ def _quoted_tcp(segment: bytes) -> Quote:
 
 
 _TRANSPORTS: Final[dict[int, Callable[[bytes], Quote]]] = {
-    icmp.PROTOCOL[Family.IPV4]: read_quoted_icmp,
-    icmp.PROTOCOL[Family.IPV6]: read_quoted_icmp,
+    numbers.ICMP[Family.IPV4]: read_quoted_icmp,
+    numbers.ICMP[Family.IPV6]: read_quoted_icmp,
     udp.PROTOCOL: _quoted_udp,
     tcp.PROTOCOL: _quoted_tcp,
 }

@@ -9,11 +9,11 @@ from probes.seam import Quote, Received
 from probes.wire import tcp, udp
 from probes.wire.answers import read_icmp, read_tcp, token_at
 from probes.wire.checksum import internet_checksum, pseudo_header
-from probes.wire.icmp import PROTOCOL as ICMP_NUMBERS
 from probes.wire.icmp import verify_icmp_checksum
 from probes.wire.ipv4 import ipv4_text, parse_ipv4
 from probes.wire.ipv6 import HEADER_LENGTH, find_transport, ipv6_text, parse_ipv6
 from probes.wire.malformed import MalformedDatagram
+from probes.wire.numbers import ICMP as ICMP_NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from probes.facts import Answer, Family
+from probes.answer_facts import Answer
+from probes.flow_facts import Family
 from probes.frozen import frozen_positional
-from probes.wire.checksum import compensation, internet_checksum, ones_complement_sum, pseudo_header
+from probes.wire.checksum import ones_complement_sum
 from probes.wire.malformed import MalformedDatagram
 
 TYPE_CHECKING = False
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
 
 HEADER_LENGTH: Final = 8
-# The header, the token, and the two octets behind it.
-ECHO_PROBE_LENGTH: Final = 18
-PROTOCOL: Final = {Family.IPV4: 1, Family.IPV6: 58}
-ECHO_REQUEST: Final = {Family.IPV4: 8, Family.IPV6: 128}
-ECHO_REPLY: Final = {Family.IPV4: 0, Family.IPV6: 129}
 _LAYOUT: Final = struct.Struct("!BBH4s")
 _ECHO: Final = struct.Struct("!HH")
 
@@ -97,24 +93,6 @@ def verify_icmp_checksum(message: bytes) -> None:
 def build_icmp(message: IcmpMessage) -> bytes:
     """Return the bytes of a message with the checksum it names."""
     return _LAYOUT.pack(message.type, message.code, message.checksum, message.rest) + message.body
-
-
-def checksummed(message: bytes, family: Family, source: bytes, destination: bytes) -> bytes:
-    """Return `message` with its checksum filled in; ICMPv6 covers the packed addresses too (RFC 4443 section 2.3)."""
-    blank = message[:2] + b"\0\0" + message[4:]
-    above = pseudo_header(source, destination, 58, len(blank)) if family is Family.IPV6 else b""
-    return blank[:2] + internet_checksum(above + blank).to_bytes(2, "big") + blank[4:]
-
-
-def build_echo_probe(family: Family, identifier: int, sequence: int, token: bytes, padding: bytes = b"") -> bytes:
-    """Return an echo request without checksum whose checksum will be the same for every sequence, token and padding.
-
-    Two bytes behind the token (of even length) cancel what varies, so that balancers that hash the checksum keep all
-    probes together.
-    """
-    varying = sequence.to_bytes(2, "big") + token + padding
-    echo = _ECHO.pack(identifier, sequence)
-    return _LAYOUT.pack(ECHO_REQUEST[family], 0, 0, echo) + token + compensation(varying, 0) + padding
 
 
 def parse_echo(message: IcmpMessage) -> tuple[int, int]:

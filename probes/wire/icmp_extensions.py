@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from probes.facts import ExtensionObject, Family, MplsLabel
+from probes.answer_facts import ExtensionObject, MplsLabel
+from probes.flow_facts import Family
 from probes.seam import Extensions
 from probes.wire.checksum import internet_checksum
 from probes.wire.malformed import MalformedDatagram
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
-    from probes.facts import InterfaceInformation
+    from probes.answer_facts import InterfaceInformation
 
 # Where the length stands in the message's second word, and the octets that it counts (RFC 4884 section 4).
 _LENGTH_AT: Final = {Family.IPV4: (1, 4), Family.IPV6: (0, 8)}
@@ -22,6 +23,9 @@ _WITH_LENGTH: Final = {Family.IPV4: frozenset({3, 11, 12}), Family.IPV6: frozens
 # Routers older than RFC 4884 put extensions behind 128 octets of quote and no length (RFC 4884 section 5.5).
 UNDECLARED_QUOTE: Final = 128
 _HEADER_LENGTH: Final = 4
+# RFC 8200 section 3; RFC 792 p. 4: what any error quotes behind the header.
+_IPV6_HEADER: Final = 40
+_LEAST_TRANSPORT: Final = 8
 _VERSION: Final = 2
 _MPLS: Final = (1, 1)
 _INTERFACE_CLASS: Final = 2
@@ -32,8 +36,8 @@ _MOST_OBJECTS: Final = 16
 def split_quote(family: Family, kind: int, rest: bytes, body: bytes) -> tuple[bytes, bytes]:
     """Return the quoted datagram of an ICMP error, and its extension structure (empty where there is none).
 
-    A length that promises more than there is leaves the whole body as the quote: what the quote itself says decides
-    whether it is believed, and a router's bad arithmetic must not cost its answer.
+    A length that promises more than there is, or less than any error quotes, leaves the whole body as the quote: what
+    the quote itself says decides whether it is believed, and a router's bad arithmetic must not cost its answer.
 
     Args:
         family: Which ICMP.
@@ -47,9 +51,15 @@ def split_quote(family: Family, kind: int, rest: bytes, body: bytes) -> tuple[by
         return body, b""
     index, unit = _LENGTH_AT[family]
     length = rest[index] * unit
-    if length > len(body):
-        return body, b""
-    return (body[:length], body[length:]) if length else split_undeclared(body, UNDECLARED_QUOTE)
+    if not length:
+        return split_undeclared(body, UNDECLARED_QUOTE)
+    return (body[:length], body[length:]) if _least_quote(family, body) <= length <= len(body) else (body, b"")
+
+
+def _least_quote(family: Family, body: bytes) -> int:
+    """Return how many octets any error quotes: the IP header and 64 bits of what it carries."""
+    header = (body[0] & 0x0F) * 4 if family is Family.IPV4 and body else _IPV6_HEADER
+    return header + _LEAST_TRANSPORT
 
 
 def split_undeclared(body: bytes, length: int) -> tuple[bytes, bytes]:

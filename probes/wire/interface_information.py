@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from probes.facts import InterfaceInformation, InterfaceRole
+from probes.answer_facts import InterfaceInformation, InterfaceRole
 from probes.wire.ipv4 import ipv4_text
 from probes.wire.ipv6 import ipv6_text
 from probes.wire.malformed import MalformedDatagram

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from probes.frozen import frozen_positional
+from probes.wire import numbers
 from probes.wire.checksum import internet_checksum, pseudo_header
 from probes.wire.malformed import MalformedDatagram
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 
-PROTOCOL: Final = 6
+PROTOCOL: Final = numbers.TCP
 HEADER_LENGTH: Final = 20
 QUOTED_LENGTH: Final = 8
 RST: Final = 0x04

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from probes.frozen import frozen_positional
+from probes.wire import numbers
 from probes.wire.checksum import compensation, pseudo_header
 from probes.wire.malformed import MalformedDatagram
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 
-PROTOCOL: Final = 17
+PROTOCOL: Final = numbers.UDP
 HEADER_LENGTH: Final = 8
 TOKEN_LENGTH: Final = 8
 # The header, the token, and the two octets that force the checksum.

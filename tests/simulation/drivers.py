@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from probes.facts import Clocks, FlowKind, Method, Node, Protocol, ProtocolChoice, Refusal, Role, StampSource
+from probes.facts import Answer, Clocks, FlowKind, Method, Node, Protocol, ProtocolChoice, Refusal, Role, StampSource
 from probes.failure import Failure
 from probes.seam import Driver, Event, Flow, Probe, Received, Stamp
 from probes.trace.account import TraceOutcome
@@ -64,6 +64,7 @@ class SimulatedDriver:
         self.sends: list[tuple[float, Probe]] = []
         self.delivered = 0
         self.closed = False
+        self._left: list[Event] = []
 
     @property
     def flow(self) -> Flow:
@@ -93,8 +94,11 @@ class SimulatedDriver:
         self._sky.carry(probe, now, flow_hash)
         return Stamp(now, self._clock.realtime_ns(), StampSource.USER)
 
-    def receive(self) -> Sequence[Event]:
-        events = [self._stamped(at, event) for at, event in self._sky.arrived(self._clock.now)]
+    def receive(self, *, hurried: bool = False) -> Sequence[Event]:
+        self._left += [self._stamped(at, event) for at, event in self._sky.arrived(self._clock.now)]
+        if hurried and all(isinstance(each, Received) and each.answer is Answer.TIME_EXCEEDED for each in self._left):
+            return ()
+        events, self._left = self._left, []
         self.delivered += len(events)
         self._clock.now += _READ_S * len(events)
         return events

@@ -173,7 +173,8 @@ class DeepDriver:
         self._carrier.send(self._lane, probe.probe_ttl, probe.identity.sequence)
         return Stamp(self._clock.now, self._clock.realtime_ns(), StampSource.USER)
 
-    def receive(self) -> Sequence[Event]:
+    def receive(self, *, hurried: bool = False) -> Sequence[Event]:
+        del hurried
         return [
             self._carrier.read(self._lane, evidence, Stamp(at, round(at * 1e9) + 10**18, StampSource.KERNEL))
             for *_, at, evidence in self._carrier.receive()

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from agent.shared_paths import PATIENCE_S, SharedPaths
+from agent.shared_paths import PATIENCE_S, SharedPaths, Turn
 from agent.world import Sending
 from probes.facts import EndReason, Hop, Leg, LossClass, Protocol, ProtocolChoice, SharedCheck
 from probes.frozen import replace
 from probes.trace.account import TraceOutcome
 from probes.trace.memory import Surroundings
-from probes.trace.near_knowledge import REFRESH_S
+from probes.trace.near_knowledge import REFRESH_S, USABLE_S
 from probes.trace.settings import TraceSettings
 from tests.simulation.drivers import FakeClock, SimulatedWaiter, Simulation
 from tests.simulation.world import Node, World
@@ -46,14 +46,9 @@ class Service:
     def trace(self, address: str) -> Leg:
         """Trace one target now; the clock is where the trace ended."""
         simulation = self._simulation(address)
-        settings = TraceSettings()
-        if not self.shares:
-            return simulation.trace(ProtocolChoice.ICMP, settings).leg
-        began = self.clock.now
-        turn = self.shared.begin(address, address, self.here, Sending(), settings, self._pause)
-        self.waited_s[address] = self.clock.now - began
+        turn = self.begin(address) if self.shares else None
         if turn is None:
-            return simulation.trace(ProtocolChoice.ICMP, settings).leg
+            return simulation.trace(ProtocolChoice.ICMP, TraceSettings()).leg
         outcome: TraceOutcome | None = None
         try:
             asked = TraceSettings(queries=turn.queries)
@@ -61,6 +56,13 @@ class Service:
         finally:
             self.shared.end(turn, outcome)
         return outcome.leg
+
+    def begin(self, address: str) -> Turn | None:
+        """Wait for the turn of a target."""
+        began = self.clock.now
+        turn = self.shared.begin(address, address, self.here, Sending(), TraceSettings(), self._pause)
+        self.waited_s[address] = self.clock.now - began
+        return turn
 
     def round(self, every_s: float = 0.0) -> dict[str, Leg]:
         """Trace every target once, one each `every_s` seconds at most."""
@@ -286,6 +288,27 @@ def test_three_targets_a_second_are_on_time_and_lose_nothing() -> None:
     waited_s = sorted(service.waited_s.values())
     assert waited_s[-1] <= 2 * PATIENCE_S
     assert waited_s[-20] <= 0.3, "but for the first, nobody waits for his routers"
+    service.rest(60)
+    again = service.round(every_s=0.3)
+    assert (lossy(again), incomplete(again)) == ([], [])
+    assert max(service.waited_s.values()) == 0, "checks leave enough for whoever asks the near hops anew"
+
+
+def test_nobody_waits_long_for_the_one_who_asks_the_near_hops_anew_while_what_is_known_will_do() -> None:
+    service = Service(ways=targets(3, routers(SHARED)))
+    first, second, third = service.ways
+    for _ in range(3):
+        service.round(every_s=3)
+    service.rest(USABLE_S - 4)
+    leader = service.begin(first)
+    assert leader is not None
+    assert leader.near is None, "it asks every hop"
+    hops = service.trace(second).hops
+    assert 0.5 <= service.waited_s[second] < 0.7, "news would have come by then"
+    assert all(REFRESH_S <= (hop.shared_age_us or 0) / 1e6 <= USABLE_S for hop in hops[:SHARED])
+    service.rest(3.5)
+    service.trace(third)
+    assert service.waited_s[third] > 0.7, "what is known is too old"
 
 
 def test_a_thousand_paths_take_little_memory() -> None:

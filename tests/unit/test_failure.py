@@ -17,6 +17,7 @@ from probes.failure import Failure, Operation, failure_of
         (errno.EACCES, Operation.OPEN, Failure.NOT_PERMITTED),
         (errno.EACCES, Operation.BIND, Failure.NOT_PERMITTED),
         (errno.EACCES, Operation.SEND, Failure.ROUTE_PROHIBITED),
+        (errno.EACCES, Operation.RECEIVE, Failure.HOST_UNREACHABLE),
         (errno.EINVAL, Operation.SEND, Failure.ROUTE_BLACKHOLE),
         (errno.EINVAL, Operation.OPEN, Failure.OTHER),
         (errno.ENETUNREACH, Operation.SEND, Failure.NETWORK_UNREACHABLE),

@@ -7,6 +7,7 @@ from probes.frozen import replace
 from probes.seam import Identity, Probe, Received, Stamp
 from probes.trace.attempt import Attempt, Ending, Purpose
 from probes.trace.budget import Budget
+from probes.trace.judge import Judge
 from probes.trace.leg import check_of, leg_of
 from probes.trace.many.state import GIVEN_UP, REFUSED, SERIES
 from probes.trace.plan import TracePlan
@@ -82,7 +83,7 @@ class _Replay(TracePlan):
         event = self._carrier.read(trace.lane, evidence, arrived)
         if not isinstance(event, Received):
             return
-        attempt.reply = reply = self._reply(attempt, event)
+        attempt.reply = reply = Judge(self._ledger, trace.settings, {}, []).reply(attempt, event)
         if reply.ending is Ending.REACHED:
             self._reach(reply)
         if attempt.purpose is Purpose.HOP and self._search is not None:

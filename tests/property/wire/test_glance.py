@@ -7,8 +7,8 @@ from probes.facts import Family, StampSource
 from probes.seam import Quote, Stamp
 from probes.wire.answers import read_icmp
 from probes.wire.checksum import ones_complement_sum
+from probes.wire.echo import build_echo_probe
 from probes.wire.glance import glance_ipv4, glance_ipv6, sound_checksum
-from probes.wire.icmp import build_echo_probe
 from probes.wire.ipv4 import Ipv4Header, build_ipv4, ipv4_text
 from probes.wire.ipv6 import Ipv6Header, build_ipv6, ipv6_text
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from probes.facts import ExtensionObject, Family, InterfaceInformation, InterfaceRole, MplsLabel, Protocol, StampSource
 from probes.seam import Extensions, Flow, Stamp
-from probes.wire import icmp, tcp, udp
+from probes.wire import echo, icmp, tcp, udp
 from probes.wire.answers import read_icmp, read_quote, read_quoted_icmp, read_tcp
 from probes.wire.checksum import compensation, internet_checksum, ones_complement_sum, pseudo_header
 from probes.wire.icmp_extensions import build_extensions, build_mpls, read_extensions, split_quote
@@ -121,7 +121,7 @@ def test_all_echo_probes_of_a_flow_have_one_checksum(
     family: Family, identifier: int, identities: list[tuple[int, bytes]]
 ) -> None:
     probes = [
-        icmp.checksummed(icmp.build_echo_probe(family, identifier, *each), family, bytes(16), bytes(16))
+        echo.checksummed(echo.build_echo_probe(family, identifier, *each), family, bytes(16), bytes(16))
         for each in identities
     ]
     assert len({probe[2:4] for probe in probes}) == 1

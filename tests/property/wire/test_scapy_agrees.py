@@ -21,7 +21,7 @@ from scapy.utils import PcapNgReader, checksum
 from agent.formats.pcapng import pcapng
 from probes.captured import Packet
 from probes.facts import Family, InterfaceRole, MplsLabel
-from probes.wire import icmp, tcp, udp
+from probes.wire import echo, icmp, tcp, udp
 from probes.wire.checksum import internet_checksum, pseudo_header
 from probes.wire.icmp_extensions import build_extensions, build_mpls
 from probes.wire.interface_information import build_interface
@@ -147,8 +147,8 @@ def test_scapy_reads_our_tcp_segment(family: Family, header: tcp.TcpHeader, opti
 def test_scapy_reads_our_echo_probe(
     family: Family, identifier: int, sequence: int, token: bytes, padding: bytes
 ) -> None:
-    blank = icmp.build_echo_probe(family, identifier, sequence, token, padding)
-    segment = icmp.checksummed(blank, family, SOURCES[family][1], TARGETS[family][1])
+    blank = echo.build_echo_probe(family, identifier, sequence, token, padding)
+    segment = echo.checksummed(blank, family, SOURCES[family][1], TARGETS[family][1])
     layer, field = (ICMP, "chksum") if family is Family.IPV4 else (ICMPv6EchoRequest, "cksum")
     packet = reread(family, ICMP_NUMBERS[family], segment)
     assert (packet[layer].id, packet[layer].seq) == (identifier, sequence)

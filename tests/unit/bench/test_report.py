@@ -1,5 +1,7 @@
 """Tables, plot and page: everything measured is shown, and what was wrong cannot be overlooked."""
 
+import dataclasses
+import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -31,7 +33,18 @@ def results() -> Results:
         networks={"ten": Network(title="Ten hops.", round_trip_ms=40.0)},
         missing=("mtr -c 3 (mtr is not installed)",),
         samples=SAMPLES,
+        starts_ms=(8.0, 9.25, 30.0),
     )
+
+
+def test_what_python_itself_takes_is_said_and_kept_and_may_be_missing_in_older_figures() -> None:
+    assert "beside each round: 9.2 ms" in report.markdown(results())
+    assert Results.from_json(results().as_json()) == results()
+    older = json.loads(results().as_json())
+    del older["starts_ms"]
+    read = Results.from_json(json.dumps(older))
+    assert read == dataclasses.replace(results(), starts_ms=())
+    assert "beside each round" not in report.markdown(read)
 
 
 def test_a_contestants_row_has_every_figure() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from probes.dns_check import TOTAL_S, NameAsked, NameCheck
+from probes.dns_check import SYSTEM_S, TOTAL_S, NameAsked, NameCheck
 from probes.dns_exchange import Question, Reply
 from probes.facts import Family, Role
 from probes.failure import Failure
@@ -245,11 +245,19 @@ def test_the_system_is_not_waited_for_when_the_resolvers_know() -> None:
     assert check.system_addresses is None
 
 
-def test_a_system_that_never_answers_is_given_up() -> None:
-    world = World({("*", "*", "*", "*"): (NXDOMAIN, 0.01)})
+@pytest.mark.parametrize("said", [{("*", "*", "*", "*"): (NXDOMAIN, 0.01)}, {}], ids=["no such name", "all silent"])
+def test_a_system_that_never_answers_has_the_time_that_resolvers_have(
+    said: dict[tuple[str, str, str, int | str], tuple[Outcome, float]],
+) -> None:
+    world = World(said)
     check = world.run(plan(), system=None)
-    assert world.took_s == pytest.approx(TOTAL_S)
+    assert world.took_s == pytest.approx(SYSTEM_S)
     assert check.system_addresses is None
+
+
+def test_the_system_may_take_as_long_as_silent_resolvers() -> None:
+    check = World({}).run(plan("printer.local"), system=((V4,), SYSTEM_S - 0.01))
+    assert (check.addresses, check.source) == ((V4,), NameSource.SYSTEM)
 
 
 def test_without_a_resolver_the_system_alone_is_asked() -> None:

@@ -19,5 +19,5 @@ def test_an_error_of_nobody_is_no_answer() -> None:
     control = {(numbers.level, numbers.receive_errors): NOBODYS}
     queued = queued_error(Datagram(bytes(8), "192.0.2.2", 33434, control), numbers)
     flow = Flow(family=Family.IPV4, protocol=Protocol.UDP, source="192.0.2.1", destination="192.0.2.2")
-    event = event_of(queued, flow, numbers, StampReader(SystemClock()), lambda _: Quote())
+    event = event_of(queued, flow, numbers, StampReader(SystemClock()).now(), lambda _: Quote())
     assert event == Unreadable(RejectReason.NOT_AN_ANSWER)

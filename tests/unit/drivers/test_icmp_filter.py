@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from probes.drivers.socket_filter import pass_answers, pass_echoes
 from probes.facts import Family, Protocol
 from probes.seam import Flow, Stamp
-from probes.wire.answers import protocol_number, read_icmp
+from probes.wire.answers import read_icmp
 from probes.wire.malformed import MalformedDatagram
+from probes.wire.numbers import protocol_number
 
 IDENTIFIERS = (4711, 33000)
 OURS, FOREIGN = IDENTIFIERS[1], 4712

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from probes.drivers.ladder import open_driver
+from probes.drivers.waiter import PollWaiter
 from probes.facts import Answer, Family, Method, Protocol, RejectReason, StampSource
 from probes.failure import Failure
-from probes.seam import Driver, LocalError, Received, Unreadable
+from probes.seam import Driver, Event, LocalError, Received, Unreadable
 from tests.unit.drivers.chain import CLIENT, HOPS, SERVER, Chain, without_rights
 from tests.unit.drivers.driving import CLOCK, answered, answers, listen, opened, probes, send_all
 
@@ -70,6 +71,49 @@ def test_each_hop_answers_its_own_probe(chain: Chain, family: Family, protocol: 
         assert 0 < rtt_s < 0.1
     hops_back = {ttl: each.reply_ttl for ttl, each in by_ttl.items() if each.answer is Answer.TIME_EXCEEDED}
     assert hops_back == {1: 64, 2: 63}
+
+
+@pytest.mark.parametrize("rights", [True, False], ids=["root", "nobody"])
+@pytest.mark.parametrize("protocol", Protocol)
+@pytest.mark.parametrize("family", Family)
+def test_in_a_hurry_routers_are_left_until_the_target_answers(
+    chain: Chain, family: Family, protocol: Protocol, *, rights: bool
+) -> None:
+    driver = open_best(protocol, family, rights=rights)
+    sent = probes([1, 2, 3])
+    with listening(chain, family):
+        send_all(driver, sent[:2])
+        assert hear_in_a_hurry(driver, for_s=0.1) == []
+        stamp = send_all(driver, sent[2:])[0]
+        received = hear_in_a_hurry(driver, for_s=2.0)
+    driver.close()
+    assert [answered(each, sent).probe_ttl for each in received if isinstance(each, Received)] == [1, 2, 3]
+    # They were stamped when they came, and not when they were read.
+    assert all(each.stamp.monotonic_s < stamp.monotonic_s for each in received[:2] if isinstance(each, Received))
+
+
+@pytest.mark.usefixtures("chain")
+@pytest.mark.parametrize("rights", [True, False], ids=["root", "nobody"])
+@pytest.mark.parametrize("protocol", Protocol)
+@pytest.mark.parametrize("family", Family)
+def test_what_was_left_in_a_hurry_is_there_without_it(family: Family, protocol: Protocol, *, rights: bool) -> None:
+    driver = open_best(protocol, family, rights=rights)
+    sent = probes([1, 2])
+    send_all(driver, sent)
+    assert hear_in_a_hurry(driver, for_s=0.1) == []
+    events = driver.receive()
+    driver.close()
+    assert [answered(each, sent).probe_ttl for each in events if isinstance(each, Received)] == [1, 2]
+
+
+def hear_in_a_hurry(driver: Driver, *, for_s: float) -> list[Event]:
+    """Return what a driver tells in a hurry, as soon as that is anything."""
+    waiter, events, end = PollWaiter(), list[Event](), CLOCK.monotonic() + for_s
+    while not events and CLOCK.monotonic() < end:
+        waiter.wait([driver], end)
+        events.extend(driver.receive(hurried=True))
+    waiter.close()
+    return events
 
 
 @pytest.mark.usefixtures("chain")

@@ -7,9 +7,9 @@ import pytest
 
 from probes.facts import Answer, Family, Method, MplsLabel, Protocol
 from probes.seam import Event, Extensions, Probe, Received
-from probes.wire import icmp
-from probes.wire.answers import protocol_number
+from probes.wire import echo, icmp, numbers
 from probes.wire.icmp_extensions import build_mpls
+from probes.wire.numbers import protocol_number
 from tests.unit.drivers.chain import CLIENT, HOPS, SERVER, Chain, without_rights
 from tests.unit.drivers.driving import listen, opened, probes, send_all
 
@@ -43,7 +43,7 @@ class Talk:
         chain.nft("r1", "table inet t { chain f { type filter hook forward priority 0; drop\n}\n}")
         with chain.inside("r1"):
             seeing = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETHER_TYPES[family]))
-            self._saying = socket.socket(KINDS[family], socket.SOCK_RAW, icmp.PROTOCOL[family])
+            self._saying = socket.socket(KINDS[family], socket.SOCK_RAW, numbers.ICMP[family])
         self._saying.bind((HOPS[family][0], 0))
         with nullcontext() if rights else without_rights():
             self.driver = opened(protocol, family, SERVER[family], None if protocol is Protocol.ICMP else PORT)
@@ -72,7 +72,7 @@ class Talk:
     def say(self, quoted: bytes, *, rest: bytes = bytes(4)) -> None:
         """Send a time-exceeded to the client; the kernel fills in ICMPv6 checksums."""
         message = icmp.IcmpMessage(type=TIME_EXCEEDED[self._family], code=0, checksum=0, rest=rest, body=quoted)
-        data = icmp.checksummed(icmp.build_icmp(message), Family.IPV4, b"", b"")
+        data = echo.checksummed(icmp.build_icmp(message), Family.IPV4, b"", b"")
         self._saying.sendto(data, (CLIENT[self._family], 0))
 
     def hear(self) -> list[Event]:

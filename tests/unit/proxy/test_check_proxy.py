@@ -216,6 +216,16 @@ def test_a_second_address_is_tried_where_the_first_refuses() -> None:
     assert (found.works, found.address) == (True, "127.0.0.1")
 
 
+def test_where_no_address_accepts_the_preferred_one_tells_why() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    choice = ProxyChoice(mode=ProxyMode.EXPLICIT, host="proxy.example", port=port)
+    # TCP has no way to a broadcast address, as a host without IPv6 has none to the second address of many a proxy.
+    resolved = DnsCheck(role=Role.PROXY, name="proxy.example", addresses=("127.0.0.1", "255.255.255.255"))
+    found = check_proxy(choice, "crm", 443, timeout_s=2.0, clock=SystemClock(), resolved=resolved)
+    assert (found.failure, found.address) == (Failure.CONNECTION_REFUSED, "127.0.0.1")
+
+
 # --- controls ---------------------------------------------------------------------------------------------------------
 
 

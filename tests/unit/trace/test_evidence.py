@@ -4,7 +4,7 @@ from probes.captured import Packet, SentProbe
 from probes.facts import Answer, Family, Protocol, StampSource
 from probes.seam import Flow, Identity, Probe, Stamp
 from probes.trace.evidence import evidence
-from probes.wire import icmp, udp
+from probes.wire import echo, icmp, udp
 from probes.wire.checksum import internet_checksum
 from probes.wire.icmp import IcmpMessage
 from probes.wire.ipv4 import Ipv4Header, build_ipv4
@@ -92,17 +92,17 @@ def test_a_forged_error_is_left_out_as_the_trace_leaves_it_out() -> None:
 
 def test_an_echo_to_oneself_is_a_request_and_a_reply() -> None:
     flow = Flow(family=Family.IPV4, protocol=Protocol.ICMP, source=HERE, destination=HERE, icmp_id=77)
-    blank = icmp.build_echo_probe(Family.IPV4, 77, 1007, bytes([7]) * 8)
-    request = icmp.checksummed(blank, Family.IPV4, b"", b"")
-    reply = icmp.checksummed(b"\0" + blank[1:], Family.IPV4, b"", b"")
+    blank = echo.build_echo_probe(Family.IPV4, 77, 1007, bytes([7]) * 8)
+    request = echo.checksummed(blank, Family.IPV4, b"", b"")
+    reply = echo.checksummed(b"\0" + blank[1:], Family.IPV4, b"", b"")
     datagrams = [ipv4(HERE, HERE, 1, message) for message in (request, reply)]
     found = evidence([sent(probe(7), flow), *(packet(data) for data in datagrams)])
     assert [each.answer for each in found.exhibits] == [None, Answer.ECHO_REPLY]
 
 
 def test_flows_are_kept_apart() -> None:
-    blank = icmp.build_echo_probe(Family.IPV4, 77, 1007, bytes([7]) * 8)
-    asked = ipv4(HERE, THERE, 1, icmp.checksummed(blank, Family.IPV4, b"", b""))
+    blank = echo.build_echo_probe(Family.IPV4, 77, 1007, bytes([7]) * 8)
+    asked = ipv4(HERE, THERE, 1, echo.checksummed(blank, Family.IPV4, b"", b""))
     asking = sent(probe(7)), sent(probe(7), ECHO_FLOW)
     found = evidence([*asking, packet(asked, 1), packet(probe_data(probe(7)), 2)])
     assert [each.protocol for each in found.exhibits] == [Protocol.ICMP, Protocol.UDP]

@@ -8,7 +8,8 @@ import pytest
 from probes.facts import Answer, Family, Icmp, Protocol, RejectReason, StampSource
 from probes.seam import Flow, Quote, Received, Stamp
 from probes.trace.attempt import Attempt, Ending, Purpose, Reply
-from probes.trace.match import Ledger, Match, Rejection
+from probes.trace.ledger import Ledger
+from probes.trace.match import Match, Rejection, match
 
 _STAMP = Stamp(1.0, 1_000, StampSource.KERNEL)
 _FLOWS = {
@@ -78,8 +79,8 @@ def reason(verdict: Match | Rejection) -> RejectReason | None:
 def test_a_whole_quote_names_its_probe(protocol: Protocol) -> None:
     book = ledger(protocol)
     first, second = sent(book), sent(book)
-    assert book.match(error(whole_quote(book, second))) == Match(second)
-    assert book.match(error(whole_quote(book, first))) == Match(first)
+    assert match(book, error(whole_quote(book, second))) == Match(second)
+    assert match(book, error(whole_quote(book, first))) == Match(first)
 
 
 @pytest.mark.parametrize("protocol", list(Protocol))
@@ -88,14 +89,14 @@ def test_another_destination_or_protocol_is_a_foreign_flow(protocol: Protocol) -
     attempt = sent(book)
     quote = whole_quote(book, attempt)
     for altered in (replace(quote, destination="192.0.2.2"), replace(quote, protocol=47)):
-        assert reason(book.match(error(altered))) is RejectReason.FOREIGN_FLOW
+        assert reason(match(book, error(altered))) is RejectReason.FOREIGN_FLOW
 
 
 @pytest.mark.parametrize("protocol", [Protocol.UDP, Protocol.TCP])
 def test_another_destination_port_is_a_foreign_flow(protocol: Protocol) -> None:
     book = ledger(protocol)
     attempt = sent(book)
-    assert reason(book.match(error(replace(whole_quote(book, attempt), destination_port=1)))) is (
+    assert reason(match(book, error(replace(whole_quote(book, attempt), destination_port=1)))) is (
         RejectReason.FOREIGN_FLOW
     )
 
@@ -104,42 +105,42 @@ def test_another_icmp_identifier_without_a_token_is_a_foreign_flow() -> None:
     book = ledger(Protocol.ICMP)
     attempt = sent(book)
     quote = replace(whole_quote(book, attempt), icmp_id=8, token=None)
-    assert reason(book.match(error(quote))) is RejectReason.FOREIGN_FLOW
+    assert reason(match(book, error(quote))) is RejectReason.FOREIGN_FLOW
 
 
 def test_identity_that_was_never_issued_is_unknown() -> None:
     book = ledger()
     attempt = sent(book)
     quote = replace(whole_quote(book, attempt), sequence=None, token=b"12345678")
-    assert reason(book.match(error(quote))) is RejectReason.UNKNOWN_PROBE
+    assert reason(match(book, error(quote))) is RejectReason.UNKNOWN_PROBE
 
 
 def test_a_right_sequence_with_a_wrong_token_is_a_guess() -> None:
     book = ledger(Protocol.ICMP)
     attempt = sent(book)
     quote = replace(whole_quote(book, attempt), token=b"\0" * 8)
-    assert reason(book.match(error(quote))) is RejectReason.WRONG_IDENTITY
+    assert reason(match(book, error(quote))) is RejectReason.WRONG_IDENTITY
 
 
 def test_a_token_right_only_where_a_tcp_sequence_would_end_is_a_guess() -> None:
     book = ledger(Protocol.ICMP)
     attempt = sent(book)
     guess = attempt.probe.identity.token[:4] + b"\0\0\0\0"
-    assert reason(book.match(error(replace(whole_quote(book, attempt), token=guess)))) is RejectReason.WRONG_IDENTITY
+    assert reason(match(book, error(replace(whole_quote(book, attempt), token=guess)))) is RejectReason.WRONG_IDENTITY
 
 
 def test_the_identities_of_two_probes_contradict_each_other() -> None:
     book = ledger(Protocol.ICMP)
     first, second = sent(book), sent(book)
     mixed = replace(whole_quote(book, first), sequence=second.probe.identity.sequence)
-    assert reason(book.match(error(mixed))) is RejectReason.WRONG_IDENTITY
+    assert reason(match(book, error(mixed))) is RejectReason.WRONG_IDENTITY
 
 
 def test_a_channel_that_names_another_probe_contradicts() -> None:
     book = ledger(Protocol.TCP)
     first, second = sent(book), sent(book)
     mixed = replace(whole_quote(book, first), number=second.probe.number)
-    assert reason(book.match(error(mixed))) is RejectReason.WRONG_IDENTITY
+    assert reason(match(book, error(mixed))) is RejectReason.WRONG_IDENTITY
 
 
 @pytest.mark.parametrize("number", [-1, 2, 99])
@@ -147,13 +148,13 @@ def test_a_channel_that_names_no_probe_is_unknown(number: int) -> None:
     book = ledger(Protocol.TCP)
     sent(book)
     sent(book)
-    assert reason(book.match(error(Quote(number=number)))) is RejectReason.UNKNOWN_PROBE
+    assert reason(match(book, error(Quote(number=number)))) is RejectReason.UNKNOWN_PROBE
 
 
 def test_a_probe_that_never_left_cannot_be_answered() -> None:
     book = ledger()
     attempt = book.issue(probe_ttl=1, purpose=Purpose.HOP, now=0.0)
-    assert reason(book.match(error(whole_quote(book, attempt)))) is RejectReason.UNKNOWN_PROBE
+    assert reason(match(book, error(whole_quote(book, attempt)))) is RejectReason.UNKNOWN_PROBE
 
 
 def test_the_first_answer_wins() -> None:
@@ -161,7 +162,7 @@ def test_the_first_answer_wins() -> None:
     attempt = sent(book)
     quote = whole_quote(book, attempt)
     attempt.reply = Reply(sender="x", answer=Answer.TIME_EXCEEDED, ending=Ending.PASSED, rtt_us=1, late=False)
-    assert book.match(error(quote)) == Rejection(RejectReason.DUPLICATE, attempt)
+    assert match(book, error(quote)) == Rejection(RejectReason.DUPLICATE, attempt)
 
 
 @pytest.mark.parametrize(
@@ -172,38 +173,38 @@ def test_a_direct_answer_must_come_from_the_target(protocol: Protocol, answer: A
     book = ledger(protocol)
     attempt = sent(book)
     quote = replace(whole_quote(book, attempt), source=None, destination=None, protocol=None)
-    assert reason(book.match(direct(quote, answer, "203.0.113.5"))) is RejectReason.WRONG_SOURCE
-    assert book.match(direct(quote, answer)) == Match(attempt)
+    assert reason(match(book, direct(quote, answer, "203.0.113.5"))) is RejectReason.WRONG_SOURCE
+    assert match(book, direct(quote, answer)) == Match(attempt)
 
 
 def test_an_echo_reply_without_the_requests_data_names_nobody() -> None:
     book = ledger(Protocol.ICMP)
     attempt = sent(book)
     whole = replace(whole_quote(book, attempt), source=None, destination=None, protocol=None)
-    assert reason(book.match(direct(replace(whole, token=None), Answer.ECHO_REPLY))) is RejectReason.SHORT_QUOTE
-    assert book.match(direct(whole, Answer.ECHO_REPLY)) == Match(attempt)
+    assert reason(match(book, direct(replace(whole, token=None), Answer.ECHO_REPLY))) is RejectReason.SHORT_QUOTE
+    assert match(book, direct(whole, Answer.ECHO_REPLY)) == Match(attempt)
 
 
 def test_a_reset_without_acknowledgement_answers_no_probe_not_even_a_lone_one() -> None:
     book = ledger(Protocol.TCP)
     attempt = sent(book)
     whole = replace(whole_quote(book, attempt), source=None, destination=None, protocol=None)
-    assert reason(book.match(direct(replace(whole, tcp_sequence=None), Answer.RST))) is RejectReason.SHORT_QUOTE
-    assert book.match(direct(whole, Answer.RST)) == Match(attempt)
+    assert reason(match(book, direct(replace(whole, tcp_sequence=None), Answer.RST))) is RejectReason.SHORT_QUOTE
+    assert match(book, direct(whole, Answer.RST)) == Match(attempt)
 
 
 def test_an_error_may_come_from_anybody() -> None:
     book = ledger()
     attempt = sent(book)
-    assert book.match(error(whole_quote(book, attempt), sender="198.18.0.1")) == Match(attempt)
+    assert match(book, error(whole_quote(book, attempt), sender="198.18.0.1")) == Match(attempt)
 
 
 def test_a_redirect_is_no_answer() -> None:
     book = ledger()
     attempt = sent(book)
     redirect = replace(error(whole_quote(book, attempt)), answer=Answer.OTHER_ICMP, icmp=Icmp(type=5, code=1))
-    assert reason(book.match(redirect)) is RejectReason.NOT_AN_ANSWER
-    assert book.match(error(whole_quote(book, attempt))) == Match(attempt)
+    assert reason(match(book, redirect)) is RejectReason.NOT_AN_ANSWER
+    assert match(book, error(whole_quote(book, attempt))) == Match(attempt)
 
 
 # --- quotes without identity ------------------------------------------------------------------------------------------
@@ -217,8 +218,8 @@ def test_a_short_quote_of_a_shared_port_names_nobody() -> None:
     book = ledger()
     sent(book)
     sent(book)
-    assert reason(book.match(error(_short(book, 33434)))) is RejectReason.SHORT_QUOTE
-    assert reason(book.match(error(Quote()))) is RejectReason.SHORT_QUOTE
+    assert reason(match(book, error(_short(book, 33434)))) is RejectReason.SHORT_QUOTE
+    assert reason(match(book, error(Quote()))) is RejectReason.SHORT_QUOTE
 
 
 def test_a_short_quote_of_a_port_of_its_own_names_its_probe() -> None:
@@ -227,8 +228,8 @@ def test_a_short_quote_of_a_port_of_its_own_names_its_probe() -> None:
     sent(book)
     own = sent(book, own_port=True)
     assert own.probe.own_port
-    assert book.match(error(_short(book, 33436))) == Match(own)
-    assert reason(book.match(error(_short(book, 33435)))) is RejectReason.FOREIGN_FLOW
+    assert match(book, error(_short(book, 33436))) == Match(own)
+    assert reason(match(book, error(_short(book, 33435)))) is RejectReason.FOREIGN_FLOW
 
 
 def test_a_whole_quote_must_show_the_port_of_its_own() -> None:
@@ -236,14 +237,14 @@ def test_a_whole_quote_must_show_the_port_of_its_own() -> None:
     sent(book)
     own = sent(book, own_port=True)
     shared = whole_quote(book, own)
-    assert reason(book.match(error(shared))) is RejectReason.FOREIGN_FLOW
-    assert book.match(error(replace(shared, destination_port=33435))) == Match(own)
+    assert reason(match(book, error(shared))) is RejectReason.FOREIGN_FLOW
+    assert match(book, error(replace(shared, destination_port=33435))) == Match(own)
 
 
 def test_a_lone_probe_needs_no_identity() -> None:
     book = ledger()
     only = sent(book)
-    assert book.match(error(_short(book, 33434))) == Match(only)
+    assert match(book, error(_short(book, 33434))) == Match(only)
 
 
 def test_only_where_there_are_ports_may_a_probe_have_its_own() -> None:
@@ -255,7 +256,7 @@ def test_a_tcp_probes_own_port_is_its_source_port() -> None:
     book = ledger(Protocol.TCP)
     sent(book)
     own = sent(book, own_port=True)
-    assert book.match(error(replace(whole_quote(book, own), source_port=None))) == Match(own)
+    assert match(book, error(replace(whole_quote(book, own), source_port=None))) == Match(own)
 
 
 # --- translators ------------------------------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ def test_an_untranslated_source_is_believed_with_a_strong_identity(protocol: Pro
     book = ledger(protocol)
     attempt = sent(book)
     quote = replace(whole_quote(book, attempt), source="203.0.113.1", source_port=1024, icmp_id=9)
-    assert book.match(error(quote)) == Match(attempt)
+    assert match(book, error(quote)) == Match(attempt)
 
 
 @pytest.mark.parametrize("protocol", [Protocol.ICMP, Protocol.UDP])
@@ -274,14 +275,14 @@ def test_an_untranslated_source_with_sixteen_bits_is_not(protocol: Protocol) -> 
     book = ledger(protocol)
     attempt = sent(book)
     quote = replace(whole_quote(book, attempt), source="203.0.113.1", token=None)
-    assert reason(book.match(error(quote))) is RejectReason.FOREIGN_FLOW
+    assert reason(match(book, error(quote))) is RejectReason.FOREIGN_FLOW
 
 
 def test_a_rewritten_udp_checksum_does_not_outweigh_the_token() -> None:
     book = ledger(Protocol.UDP)
     attempt = sent(book)
     quote = replace(whole_quote(book, attempt), sequence=(attempt.probe.identity.sequence + 1) % 0xFFFF)
-    assert book.match(error(quote)) == Match(attempt)
+    assert match(book, error(quote)) == Match(attempt)
 
 
 def test_a_zone_is_the_hosts_own_addition() -> None:
@@ -289,7 +290,7 @@ def test_a_zone_is_the_hosts_own_addition() -> None:
     book = Ledger(flow, Random(3).randbytes)  # noqa: S311 - the same bytes each time
     attempt = sent(book)
     quote = Quote(destination="fe80::1", protocol=58, token=attempt.probe.identity.token)
-    assert book.match(direct(quote, Answer.ECHO_REPLY, "fe80::1")) == Match(attempt)
+    assert match(book, direct(quote, Answer.ECHO_REPLY, "fe80::1")) == Match(attempt)
 
 
 # --- identities -------------------------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ class ModelDriver:
             self.coming.append((at, event))
         return stamp
 
-    def receive(self) -> Sequence[Event]:
+    def receive(self, *, hurried: bool = False) -> Sequence[Event]:
+        del hurried
         here = [event for at, event in self.coming if at <= self._time.now]
         self.coming = [(at, event) for at, event in self.coming if at > self._time.now]
         return here

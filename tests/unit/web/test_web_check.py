@@ -104,6 +104,11 @@ def test_the_second_look_tells_nothing_but_the_host() -> None:
         ("/?next=https://x.example.com/a|b", "https://crm.example.com/?next=https://x.example.com/a%7Cb"),
         ("/b\\c", "https://crm.example.com/b%5Cc"),
         ("HTTPS://Other.Example.com:8443/", "https://other.example.com:8443/"),
+        # An archive's and an application's: a URL may stand in a path, and in a fragment.
+        ("/web/2020/http://other.example.com/", "https://crm.example.com/web/2020/http://other.example.com/"),
+        ("/app#/open/https://other.example.com/", "https://crm.example.com/app"),
+        # Two octets of UTF-8, as a header's octets are read.
+        ("/caf\xc3\xa9", "https://crm.example.com/caf%C3%A9"),
     ],
 )
 def test_a_location_is_followed(location: str, leads_to: str) -> None:
@@ -117,6 +122,8 @@ def test_a_location_is_followed(location: str, leads_to: str) -> None:
     [
         ("https://", RedirectProblem.UNPARSABLE),
         ("https:///path", RedirectProblem.UNPARSABLE),
+        ("HTTPS:///path", RedirectProblem.UNPARSABLE),
+        ("://other.example.com/", RedirectProblem.UNPARSABLE),
         ("https://[::1", RedirectProblem.UNPARSABLE),
         ("https://crm.example.com:x/", RedirectProblem.UNPARSABLE),
         ("https://0.0.0.0/", RedirectProblem.UNPARSABLE),

@@ -6,12 +6,13 @@ import pytest
 
 from probes.facts import Answer, Family, Icmp, MplsLabel, Protocol, StampSource
 from probes.seam import Extensions, Flow, Quote, Received, Stamp
-from probes.wire import icmp, tcp, udp
-from probes.wire.answers import protocol_number, read_icmp, read_quote, read_quoted_icmp, read_tcp
+from probes.wire import echo, icmp, tcp, udp
+from probes.wire.answers import read_icmp, read_quote, read_quoted_icmp, read_tcp
 from probes.wire.icmp_extensions import build_mpls
 from probes.wire.ipv4 import Ipv4Header, build_ipv4
 from probes.wire.ipv6 import Ipv6Header, build_ipv6
 from probes.wire.malformed import MalformedDatagram
+from probes.wire.numbers import protocol_number
 
 STAMP = Stamp(1.0, 2, StampSource.KERNEL)
 TOKEN = b"\x01\x02\x03\x04\x05\x06\x07\x08"
@@ -22,7 +23,7 @@ HEADER_LENGTHS = {Family.IPV4: 20, Family.IPV6: 40}
 
 
 def echo_probe(family: Family) -> bytes:
-    return icmp.build_echo_probe(family, 0x1111, 0x2222, TOKEN)
+    return echo.build_echo_probe(family, 0x1111, 0x2222, TOKEN)
 
 
 def udp_probe(family: Family) -> bytes:
@@ -130,7 +131,7 @@ def test_labels_come_with_the_answer(family: Family) -> None:
 
 @pytest.mark.parametrize("family", Family)
 def test_an_echo_reply_gives_the_identity_back(family: Family) -> None:
-    reply = bytes([icmp.ECHO_REPLY[family]]) + echo_probe(family)[1:]
+    reply = bytes([echo.ECHO_REPLY[family]]) + echo_probe(family)[1:]
     received = read_icmp(family, reply, sender="192.0.2.80", reply_ttl=None, stamp=STAMP)
     assert received is not None
     assert received.answer is Answer.ECHO_REPLY

@@ -3,12 +3,11 @@
 import pytest
 
 from probes.facts import Answer, Family
+from probes.wire.echo import build_echo_probe, checksummed
 from probes.wire.icmp import (
     IcmpMessage,
     answer_kind,
-    build_echo_probe,
     build_icmp,
-    checksummed,
     is_error,
     parse_echo,
     parse_icmp,

@@ -40,6 +40,16 @@ def test_a_length_that_promises_more_than_there_is_costs_no_answer(family: Famil
     assert split_quote(family, kind, rest, QUOTE) == (QUOTE, b"")
 
 
+@pytest.mark.parametrize(
+    ("family", "kind", "rest", "quote"),
+    [(Family.IPV4, 11, b"\0\x05\0\0", b"\x45" + QUOTE[1:]), (Family.IPV6, 3, b"\x05\0\0\0", QUOTE)],
+)
+def test_a_length_of_less_than_any_error_quotes_costs_no_answer(
+    family: Family, kind: int, rest: bytes, quote: bytes
+) -> None:
+    assert split_quote(family, kind, rest, quote) == (quote, b"")
+
+
 def test_the_pointer_of_another_type_is_no_length() -> None:
     # ICMPv6 "packet too big" carries the MTU there, "parameter problem" the pointer.
     assert split_quote(Family.IPV6, 2, b"\0\0\x05\0", QUOTE) == (QUOTE, b"")
