@@ -20,10 +20,11 @@ from edge.config import EdgeSettings, read_edge_settings
 from edge.doors import Doors
 from edge.http import App, Connection
 from edge.in_band import Echoes, UdpStun, stream_maker
+from edge.log import stderr_log
 from edge.messages import Head, Peer, Response
 from edge.sockets import StartError, listening, receiving, split_address, tls_context
 from edge.traces import Traces
-from probes.clock import SystemClock, utc_text
+from probes.clock import SystemClock
 from probes.facts import Family
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ _REFUSALS_EVERY_S: Final = 10.0
 _MOST_THREADS: Final = 256
 # What cannot change while the sockets are open.
 _FIXED: Final = ("listen", "insecure", "tcp_port", "udp_port")
-
-
-def log(text: str) -> None:
-    """Write one line to standard error, with the time."""
-    print(f"{utc_text(SystemClock().realtime_ns())} {text}", file=sys.stderr, flush=True)  # noqa: T201 - the log
 
 
 def serve(file: Path) -> int:
@@ -97,6 +93,7 @@ class Service:
         """
         self._file = file
         self._clock = SystemClock()
+        self._log = stderr_log()
         self._doors = Doors()
         self._manager = notifier()
         self._refused = 0
@@ -131,14 +128,15 @@ class Service:
         for each in (self._udp, self._echoes):
             if each is not None:
                 each.start(self._loop)
-        accepting = asyncio.create_task(self._accept())
-        watched = asyncio.create_task(self._feed_watchdog())
-        self._say_what_is_served()
-        self._manager.ready(self._in_force())
-        await self._stop.wait()
-        self._manager.stopping()
-        for task in (accepting, watched):
-            task.cancel()
+        # Whichever of them dies of a mistake takes the edge with it: one that accepts nobody must not look alive.
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in (self._accept(), self._feed_watchdog())]
+            self._say_what_is_served()
+            self._manager.ready(self._in_force())
+            await self._stop.wait()
+            self._manager.stopping()
+            for task in tasks:
+                task.cancel()
         if streams is not None:
             streams.close()
 
@@ -152,7 +150,7 @@ class Service:
                 each.close(self._loop)
         await self._loop.run_in_executor(None, self._engine.stop)
         self._manager.close()
-        log("stopped")
+        self._log.tell("stopped")
 
     async def _feed_watchdog(self) -> None:
         """Tell the manager of services that the loop comes round, as often as it wants to hear that."""
@@ -202,13 +200,13 @@ class Service:
         self._refused += 1
         now = self._clock.monotonic()
         if now >= self._refused_told_at + _REFUSALS_EVERY_S:
-            log(f"{self._refused} connections found no room so far, the last from {peer.address}")
+            self._log.tell(f"{self._refused} connections found no room so far, the last from {peer.address}")
             self._refused_told_at = now
 
     def _told(self, peer: Peer, head: Head | None, response: Response, took_s: float) -> None:
         asked = f"{head.method} {escape(head.path)}" if head else "-"
         note = f": {escape(response.note, TEXT_LIMIT)}" if response.note else ""
-        log(f"{peer.address} {asked} {response.status} {1_000 * took_s:.0f} ms{note}")
+        self._log.tell(f"{peer.address} {asked} {response.status} {1_000 * took_s:.0f} ms{note}")
 
     # --- settings -----------------------------------------------------------------------------------------------------
 
@@ -229,18 +227,18 @@ class Service:
             context = tls_context(settings.edge.tls) if settings.edge.tls else None
         except (ConfigurationError, StartError) as error:
             for line in getattr(error, "problems", (str(error),)):
-                log(line)
-            log("the configuration in force stays, for the new one is wrong")
+                self._log.tell(line)
+            self._log.tell("the configuration in force stays, for the new one is wrong")
             return
         old, new = self._api.settings.edge, settings.edge
         fixed = [key for key in _FIXED if getattr(old, key) != getattr(new, key)]
         if fixed:
-            log(f"a restart is needed for {', '.join(fixed)}")
+            self._log.tell(f"a restart is needed for {', '.join(fixed)}")
         if self._tls is not None and context is not None:
             self._tls = context
         self._api.settings = settings
         self._traces.keep_s = new.limits.cache_s
-        log(f"the configuration was read again: {len(settings.tokens)} tokens")
+        self._log.tell(f"the configuration was read again: {len(settings.tokens)} tokens")
 
     def _say_what_is_served(self) -> None:
         edge = self._api.settings.edge
@@ -251,7 +249,7 @@ class Service:
         if edge.tcp_port:
             parts.append(f"STUN and probes on TCP {edge.tcp_port}")
         parts.append("sees echo requests" if self._echoes else f"sees no echo requests ({self._no_echoes})")
-        log(", ".join(parts))
+        self._log.tell(", ".join(parts))
 
 
 def _families(host: str) -> tuple[Family, ...]:

@@ -76,7 +76,9 @@ def _refused(error: OSError, operation: Operation, host: str, port: int, key: st
         Failure.ADDRESS_NOT_AVAILABLE: "this host has no such address",
     }
     what = words.get(failure, (error.strerror or str(error)).lower())
-    return StartError(f"{where}: {what}", ServiceExit.BAD_CONFIGURATION)
+    # The address of an edge that starts with its host may come later, and the other program may end.
+    code = ServiceExit.TEMPORARY_FAILURE if failure in words else ServiceExit.BAD_CONFIGURATION
+    return StartError(f"{where}: {what}", code)
 
 
 def tls_context(tls: "TlsSection") -> ssl.SSLContext:

@@ -19,7 +19,7 @@ class Reloading:
 
     Attributes:
         taken: How many plans were put to work.
-        refused: How many were wrong.
+        refused: How many were wrong, or could not be read.
         problem: What was wrong with the newest one, None where nothing was.
     """
 
@@ -40,12 +40,15 @@ class Reloading:
         return self._wake
 
     def begin(self) -> None:
-        """Begin to read, now or once the reading under way is over."""
+        """Begin to read, now or once the reading under way is over; refused where the host gives no thread."""
         if self._under_way:
             self._asked_again = True
             return
         self._under_way = True
-        threading.Thread(target=self._run, name="reload", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="reload", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            self._put(PlanProblems(lines=(f"the host gives no thread to read the configuration: {error}",)))
 
     def take(self, old: ServicePlan, log: logging.Logger) -> ServicePlan | None:
         """Return the plan that was read since the last look, fit to follow `old`; None for none, or a wrong one."""
@@ -73,7 +76,9 @@ class Reloading:
         return ended
 
     def _run(self) -> None:
-        result = self._read()
+        self._put(self._read())
+
+    def _put(self, result: ServicePlan | PlanProblems) -> None:
         # In this order: who finds a result may count on the descriptor being readable.
         os.eventfd_write(self._wake, 1)
         self._result = result
@@ -84,4 +89,4 @@ class Reloading:
         # Numbered: whoever reloads the same mistake twice is told twice (`log_limit`).
         for line in problems.lines:
             log.error("reload %d: %s", self.taken + self.refused, line)
-        log.error("reload %d: the configuration is wrong; the one before stays in force", self.taken + self.refused)
+        log.error("reload %d: nothing changes: the configuration before stays in force", self.taken + self.refused)

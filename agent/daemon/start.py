@@ -24,7 +24,7 @@ from probes.clock import SystemClock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.pages.server import PageServer
+    from agent.daemon.showing import Showing
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -112,20 +112,12 @@ def _no_right(directory: Path, error: OSError) -> str:
     )
 
 
-def _pages(plan: ServicePlan, service: Service) -> PageServer | None:
-    """Return who answers for metrics and health, None where nobody is asked to or the address cannot be had."""
+def _pages(plan: ServicePlan, service: Service) -> Showing | None:
+    """Return who shows metrics and health, None where nobody is asked to."""
     if plan.metrics_listen is None:
         return None
     # For those who want metrics.
     from agent.daemon.pages import Pages  # noqa: PLC0415
-    from agent.pages.listening import ListenError  # noqa: PLC0415
-    from agent.pages.server import PageServer  # noqa: PLC0415
+    from agent.daemon.showing import Showing  # noqa: PLC0415
 
-    try:
-        pages = PageServer(plan.metrics_listen, Pages(service.status), SystemClock())
-    except ListenError as error:
-        # Paths are watched all the same: that is what the service is there for.
-        _LOG.error("metrics and health are not shown: %s", error)
-        return None
-    pages.start()
-    return pages
+    return Showing(plan.metrics_listen, Pages(service.status), SystemClock())

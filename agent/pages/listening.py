@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import stat
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,30 +49,31 @@ def _listening_on(listen: str) -> socket.socket:
         where = (host, int(port))
     except ValueError:
         raise ListenError(f"{listen}: not address:port, [address]:port or unix:PATH") from None
-    opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    # What is left of connections from before a restart must not keep the port.
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return _listening(opened, where, listen)
+    return _listening(family, where, listen)
 
 
 def _listening_at(path: Path) -> socket.socket:
     """Return a socket that listens at a path, for its owner and group; what a dead process left there is removed."""
     _remove_stale(path)
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    listening = _listening(opened, str(path), f"unix:{path}")
+    listening = _listening(socket.AF_UNIX, str(path), f"unix:{path}")
     with suppress(OSError):
         path.chmod(0o660)
     return listening
 
 
-def _listening(opened: socket.socket, where: tuple[str, int] | str, listen: str) -> socket.socket:
-    try:
-        opened.bind(where)
-        opened.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        opened.close()
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ListenError(f"{listen}: {why}") from None
+def _listening(family: socket.AddressFamily, where: tuple[str, int] | str, listen: str) -> socket.socket:
+    with ExitStack() as undone:
+        try:
+            # A host without IPv6 has no such socket, and one may be out of descriptors.
+            opened = undone.enter_context(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+            # What is left of connections from before a restart must not keep the port; a path knows nothing of it.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(where)
+            opened.listen(_BACKLOG)
+        except (OSError, OverflowError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise ListenError(f"{listen}: {why}") from None
+        undone.pop_all()
     return opened
 
 

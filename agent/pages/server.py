@@ -55,6 +55,8 @@ class PageServer:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._connections: dict[socket.socket, Connection] = {}
         self._accept_at_s: float | None = None
+        # How long the page of this turn took to make.
+        self._making_s = 0.0
         self._closed = False
         self._thread = Thread(target=self._serve, name="pages", daemon=True)
 
@@ -87,16 +89,14 @@ class PageServer:
 
     def _serve(self) -> None:
         while True:
-            events = self._selector.select(self._patience_s())
-            now = self._clock.monotonic()
-            for key, _ in events:
+            for key, _ in self._selector.select(self._patience_s()):
                 if key.fileobj == self._wake:
                     return
                 if key.fileobj is self._socket:
-                    self._accept_waiting(now)
+                    self._accept_waiting(self._clock.monotonic())
                 elif isinstance(key.data, Connection):
-                    self._look_after(key.data, now)
-            self._give_up(now)
+                    self._look_after(key.data, self._clock.monotonic())
+            self._give_up(self._clock.monotonic())
 
     def _patience_s(self) -> float | None:
         """Return how long nothing but a connection's doings need attention, None for ever."""
@@ -138,21 +138,28 @@ class PageServer:
         """Go on with a connection as far as it lets us."""
         if connection.socket not in self._connections:
             return
+        self._making_s = 0.0
         try:
             over = connection.turn(now, self._answered)
         except OSError:
             over = True
+        # Nobody could send or take anything while a page was made: that is not their delay.
+        for each in self._connections.values():
+            each.deadline_s += self._making_s
         if over:
             self._drop(connection)
         else:
             self._selector.modify(connection.socket, connection.events, connection)
 
     def _answered(self, request: Request) -> Page:
+        began_at = self._clock.monotonic()
         try:
             return self._answer(request)
         except Exception:  # noqa: BLE001 - whatever it is, it is a mistake of ours that the caller learns of
             _log.exception("the page %s could not be made", request.path)
             return Page(status=500, body="the agent itself failed\n")
+        finally:
+            self._making_s = self._clock.monotonic() - began_at
 
     def _give_up(self, now: float) -> None:
         """Hang up on whoever took too long, and accept again."""

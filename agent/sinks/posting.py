@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from agent.sinks.collector import Collector, NoAnswerError, Way, place_of
 from agent.sinks.encoding import batch_headers, gzipped, template_values
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MASK: Final = "***"
 # Shorter parts of a header are words like "Bearer", and no secrets.
 _SHORTEST_SECRET: Final = 8
+_STARS: Final = re.compile(r"\*{8,}")
 # What parameters of a query are called that hold a secret.
 _TELLING: Final = ("auth", "key", "pass", "secret", "sig", "token")
 
@@ -76,7 +78,7 @@ class Poster:
             answer = self._collector.post(headers, body.data, stop, filled(self._place.target))
         except NoAnswerError as error:
             return unavailable(self._without_secrets(str(error)), error.retry_after_s)
-        outcome = judge(answer, self._clock.realtime_ns() / 1e9)
+        outcome = judge(replace(answer, body=self._starred(answer.body)), self._clock.realtime_ns() / 1e9)
         if outcome.why is None:
             return outcome
         return replace(outcome, why=self._without_secrets(f"{self._place.origin}: {outcome.why}"))
@@ -107,11 +109,21 @@ class Poster:
         set_ = {name.lower() for name, _ in own}
         return (*own, *((name, value) for name, value in ours if name.lower() not in set_))
 
+    def _starred(self, body: bytes) -> bytes:
+        """Return an answer's body with a star for each octet of a secret, so that an excerpt holds no part of one.
+
+        As long as before: a message of protobuf holds lengths.
+        """
+        for secret in self._secrets:
+            octets = secret.encode()
+            body = body.replace(octets, b"*" * len(octets))
+        return body
+
     def _without_secrets(self, text: str) -> str:
         """Return a text in which no header's value is left: a collector may say back what it was told."""
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
-        return text
+        return _STARS.sub(_MASK, text)
 
 
 def _secrets(options: PostOptions) -> list[str]:

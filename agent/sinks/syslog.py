@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 10.0
 _NAP_S: Final = 0.1
 _CONNECT_S: Final = 3.0
+# How long datagrams go to the address that a name had: nothing ever says that the receiver has moved.
+_NAME_HOLDS_S: Final = 60.0
 
 
 class SyslogSink:
@@ -40,6 +42,7 @@ class SyslogSink:
         self._identity = identity
         self._clock = clock
         self._socket: socket.socket | None = None
+        self._named_at = 0.0
         # How many messages of which batch a datagram socket has taken: they are not sent again.
         self._batch = ""
         self._done = 0
@@ -88,11 +91,18 @@ class SyslogSink:
     # -- the socket
 
     def _opened(self, stop: Callable[[], bool]) -> socket.socket:
-        if self._socket is not None and _has_ended(self._socket):
+        if self._socket is not None and (_has_ended(self._socket) or self._is_stale(self._socket)):
             self.close()
         if self._socket is None:
+            self._named_at = self._clock.monotonic()
             self._socket = _to_path(self._where) if self._transport == "unix" else self._to_host(stop)
         return self._socket
+
+    def _is_stale(self, opened: socket.socket) -> bool:
+        """Return whether the name is to be looked up again, and the way to it, of which UDP alone learns nothing."""
+        old = self._transport == "udp" and self._clock.monotonic() >= self._named_at + _NAME_HOLDS_S
+        # What came back of the datagrams before is told by the next one that is sent here.
+        return old and not _has_error(opened)
 
     def _to_host(self, stop: Callable[[], bool]) -> socket.socket:
         kind = socket.SOCK_STREAM if self._transport == "tcp" else socket.SOCK_DGRAM
@@ -185,6 +195,13 @@ def _has_ended(opened: socket.socket) -> bool:
         return False
     poll = select.poll()
     poll.register(opened, select.POLLIN | select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
+def _has_error(opened: socket.socket) -> bool:
+    """Return whether an error waits, as the refusal of an earlier datagram (udp(7))."""
+    poll = select.poll()
+    poll.register(opened, 0)
     return bool(poll.poll(0))
 
 

@@ -252,9 +252,9 @@ def test_without_rights_it_serves_and_says_what_it_cannot(lab: Lab, open_path: P
 @pytest.mark.parametrize(
     ("changes", "user", "code", "words"),
     [
-        ({"listen": "192.0.2.77:8443"}, User.ROOT, 78, "no such address"),
+        ({"listen": "192.0.2.77:8443"}, User.ROOT, 75, "no such address"),
         ({"listen": "[::]:443"}, User.NOBODY, 77, "CAP_NET_BIND_SERVICE"),
-        ({"listen": f"[::]:{PORT}"}, User.ROOT, 78, "listens there already"),
+        ({"listen": f"[::]:{PORT}"}, User.ROOT, 75, "listens there already"),
         ({"insecure": False}, User.ROOT, 78, "edge.yaml:2:3: edge: give tls"),
     ],
 )

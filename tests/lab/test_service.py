@@ -59,7 +59,7 @@ def test_a_wrong_configuration_changes_nothing_and_a_right_one_keeps_what_it_lea
     before = len(running.samples("near"))
     running.config.write_text("agent: {interval_s: soon}\n")
     running.tell(signal.SIGHUP)
-    running.wait(lambda: running.has_logged("the one before stays in force"), "told of the mistake", 10)
+    running.wait(lambda: running.has_logged("the configuration before stays in force"), "told of the mistake", 10)
     assert running.has_logged("agent.yaml:1:21: agent.interval_s:")
     running.configure(config(NEAR, APP, {"name": "new", "host": "192.0.2.1"}))
     running.tell(signal.SIGHUP)

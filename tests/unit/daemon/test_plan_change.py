@@ -4,6 +4,7 @@ import logging
 import os
 import random
 import select
+import threading
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,28 @@ def test_no_line_of_a_refused_plan_shows_a_secret(tmp_path: Path, monkeypatch: p
     assert isinstance(said, PlanProblems)
     assert len(said.lines) == 10
     assert "t0ps3cret" not in "\n".join(said.lines)
+
+
+def test_a_host_without_threads_refuses_a_reload_and_the_next_one_works(
+    monkeypatch: pytest.MonkeyPatch, log: logging.Logger
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    old, new = plan("", A), plan("", B)
+    reloading = Reloading(lambda: new)
+    with monkeypatch.context() as patched:
+        patched.setattr("threading.Thread.start", refuse)
+        reloading.begin()
+        assert select.select([reloading], [], [], 10)[0]
+        assert reloading.take(old, log) is None
+        assert (reloading.over(), reloading.refused) == (True, 1)
+        assert "no thread to read the configuration: can't start new thread" in (reloading.problem or "")
+    reloading.begin()
+    assert select.select([reloading], [], [], 10)[0]
+    taken = None
+    while not reloading.over():
+        taken = reloading.take(old, log) or taken
+    assert taken == new
+    assert not reloading.problem
+    os.close(reloading.fileno())

@@ -169,6 +169,24 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert done.stderr == f"{tmp_path}/edge.yaml: cannot read it: no such file or directory\n"
 
 
+@pytest.mark.parametrize(
+    ("listen", "words"),
+    [
+        # TEST-NET-3 (RFC 5737), which no host has.
+        ("203.0.113.77:{}", "this host has no such address"),
+        ("127.0.0.1:{}", "another program listens there already"),
+    ],
+)
+def test_an_address_that_may_be_had_later_is_worth_another_try(tmp_path: Path, listen: str, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        configure(tmp_path, port, listen=listen.format(port))
+        done = start(tmp_path)
+    # The unit starts it again after any code but 77 and 78.
+    assert done.returncode == 75
+    assert words in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_with_0(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as serving, socket.create_connection(("127.0.0.1", serving.port)):
@@ -177,3 +195,31 @@ def test_it_stops_with_0(tmp_path: Path, number: signal.Signals) -> None:
         assert serving.process.wait(10) == 0
         assert time.monotonic() - begun < 5
     assert serving.log.read_text().endswith("stopped\n")
+
+
+_MISTAKEN = """
+import sys
+from pathlib import Path
+from edge.doors import Doors
+from edge.service import serve
+
+def mistaken(*_: object) -> bool:
+    raise ZeroDivisionError("a mistake")
+
+Doors.may_enter = mistaken
+sys.exit(serve(Path(sys.argv[1])))
+"""
+
+
+def test_an_edge_that_can_accept_nobody_ends_so_that_it_is_started_again(tmp_path: Path) -> None:
+    port = free_port()
+    command = (sys.executable, "-c", _MISTAKEN, str(configure(tmp_path, port)))
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert " serves " in process.stderr.readline()
+            socket.create_connection(("127.0.0.1", port), timeout=10).close()
+            assert process.wait(10) == 1
+            assert "ZeroDivisionError: a mistake" in process.stderr.read()
+        finally:
+            process.kill()

@@ -16,7 +16,7 @@ import pytest
 
 from agent.daemon.pages import Pages
 from agent.daemon.status import ServiceStatus
-from agent.pages.connection import REQUEST_S
+from agent.pages.connection import ANSWER_S, REQUEST_S
 from agent.pages.listening import ListenError, listening_socket
 from agent.pages.page import Page, Request
 from agent.pages.server import MOST_CONNECTIONS, PageServer
@@ -209,6 +209,26 @@ def test_who_does_not_take_the_answer_keeps_nobody_waiting() -> None:
         assert len(received(deaf)) > 20_000_000
 
 
+def test_the_time_that_a_page_takes_to_make_is_taken_from_nobody() -> None:
+    clock = SetClock()
+
+    def slowly(request: Request) -> Page:
+        if request.path == "/slow":
+            clock.now += ANSWER_S + REQUEST_S
+        return Page(status=200, body="x" * 20_000_000)
+
+    with serving(slowly, clock=clock) as server, ExitStack() as open_connections:
+        early, slow, late = (open_connections.enter_context(connected(server)) for _ in range(3))
+        early.sendall(b"GET /early HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert select.select([early], [], [], 10)[0] == [early]
+        late.sendall(b"GET /late HTTP/1.1\r\n")
+        slow.sendall(b"GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert len(received(slow)) > 20_000_000
+        late.sendall(b"Host: 127.0.0.1\r\n\r\n")
+        assert len(received(late)) > 20_000_000
+        assert len(received(early)) > 20_000_000
+
+
 def test_a_thousand_connections_leave_room_for_who_asks() -> None:
     with serving() as server, ExitStack() as open_connections:
         for _ in range(1_000):
@@ -297,6 +317,16 @@ def test_an_address_that_cannot_be_listened_on_is_told(listen: str, why: str) ->
     with pytest.raises(ListenError) as raised:
         listening_socket(listen)
     assert why in str(raised.value)
+
+
+def test_a_host_that_gives_no_socket_is_told_of_as_any_other_trouble() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        with pytest.raises(ListenError, match=r"^127\.0\.0\.1:0: Too many open files$"):
+            listening_socket("127.0.0.1:0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_both_families_are_listened_on_by_address() -> None:

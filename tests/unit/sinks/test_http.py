@@ -222,6 +222,14 @@ def test_secrets_that_come_back_are_masked(collector: HostileCollector, modes: l
     )
 
 
+def test_no_part_of_a_secret_is_left_where_the_excerpt_ends(collector: HostileCollector, modes: list[Mode]) -> None:
+    modes[:] = [Mode.BAD_REQUEST]
+    token = "".join(f"{number:03d}x" for number in range(100))
+    collector.complaint = f'{{"error": "bad token {token}"}}'.encode()
+    outcome = sent(collector.url, headers={"Authorization": f"Bearer {token}"})
+    assert outcome.why == f'http://127.0.0.1:{collector.port}: answered 400: {{"error": "bad token ***...'
+
+
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 

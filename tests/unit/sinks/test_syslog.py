@@ -7,7 +7,7 @@ import socket
 import socketserver
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +19,13 @@ from agent.sinks.syslog import SyslogSink
 from agent.sinks.syslog_message import FACILITIES, counted, local_message, message
 from agent.store.entry import Entry, Kind
 from probes.clock import SystemClock
-from tests.unit.sinks.a_store import a_batch, entry
+from tests.unit.sinks.a_store import FakeClock, a_batch, entry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+Moving = tuple[list[str], SyslogSink, FakeClock, list[socket.socket]]
 IDENTITY = AgentIdentity(id="6a8c", version="0.1.0", hostname="host-7", boot_id=None)
 BATCH = a_batch(entry(1), entry(2, status="critical"))
 # RFC 5424 section 6, in short: header, structured data, message.
@@ -131,6 +133,55 @@ def test_what_no_datagram_can_hold_is_refused_alone() -> None:
     ((seq, why),) = [(each.seq, each.why) for each in outcome.refused]
     assert seq == 2
     assert "bytes fits into no datagram" in why
+
+
+@pytest.fixture
+def moving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moving]:
+    """Give a name whose address a test may change, a sink to it, its clock, and receivers on 127.0.0.1 and .2."""
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2))
+        first.bind(("127.0.0.1", 0))
+        port = first.getsockname()[1]
+        second.bind(("127.0.0.2", port))
+        for receiver in (first, second):
+            receiver.setblocking(False)
+        address = ["127.0.0.1"]
+        look_up = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: look_up(address[0], *rest, **more))
+        clock = FakeClock()
+        plan = SinkPlan(name="s", type="syslog", options={"address": f"udp:logs.example.com:{port}"})
+        sink = stack.enter_context(closing(SyslogSink(plan, IDENTITY, clock)))
+        yield address, sink, clock, [first, second]
+
+
+def heard_by(receiver: socket.socket) -> int:
+    """Return how many datagrams wait at a receiver, and take them."""
+    count = 0
+    with suppress(BlockingIOError):
+        while receiver.recv(65_535):
+            count += 1
+    return count
+
+
+def test_udp_follows_a_receiver_that_has_moved(moving: Moving) -> None:
+    address, sink, clock, receivers = moving
+    assert sink.send(a_batch(entry(1), identity="a"), bool).fate is Fate.DELIVERED
+    address[0] = "127.0.0.2"
+    assert sink.send(a_batch(entry(2), identity="b"), bool).fate is Fate.DELIVERED
+    assert [heard_by(receiver) for receiver in receivers] == [2, 0]
+    clock.now += 60.0
+    assert sink.send(a_batch(entry(3), identity="c"), bool).fate is Fate.DELIVERED
+    assert [heard_by(receiver) for receiver in receivers] == [0, 1]
+
+
+def test_a_refusal_is_said_by_the_next_datagram_however_late(moving: Moving) -> None:
+    _, sink, clock, (first, _) = moving
+    first.close()
+    assert sink.send(a_batch(entry(1), identity="a"), bool).fate is Fate.DELIVERED
+    clock.now += 3_600.0
+    outcome = sink.send(a_batch(entry(2), identity="b"), bool)
+    assert outcome.fate is Fate.UNAVAILABLE
+    assert (outcome.why or "").endswith(": connection refused")
 
 
 def test_nobody_who_listens_is_said_by_udp_too() -> None:

@@ -1,7 +1,10 @@
 """The listener: real connections on loopback, many at once, slow ones, endless lines, and a clean end."""
 
+import resource
+import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,7 +13,7 @@ import pytest
 
 from agent.session_listener import SessionListener
 from probes.clock import SystemClock
-from probes.drivers.line_listener import LONGEST_LINE_S, MOST_CONNECTIONS
+from probes.drivers.line_listener import FULL_S, LONGEST_LINE_S, MOST_CONNECTIONS
 from probes.failure import Failure
 from probes.json_line import LineProblem
 from probes.line_assembly import LinesError
@@ -165,6 +168,41 @@ def test_when_there_are_too_many_the_one_that_was_silent_longest_goes() -> None:
             sender.close()
 
 
+def test_without_descriptors_and_with_nobody_to_end_it_waits_for_some() -> None:
+    clock, limits = SetClock(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    with listening(clock) as (listener, found), socket.socket() as sender:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+            sender.connect(("127.0.0.1", listener.port))
+            listener.turn(10)
+            began = time.monotonic()
+            listener.turn(0.2)
+            # Nobody wakes it for what it cannot do.
+            assert time.monotonic() - began >= 0.2
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        sender.sendall(activity() + b"\n")
+        assert connections(listener) == 0
+        clock.now += FULL_S
+        turn_until(listener, lambda: len(found) == 1)
+        assert connections(listener) == 1
+
+
+def test_without_descriptors_the_one_that_was_silent_longest_goes() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with listening() as (listener, found), connected(listener) as quiet, socket.socket() as late:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (quiet.fileno(), limits[1]))
+            late.connect(("127.0.0.1", listener.port))
+            listener.turn(10)
+            assert connections(listener) == 0
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        late.sendall(activity() + b"\n")
+        turn_until(listener, lambda: len(found) == 1)
+        assert quiet.recv(1) == b""
+
+
 def test_it_ends_when_it_is_asked_to_and_ends_its_connections() -> None:
     stop = threading.Event()
     with listening() as (listener, _):
@@ -207,3 +245,19 @@ def test_an_address_that_cannot_be_had_is_told(address: str) -> None:
 def test_ipv6_loopback_will_do() -> None:
     with SessionListener("[::1]:0", SetClock(), print, SessionFormat.LSS) as listener:
         socket.create_connection(("::1", listener.port), timeout=10).close()
+
+
+def test_a_host_that_gives_no_socket_is_told_of_as_any_other_trouble() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with selectors.DefaultSelector() as selector:
+        # The selector of a listener may be had, its socket not.
+        lowest = selector.fileno()
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, limits[1]))
+        with (
+            pytest.raises(LinesError, match=r"cannot listen on 127\.0\.0\.1:0: too many open files"),
+            SessionListener("127.0.0.1:0", SetClock(), print, SessionFormat.LSS),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
