@@ -5,11 +5,12 @@ Nothing here touches the world: a `World` answers. The one-shot command is this 
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
+from agent.beside import Beside
 from agent.comparisons import Comparisons
-from agent.errands import Errand, Errands
+from agent.errands import Errands
 from agent.findings import Findings
+from agent.head_start import HeadStart
 from agent.hop_names import addresses_of, with_names, with_origins
 from agent.mistakes import own_failure
 from agent.own_traces import OWN_MISTAKE, Aim, OwnTrace, OwnTraces
@@ -22,16 +23,10 @@ from probes.facts import Leg, Node, Role, RouteKind
 from probes.failure import Failure
 from probes.frozen import replace
 from probes.host_facts import Network, Route
-from probes.name_facts import DnsCheck
+from probes.name_facts import DnsCheck, literal_check
 from probes.sample import Sample, Target
 from probes.target import is_address
 from probes.web_facts import Proxy, ProxyMode
-
-if TYPE_CHECKING:
-    from probes.proxy import ProxyChoice
-    from probes.sample import AgentFailure
-    from probes.session_facts import SessionEvent
-    from probes.web_facts import CaptivePortal, WebCheck
 
 # Names of hops are worth a short wait when a resolver is known to be alive, none when it is known to be dead, and next
 # to none when nobody has asked one yet.
@@ -101,9 +96,6 @@ class _Collection:
         self._errands = Errands(world.clock)
         self._stall = Stall(world.clock)
         self._comparisons = Comparisons(world, request.sending, request.controls, patience_s=request.patience_s)
-        self._web: Errand[WebCheck] | None = None
-        self._captive: Errand[CaptivePortal] | None = None
-        self._sessions: Errand[tuple[tuple[SessionEvent, ...], tuple[AgentFailure, ...]]] | None = None
         self._egress_routes: tuple[Route, ...] = ()
 
     def run(self) -> None:
@@ -129,17 +121,19 @@ class _Collection:
         known = _known_address(self._request.target) if proxy is None else ()
         self._look_up(known, watch)
         self._comparisons.start(self._findings.network)
-        checks = self._check_names(proxy, stopped)
         traces = OwnTraces(self._request, self._world, watch, stopped)
         way_out = WayOut(self._request, self._world, self._errands, stopped, partial(self._trace_egress, traces, watch))
-        external = self._ask_proxy(proxy, checks)
+        beside = Beside(self._request, self._world, self._errands, stopped)
         choice = proxy.choice if proxy is not None else None
-        self._start_errands(checks, choice, stopped)
+        with HeadStart(self._errands, self._nameless(proxy, beside, way_out)):
+            checks = self._check_names(proxy, stopped)
+        external = self._ask_proxy(proxy, checks)
+        beside.start_web(checks[Role.DESTINATION], choice, checks.get(Role.PROXY))
         way_out.start(choice)
         self._find_private_access(checks[Role.DESTINATION], watch)
         if self._request.trace:
             self._trace(traces, self._aimed(checks, external=external), watch)
-        self._finish(way_out, watch)
+        self._finish(beside, checks[Role.DESTINATION], way_out, watch)
 
     # -- before anything is sent
 
@@ -182,45 +176,38 @@ class _Collection:
         self._findings.dns.extend(check for check in checks if check.role is not Role.PROXY or check.queries)
         return {check.role: check for check in checks}
 
+    def _nameless(self, proxy: ProxyCheck | None, beside: Beside, way_out: WayOut) -> list[Callable[[], None]]:
+        """Return what begins what needs none of the sample's names, or looks its own name up."""
+        request, work = self._request, list[Callable[[], None]]()
+        if request.captive_check_url is not None or request.zpa is not None:
+            work.append(beside.start)
+        if request.edges:
+            work.append(partial(way_out.ask, None if proxy is None else proxy.choice))
+        if proxy is not None and is_address(proxy.known.host or ""):
+            work.append(partial(self._ask_proxy_by_address, proxy, beside))
+        return work
+
+    def _ask_proxy_by_address(self, proxy: ProxyCheck, beside: Beside) -> None:
+        """Begin to ask the proxy, and through it the web address: the proxy is the one to look the target up."""
+        resolved = literal_check(Role.PROXY, proxy.known.host or "")
+        self._comparisons.ask_proxy(proxy, resolved)
+        if proxy.choice is not None:
+            target = self._request.target
+            beside.start_web(DnsCheck(role=Role.DESTINATION, name=target.host), proxy.choice, resolved)
+
     def _ask_proxy(self, proxy: ProxyCheck | None, checks: dict[Role, DnsCheck]) -> bool:
-        """Begin to ask the proxy that applies; return whether there is one outside of this host."""
+        """Begin to ask the proxy that applies, if nobody has; return whether there is one outside of this host."""
         if proxy is None:
             return False
         resolved = checks.get(Role.PROXY, DnsCheck(role=Role.PROXY, name=proxy.known.host or ""))
-        self._comparisons.ask_proxy(proxy, resolved)
+        if not is_address(proxy.known.host or ""):
+            self._comparisons.ask_proxy(proxy, resolved)
         is_edge = proxy.known.host == self._request.target.edge_host
         return proxy.choice is not None and not is_edge and not any(map(self._on_this_host, resolved.addresses))
 
     def _on_this_host(self, address: str) -> bool:
         own = {entry.address for interface in self._findings.network.interfaces for entry in interface.addresses}
         return address in own or address.startswith("127.") or address == "::1"
-
-    def _start_errands(
-        self, checks: dict[Role, DnsCheck], proxy: "ProxyChoice | None", stopped: Callable[[], bool]
-    ) -> None:
-        """Begin whatever is looked at beside the paths: web address, captive portal, log of private access."""
-        request = self._request
-        if request.target.url is not None:
-            from probes.web_check import WebAsked  # noqa: PLC0415 - for those who name a URL
-
-            asked = WebAsked(
-                url=request.target.url,
-                family=request.target.family,
-                resolved=checks[Role.DESTINATION],
-                proxy=proxy,
-                proxy_resolved=checks.get(Role.PROXY),
-                source=request.sending.source,
-                interface=request.sending.interface,
-                ca_file=request.ca_file,
-            )
-            self._web = self._errands.start("web check", partial(self._world.check_web, asked, stopped))
-        if request.captive_check_url is not None:
-            ask = partial(self._world.check_captive, request.captive_check_url, request.sending)
-            self._captive = self._errands.start("captive portal check", ask)
-        if request.zpa is not None:
-            self._sessions = self._errands.start(
-                "session log", partial(self._world.sessions, request.zpa, request.target)
-            )
 
     def _find_private_access(self, check: DnsCheck, watch: Watch) -> None:
         request, route = self._request, self._request.target.route
@@ -339,14 +326,14 @@ class _Collection:
 
     # -- the end
 
-    def _finish(self, way_out: WayOut, watch: Watch) -> None:
+    def _finish(self, beside: Beside, destination: DnsCheck, way_out: WayOut, watch: Watch) -> None:
         findings = self._findings
         # Who wants to end has no time for comparisons, and a disturbed sample no use.
         cut_short = self._stopped(watch)()
         deadline = self._world.clock.monotonic() if cut_short else self._deadline
-        findings.web = self._errands.until(self._web, deadline)
-        findings.captive_portal = self._errands.until(self._captive, deadline)
-        findings.sessions, failures = self._errands.until(self._sessions, deadline) or ((), ())
+        findings.web = beside.web(destination, deadline)
+        findings.captive_portal = beside.captive_portal(deadline)
+        findings.sessions, failures = beside.sessions(deadline)
         findings.agent_failures.extend(failures)
         self._add_outside(way_out.result(deadline))
         findings.compared = (

@@ -26,7 +26,7 @@ from probes.facts import Family, Leg, Protocol, Reachability, Refusal, Role
 from probes.failure import Failure
 from probes.frozen import replace
 from probes.host_facts import Neighbour, Network
-from probes.name_facts import DnsCheck, NameSource
+from probes.name_facts import DnsCheck, literal_check
 from probes.sample import AgentFailure, Target
 from probes.seam import Driver, Waiter
 from probes.session_facts import SessionEvent
@@ -123,7 +123,7 @@ class LiveWorld:
 
         Takes up to 2.3 s, and ends early once `stop` says so.
         """
-        literals = tuple(_literal(role, name) for role, name in named if is_address(name))
+        literals = tuple(literal_check(role, name) for role, name in named if is_address(name))
         if len(literals) == len(named):
             return literals
         from probes.dns_check import BOTH_FAMILIES, NameAsked  # noqa: PLC0415 - an address needs none of it
@@ -408,11 +408,6 @@ def _script_path(source: str) -> Path | None:
     """Return the file that a proxy's script is in, None for one that is fetched."""
     # As the child reads it (`pac_child`): no URL, a path behind a word.
     return Path(source.removeprefix("file:")) if source.startswith("file:") else None
-
-
-def _literal(role: Role, address: str) -> DnsCheck:
-    """Return the check of a name that is an address: nobody is asked."""
-    return DnsCheck(role=role, name=address, addresses=(address,), source=NameSource.LITERAL, duration_us=0)
 
 
 def _for(address: str, source: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """The way out: the public address by everybody who can see it, the trace to it, and the traces that edges make.
 
-One errand leads: it asks the edge for its service data, and starts at once whatever that makes possible.
+The first edge is asked for its service data, before anything else if names are long in coming. Then one errand leads:
+it waits for that, asks the other edges if need be, and starts at once whatever the answer makes possible.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from agent.world import World
 from probes.edge_access import EdgeAccess, EdgeTraceAsked
 from probes.egress_facts import Edge, EdgeTrace, Egress, EgressSource, SeenAddress, ServiceData
 from probes.facts import Direction, Leg, Node, Prober, ProtocolChoice, RouteKind
+from probes.failure import Failure
 from probes.frozen import field, frozen
 from probes.name_facts import DnsCheck
 from probes.sample import Target
+from probes.web_facts import WebPhase
 
 if TYPE_CHECKING:
     from probes.proxy import ProxyChoice
@@ -27,6 +30,9 @@ _IN_BAND: Final = {
     ProtocolChoice.ICMP: (EgressSource.ICMP,),
     ProtocolChoice.ADAPTIVE: (EgressSource.STUN, EgressSource.TCP, EgressSource.ICMP),
 }
+
+# The others are told of in the answer itself.
+_TOLD_OVER_HTTPS: Final = frozenset({EgressSource.ICMP})
 
 _NOT_ASKED: Final = "not discoverable: only the service edge can trace from there, and none was asked"
 _NOT_ASKABLE: Final = "not discoverable: only the service edge can trace from there, and it gives no service data"
@@ -87,6 +93,7 @@ class WayOut:
         self._asked = _Asked()
         self._lead: Errand[None] | None = None
         self._told: EdgeAccess | None = None
+        self._is_silent = False
 
     @property
     def _apis(self) -> tuple[EdgeAccess, ...]:
@@ -96,26 +103,34 @@ class WayOut:
     def _through_edge(self) -> bool:
         return self._request.target.route is RouteKind.SERVICE_EDGE
 
-    def start(self, proxy: "ProxyChoice | None") -> None:
-        """Begin; where neither an edge nor an administrator can tell anything, nothing is done.
+    def ask(self, proxy: "ProxyChoice | None") -> None:
+        """Begin to ask the first edge for its service data; no packet that routers answer leaves before `start`.
 
         Args:
             proxy: The proxy that applies, None for none: the edge is asked through it too.
         """
+        for first in self._apis[:1]:
+            self._asked.service[first] = self._start_service_data(first, None)
+            if proxy is not None:
+                self._asked.through.append(self._start_service_data(first, proxy))
+
+    def start(self, proxy: "ProxyChoice | None") -> None:
+        """Begin the rest, after `ask`; where neither an edge nor an administrator can tell anything, nothing is done.
+
+        Args:
+            proxy: As for `ask`.
+        """
         if self._request.egress_address is not None and self._request.trace:
             self._start_trace(self._request.egress_address)
         if self._apis:
-            self._lead = self._errands.start("service data", partial(self._ask, proxy))
+            self._lead = self._errands.start("service data", partial(self._go_on, proxy))
 
-    def _ask(self, proxy: "ProxyChoice | None") -> None:
+    def _go_on(self, proxy: "ProxyChoice | None") -> None:
         """Get the service data of the first edge that tells, and start what can be asked with it.
 
         Where no edge can be asked directly, but the first one through the proxy, its traces are asked for in that way.
         """
         first, *others = self._apis
-        self._asked.service[first] = self._start_service_data(first, None)
-        if proxy is not None:
-            self._asked.through.append(self._start_service_data(first, proxy))
         told = self._asked.service[first].result()
         if told is None or not told.fetched:
             for access in others:
@@ -124,8 +139,10 @@ class WayOut:
             data = errand.result()
             if data is not None and data.fetched:
                 self._told = access
+                self._is_silent = _is_silent(data)
                 self._see(access, data)
-                self._ask_for_traces(access, None)
+                if not self._is_silent:
+                    self._ask_for_traces(access, None)
                 return
         through = self._asked.through[0].result() if self._asked.through else None
         if through is not None and through.fetched:
@@ -142,6 +159,8 @@ class WayOut:
             return
         request = self._request
         for source in _IN_BAND[request.target.protocol]:
+            if self._is_silent and source in _TOLD_OVER_HTTPS:
+                continue
             see = partial(self._world.seen_by, source, access, data, request.sending)
             self._asked.seen[source] = self._errands.start("seen address", see)
         from probes.egress import egress_of, seen_over_https  # noqa: PLC0415 - for those who have an edge
@@ -239,7 +258,7 @@ class WayOut:
 
     def _why_not(self, direction: Direction) -> str:
         """Return why there is no answer from the edge about one of its legs."""
-        if direction in self._asked.traces:
+        if direction in self._asked.traces or self._is_silent:
             return _LATE
         return _NOT_ASKABLE if self._apis else _NOT_ASKED
 
@@ -253,6 +272,15 @@ class WayOut:
             for direction, end in ends.items()
             if self._apis or direction is Direction.FORWARD
         )
+
+
+def _is_silent(data: ServiceData) -> bool:
+    """Return whether an edge is known from before only, and silence is all that this sample got of it, twice.
+
+    It is not asked over HTTPS for more: a trace takes longer than what the sample has left.
+    """
+    unheard = {None, WebPhase.RESOLVE, WebPhase.CONNECT}
+    return data.stale and data.failure is Failure.TIMED_OUT and data.phase in unheard
 
 
 def _edge_leg(direction: Direction, end: Node, answer: _EdgeAnswer | None, why_not: str) -> Leg:

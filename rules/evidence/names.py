@@ -6,7 +6,7 @@ from typing import Final
 
 from probes.facts import Role
 from probes.failure import Failure
-from probes.name_facts import DnsCheck, DnsQuery, NameSource
+from probes.name_facts import DnsCheck, DnsQuery, NameSource, Transport
 from rules.evidence.addresses import is_sinkhole, same
 from rules.evidence.scene import Scene
 from rules.evidence.words import counted, some
@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     REFUSED = "REFUSED"
     CLOSED = "port closed"
     CUT_SHORT = "not awaited"
+    TRUNCATED = "too long for UDP, and nothing by TCP"
     SILENT = "silent"
     UNSENT = "not sent"
 
@@ -46,7 +47,8 @@ _RCODES: Final[dict[str, Outcome]] = {"NXDOMAIN": Outcome.NXDOMAIN, "REFUSED": O
 _OF_ONE_QUESTION: Final = tuple(Outcome)
 # A resolver that knows of no address for one type and fails for the other has not said that there is none.
 _OF_ALL_QUESTIONS: Final = (*(one for one in Outcome if one is not Outcome.NO_DATA), Outcome.NO_DATA)
-_FAILING: Final = frozenset({Outcome.SERVFAIL, Outcome.REFUSED, Outcome.CLOSED, Outcome.SILENT})
+_MUTE: Final = frozenset({Outcome.TRUNCATED, Outcome.SILENT})
+_FAILING: Final = frozenset({Outcome.SERVFAIL, Outcome.REFUSED, Outcome.CLOSED}) | _MUTE
 
 # RFC 8914 section 4: 6-10 DNSSEC, 15-18 blocked, censored, filtered, prohibited, 22 and 23 the authorities.
 _DNSSEC: Final = frozenset(range(6, 11))
@@ -61,6 +63,9 @@ def _check(scene: Scene) -> tuple[str, DnsCheck] | None:
 def _of_query(query: DnsQuery) -> Outcome:
     if query.rcode is None:
         return _WITHOUT_REPLY.get(query.failure, Outcome.SILENT) if query.failure else Outcome.SILENT
+    if query.truncated and query.transport is Transport.UDP:
+        # RFC 2181 section 9: its records count for nothing; what the same resolver says by TCP does.
+        return Outcome.TRUNCATED
     if query.rcode == "NOERROR":
         return Outcome.ADDRESSES if query.answers else Outcome.NO_DATA
     return _RCODES.get(query.rcode, Outcome.SERVFAIL)
@@ -184,13 +189,13 @@ def _servfail_everywhere(scene: Scene) -> Finding:
 
 @proposition("dns.refused_everywhere", "Every configured resolver refuses the name or the connection, or is silent.")
 def _refused_everywhere(scene: Scene) -> Finding:
-    allowed = frozenset({Outcome.REFUSED, Outcome.CLOSED, Outcome.SILENT})
+    allowed = frozenset({Outcome.REFUSED, Outcome.CLOSED}) | _MUTE
     return _everywhere(scene, allowed, Outcome.REFUSED, Outcome.CLOSED)
 
 
 @proposition("dns.silent_everywhere", "Every configured resolver is silent about the name.")
 def _silent_everywhere(scene: Scene) -> Finding:
-    return _everywhere(scene, frozenset({Outcome.SILENT}), Outcome.SILENT)
+    return _everywhere(scene, _MUTE, *_MUTE)
 
 
 @proposition("dns.retried", "Every question that got no final answer was asked again.")

@@ -244,16 +244,22 @@ def check_of(check: Mapping[str, Any]) -> DnsCheck:
 
 
 def query_of(line: str, name: str, attempt: int) -> DnsQuery:
-    """`198.51.100.53 A NXDOMAIN`, `… A NOERROR 192.0.2.80`, `… AAAA timed_out`, `… A SERVFAIL ede 6`."""
+    """`198.51.100.53 A NXDOMAIN`, `… A NOERROR 192.0.2.80`, `… AAAA timed_out`, `… A SERVFAIL ede 6`.
+
+    `truncated` and `tcp` at the end say that the answer did not fit, and that it was asked for by TCP.
+    """
     resolver, kind, outcome, *rest = line.split()
+    marks = {word for word in rest if word in {"truncated", "tcp"}}
+    rest = [word for word in rest if word not in marks]
     codes = rest[rest.index("ede") + 1 :] if "ede" in rest else []
     answers = rest[: rest.index("ede")] if "ede" in rest else rest
     return DnsQuery(
         resolver=resolver,
         question_name=name,
         question_type=kind,
-        transport=Transport.UDP,
+        transport=Transport.TCP if "tcp" in marks else Transport.UDP,
         attempt=attempt,
+        truncated="truncated" in marks,
         rcode=outcome if outcome in RCODES else None,
         failure=None if outcome in RCODES else Failure(outcome),
         answers=tuple(answers),

@@ -229,7 +229,7 @@ def failing_driver(method: str) -> Callable[[ToldWorld], None]:
     def prepare(world: ToldWorld) -> None:
         opened = world.simulation.open
 
-        def broken(*_: object) -> object:
+        def broken(*_: object, **_how: object) -> object:
             raise ValueError("no such thing")
 
         def open_broken(protocol: Protocol) -> object:
