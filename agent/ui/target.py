@@ -153,7 +153,7 @@ class TargetMaker:
     def _more(self, place: TargetPlace, seq: int, newest: int) -> tuple[Way, ...]:
         return (
             *self._comparisons(place, seq, newest),
-            Way(text="Alone", url=self._links.sample(seq), keeps=False),
+            Way(text="On a page of its own", url=self._links.sample(seq), keeps=False),
             Way(text="Download as a report", url=self._links.sample(seq, "html"), file=True),
             Way(text="Download as JSON", url=self._links.sample(seq, "json"), file=True),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 # As root there is no sandbox to enter; the rest keeps the browser from talking to anybody on its own account.
 ARGUMENTS: Final = (
@@ -93,6 +93,9 @@ class Windows:
         context.on("weberror", lambda error: self.wrongs.append(f"error: {error.error}"))
         page = context.new_page()
         page.goto(url)
+        if script:
+            # What is painted in the second frame is there, too.
+            expect(page.locator("html.opening")).to_have_count(0)
         return page
 
     def close(self) -> None:

@@ -35,12 +35,14 @@ def hop_page(records: Sequence[Record], timelines: Sequence[Timeline] = ()) -> s
     """
     names = ("style.css", "timeline.css"), ("script.js", "timeline.js")
     style, script = ("".join(map(asset, each if timelines else each[:1])) for each in names)
+    opening = asset("opening.js")
     return rendered(
         "page.html",
         groups=_groups(records, {timeline.target: timeline for timeline in timelines}),
         style=style,
+        opening=opening,
         script=script,
-        policy=policy([style], [script]),
+        policy=policy([style], [opening, script]),
     )
 
 
