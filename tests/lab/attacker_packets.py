@@ -162,6 +162,8 @@ def flipped(data: bytes, *offsets: int) -> bytes:
 
 # Where the identity stands in a transport header: (sequence or checksum), (identifier or source port), token.
 IDENTITY_AT = {ICMP: 6, ICMPV6: 6, UDP: 6, TCP: 4}
+# As a UDP checksum it is what a computed 0 is sent as (RFC 768), and names no probe; nor does it by ICMP.
+NO_PROBES = b"\xff\xff"
 TOKEN_AT = 8
 LONGEST_TOKEN = 8
 
@@ -187,9 +189,14 @@ def other_protocol(probe: Packet) -> Packet:
 
 
 def other_identity(probe: Packet) -> bytes:
-    """Return the payload with a wrong sequence number (ICMP, TCP) or checksum (UDP)."""
+    """Return the payload with a wrong sequence number (ICMP, TCP) or checksum (UDP).
+
+    Of 65,536 numbers another probe of the trace may have any but `NO_PROBES`; of 32 bits none has the same by chance.
+    """
     at = IDENTITY_AT[probe.protocol]
-    return flipped(probe.payload, at, at + 1)
+    if probe.protocol == TCP:
+        return flipped(probe.payload, at, at + 1)
+    return probe.payload[:at] + NO_PROBES + probe.payload[at + 2 :]
 
 
 def other_token(probe: Packet) -> bytes:

@@ -223,7 +223,9 @@ class HostileCollector:
     @property
     def kept(self) -> list[dict[str, Any]]:
         """Return what it kept."""
-        return [json.loads(line) for line in self._file.read_text(encoding="utf-8").splitlines()]
+        # A line without its end is being written at this moment.
+        lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def ahead(self) -> Mode:
         """Return what would become of the next request, whatever its body."""
