@@ -11,7 +11,18 @@ import pytest
 from agent.exit_codes import ExitCode
 from agent.store import loss
 from agent.views.path_signs import marks
-from probes import egress_facts, facts, failure, host_facts, name_facts, sample, session_facts, web_facts
+from probes import (
+    answer_facts,
+    egress_facts,
+    facts,
+    failure,
+    flow_facts,
+    host_facts,
+    name_facts,
+    sample,
+    session_facts,
+    web_facts,
+)
 from probes.word import Word
 from rules import diagnosis
 from tests.unit.views.snapshots import EXPECTED
@@ -28,7 +39,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 SHAPES: dict[str, Any] = {name: shape for schema in SCHEMAS.values() for name, shape in schema["$defs"].items()}
 
 OBJECTS = {name: list(shape["properties"]) for name, shape in SHAPES.items() if "properties" in shape}
-FACTS = (facts, host_facts, name_facts, web_facts, egress_facts, session_facts, sample, failure, diagnosis, loss)
+VOCABULARY = (facts, flow_facts, answer_facts, host_facts, name_facts, web_facts, egress_facts, session_facts, failure)
+FACTS = (*VOCABULARY, sample, diagnosis, loss)
 ENUMS = {
     kind.__name__: [str(member.value) for member in kind]
     for module in FACTS
