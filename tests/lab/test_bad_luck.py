@@ -37,6 +37,7 @@ LATE_S: Final = 2.5
 # Memory holds some thousand samples of a path that long, which is as long as one can be.
 LONG_PATH: Final = 1900
 MORE_THAN_MEMORY_HOLDS: Final = 1150
+TAKES_NOTHING: Final = "the store takes nothing, so samples are held in memory until it does"
 
 
 class Collector:
@@ -207,10 +208,10 @@ def test_a_disk_that_takes_nothing_at_first_and_again_later(service: Run, collec
     with small_disk(tmp_path / "disk", 8, "ro") as disk:
         running = service(30, disk / "state").ready()
         go_on(running, 5)
-        assert running.has_logged("the store takes nothing, so samples are held in memory until it does")
+        running.wait(lambda: running.has_logged(TAKES_NOTHING), "told of", 5)
         remount(disk, "rw")
+        running.wait((disk / "state" / FILE).exists, "on the disk again", 5)
         go_on(running, 5)
-        assert (disk / "state" / FILE).exists()
         # Nobody can remount what is being written to, so another one that takes nothing hides it.
         with small_disk(disk, 1, "ro"):
             go_on(running, 5)

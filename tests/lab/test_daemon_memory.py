@@ -61,7 +61,7 @@ def points(service: Service) -> list[Point]:
 def rests(service: Service, points: list[Point]) -> tuple[Rest, Rest]:
     """Let the service rest after its first samples, and again after as many more; leave it at work."""
     before = rested(service)
-    looks(service, points[-1].samples + SAMPLES, 0)
+    looks(service, before.last.samples + SAMPLES, 0)
     after = rested(service)
     looks(service, after.last.samples + 1, 0)
     return before, after
