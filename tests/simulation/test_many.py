@@ -234,6 +234,25 @@ def test_probes_leave_no_faster_than_allowed() -> None:
         assert last - first >= (window - 256) / RATE_PER_S - 1e-9
 
 
+def test_a_paced_sweep_looks_seldom() -> None:
+    looks: list[float] = []
+
+    def count(traced: Traced) -> None:
+        turn = traced.sweep.turn
+
+        def counted(now: float) -> float | None:
+            looks.append(now)
+            return turn(now)
+
+        traced.sweep.turn = counted  # type: ignore[method-assign]
+
+    # Answers come while probes still leave, and wake the loop each time: what they find due is not sent one by one.
+    traced = Traced({f"198.51.100.{number}": Way(hops=hops(10)) for number in range(1, 200)}, prepare=count)
+    bursts = {at for at, *_ in traced.carrier.sends}
+    assert len(bursts) <= len(traced.carrier.sends) / 5
+    assert len(looks) <= len(traced.carrier.sends)
+
+
 def test_a_host_that_refuses_ends_every_trace_with_its_word() -> None:
     def refuse(traced: Traced) -> None:
         traced.carrier.refuses = Failure.BLOCKED_LOCALLY

@@ -35,6 +35,9 @@ _DIRECT: Final = frozenset({0, 129})
 # Nobody waits for the end of one trace among thousands: answers may take the whole timeout, and a stalled host or
 # network shows no loss that is none.
 UNHURRIED: Final = TraceSettings(least_wait_s=1.0, silence_wait_s=1.0)
+# Whoever is ahead of the rate looks again after so long, and sends what has become due by then: a look for each probe
+# would cost more than the probe.
+_BREATH_S: Final = 0.0005
 # How long to leave a host alone that has no room for another packet.
 _FULL_PAUSE_S: Final = 0.001
 
@@ -81,7 +84,8 @@ class Sweep:
         self._active: set[ManyTrace] = set()
         self._finished: list[ManyTrace] = []
         self._endings: dict[tuple[int, bool], int] = {}
-        self._next_send_at = -inf
+        # When the next probe is due by the rate, and when it is looked whether it is.
+        self._due_at = self._look_at = -inf
 
     # --- for the caller -----------------------------------------------------------------------------------------------
 
@@ -248,11 +252,13 @@ class Sweep:
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def _send(self, now: float) -> float:
-        """Send what the rate allows, at most so many; return when the next probe may leave."""
+        """Send what the rate allows, at most so many; return when to look for more."""
+        if now < self._look_at:
+            return self._look_at
         queue, slots, send = self._queue, self._slots, self.carrier.send
         step_s, series_ttl = 1.0 / self._rate_per_s, self._settings.series_ttl
         # A late turn may catch up, by one turn's worth of probes.
-        at = max(self._next_send_at, now - _SENDS_PER_TURN * step_s)
+        at = max(self._due_at, now - _SENDS_PER_TURN * step_s)
         left = _SENDS_PER_TURN
         while queue and left and at <= now:
             trace, ttl = queue[0]
@@ -272,8 +278,9 @@ class Sweep:
                 left -= 1
                 at += step_s
             queue.popleft()
-        self._next_send_at = at
-        return at
+        self._due_at = at
+        self._look_at = max(at, now + _BREATH_S) if queue and at > now else at
+        return self._look_at
 
 
 def _contradiction(
