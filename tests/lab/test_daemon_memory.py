@@ -60,6 +60,7 @@ def points(service: Service) -> list[Point]:
 @pytest.fixture(scope="module")
 def rests(service: Service, points: list[Point]) -> tuple[Rest, Rest]:
     """Let the service rest after its first samples, and again after as many more; leave it at work."""
+    del points
     before = rested(service)
     looks(service, before.last.samples + SAMPLES, 0)
     after = rested(service)

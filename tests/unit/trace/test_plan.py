@@ -53,13 +53,13 @@ def test_the_first_round_ascends_at_the_gap() -> None:
         assert deadline is not None
         assert deadline > at
         at = deadline
-    assert seen == [(1, 0.0), (2, 0.15), (3, 0.3), (4, 0.45), (5, 0.6)]
+    assert seen == [(1, 0.0), (2, 0.1), (3, 0.2), (4, 0.3), (5, 0.4)]
 
 
 def test_a_late_loop_catches_up_by_a_bounded_number() -> None:
     one = plan(series_count=0)
     turn(one, 10.0)
-    assert len(turn(one, 10.00046)) == 3
+    assert len(turn(one, 10.00031)) == 3
     assert len(turn(one, 11.0)) == 8
 
 
