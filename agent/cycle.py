@@ -139,14 +139,7 @@ class _Collection:
 
     def _proxy(self, watch: Watch) -> ProxyCheck | None:
         request = self._request
-        choose = partial(
-            self._world.proxy_for,
-            request.target,
-            request.proxy_mode,
-            request.proxy_url,
-            request.controls,
-            request.sending,
-        )
+        choose = partial(self._world.proxy_for, request)
         if request.proxy_mode in {ProxyMode.EXPLICIT, ProxyMode.PAC}:
             # To find it takes a while, and meanwhile the network may change from what it was.
             self._look_up((), watch)

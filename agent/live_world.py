@@ -36,7 +36,7 @@ from probes.web_facts import CaptivePortal, Proxy, ProxyMode, WebCheck
 
 if TYPE_CHECKING:
     from agent.remembered_paths import RememberedPaths
-    from agent.request import SessionSource
+    from agent.request import SampleRequest, SessionSource
     from agent.shared_paths import SharedPaths
     from probes.captured import Recorder
     from probes.origin import Origin
@@ -199,18 +199,17 @@ class LiveWorld:
             interface=sending.interface,
         )
 
-    def proxy_for(
-        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...], sending: Sending
-    ) -> ProxyCheck | None:
-        """Return a check of the proxy that applies to this target, not yet made, or None where none applies."""
+    def proxy_for(self, request: "SampleRequest") -> ProxyCheck | None:
+        """Return a check of the proxy that applies to a sample's target, not yet made, or None where none applies."""
+        mode = request.proxy_mode
         if mode is ProxyMode.NONE or (mode is ProxyMode.ENVIRONMENT and not _PROXY_VARIABLES & os.environ.keys()):
             return None
-        choice, known = self._chosen_proxy(target, mode, url, sending)
+        choice, known = self._chosen_proxy(request.target, mode, request.proxy_url, request.sending)
         if choice is None:
             return ProxyCheck(known=known, choice=None, ask=lambda _: known)
         if choice.mode is ProxyMode.NONE:
             return None
-        ask = partial(self._check_proxy, choice, known, target, controls, sending)
+        ask = partial(self._check_proxy, choice, known, request)
         return ProxyCheck(known=known, choice=choice, ask=ask)
 
     def _chosen_proxy(
@@ -246,13 +245,12 @@ class LiveWorld:
         self,
         choice: "ProxyChoice",
         known: Proxy,
-        target: Target,
-        controls: tuple[str, ...],
-        sending: Sending,
+        request: "SampleRequest",
         resolved: DnsCheck,
     ) -> Proxy:
         from probes.drivers.http import check_proxy  # noqa: PLC0415 - likewise
 
+        target = request.target
         found = check_proxy(
             choice,
             target.host,
@@ -260,10 +258,11 @@ class LiveWorld:
             timeout_s=PROXY_TIMEOUT_S,
             clock=self.clock,
             resolved=resolved,
-            controls=controls,
+            controls=request.controls,
             tunnel=not (target.url or "").startswith("http://"),
-            source=sending.source,
-            interface=sending.interface,
+            source=request.sending.source,
+            interface=request.sending.interface,
+            ca_file=request.ca_file,
         )
         return replace(found, pac=known.pac, passed_over=known.passed_over)
 

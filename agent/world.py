@@ -18,7 +18,7 @@ from probes.sample import AgentFailure, Target
 from probes.seam import Driver, Waiter
 from probes.session_facts import SessionEvent
 from probes.trace.memory import Remembered
-from probes.web_facts import CaptivePortal, Proxy, ProxyMode, WebCheck
+from probes.web_facts import CaptivePortal, Proxy, WebCheck
 from probes.word import Word
 
 
@@ -30,7 +30,7 @@ class Engine(Word):
 
 
 if TYPE_CHECKING:
-    from agent.request import SessionSource
+    from agent.request import SampleRequest, SessionSource
     from agent.shared_paths import SharedPaths
     from probes.origin import Origin
     from probes.proxy import ProxyChoice
@@ -151,12 +151,10 @@ class World(Interface):
         """Return whether a TCP connection opens; takes up to one and a half seconds."""
         ...
 
-    def proxy_for(
-        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...], sending: Sending
-    ) -> ProxyCheck | None:
-        """Return a check of the proxy that applies to this target, not yet made, or None where none applies.
+    def proxy_for(self, request: "SampleRequest") -> ProxyCheck | None:
+        """Return a check of the proxy that applies to a sample's target, not yet made, or None where none applies.
 
-        Takes up to 2 s where a PAC script says which one it is. `controls` are what a failing proxy is asked for too.
+        Takes up to 2 s where a PAC script says which one it is.
         """
         ...
 

@@ -40,7 +40,7 @@ TARGET_OPTIONS: Final = (
     click.option("--edge-token-file", type=FILE, metavar="FILE", help="The bearer token for --edge-api."),
     click.option("--edge-ca-file", type=FILE, metavar="FILE", help="Who may vouch for --edge-api, as PEM."),
     click.option("--proxy", metavar="URL", help="URL, none or pac+URL.  [default: environment]"),
-    click.option("--ca-file", type=FILE, metavar="FILE", help="Trust these too for a URL (PEM)."),
+    click.option("--ca-file", type=FILE, metavar="FILE", help="Trust these too for a URL, its proxy (PEM)."),
 )
 TTL_OPTIONS: Final = (
     click.option("-f", "--first-ttl", type=_TTL, metavar="N", help="First TTL, 1 to 255.  [default: 1]"),

@@ -130,7 +130,7 @@ def _proxy(target: TargetPlan, world: LiveWorld) -> ProxySeen:
     from probes.facts import Role  # noqa: PLC0415 - as above
 
     request = target.request
-    check = world.proxy_for(request.target, request.proxy_mode, request.proxy_url, request.controls, request.sending)
+    check = world.proxy_for(request)
     if check is None:
         return ProxySeen(target=target.name, proxy=None)
     if check.choice is None or check.known.host is None:

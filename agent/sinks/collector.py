@@ -11,8 +11,8 @@ from http import HTTPStatus
 import h11
 
 from agent.sinks.answers import Answer
+from probes.drivers.trust import Trust
 from probes.drivers.web_connect import connect
-from probes.drivers.web_exchange import Trust
 from probes.drivers.web_stream import EndedError, Patience, TlsStream
 from probes.failure import Failure
 from probes.frozen import frozen

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import ThreadPoolExecutor
+    from pathlib import Path
     from typing import Final
 
     from probes.clock import Clock
@@ -43,6 +44,7 @@ def check_proxy(
     tunnel: bool = True,
     source: str | None = None,
     interface: str | None = None,
+    ca_file: Path | None = None,
 ) -> Proxy:
     """Return whether a CONNECT to `host`:`port` through the proxy got a 2xx, and if not, where it ended.
 
@@ -61,11 +63,12 @@ def check_proxy(
             its port (RFC 9110 section 9.3.6): then only the way to the proxy is tried, and `works` stays None.
         source: The address to send from, None for the kernel's choice.
         interface: The interface to send by, None for the kernel's choice.
+        ca_file: Authorities that are believed beside the host's own, where the proxy itself is spoken to by TLS.
     """
     if choice.mode is ProxyMode.NONE or choice.host is None or choice.port is None:
         return Proxy(mode=choice.mode)
     started_at = clock.monotonic()
-    line = _Line(choice=choice, resolved=resolved, clock=clock, source=source, interface=interface)
+    line = _Line(choice=choice, resolved=resolved, clock=clock, source=source, interface=interface, ca_file=ca_file)
     attempt = line.attempt(started_at + timeout_s)
     if controls and tunnel:
         found = _with_witnesses(line, attempt, host, port, controls)
@@ -125,9 +128,18 @@ class _Line:
     clock: Clock
     source: str | None
     interface: str | None
+    ca_file: Path | None = None
 
     def attempt(self, until: float) -> Attempt:
-        return Attempt(self.choice, self.resolved, self.clock, until, source=self.source, interface=self.interface)
+        return Attempt(
+            self.choice,
+            self.resolved,
+            self.clock,
+            until,
+            source=self.source,
+            interface=self.interface,
+            ca_file=self.ca_file,
+        )
 
 
 def _with_witnesses(

@@ -13,6 +13,7 @@ from probes.web_facts import TlsSession, WebPhase, WebStep
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Final, TypeVar
 
     import h11
@@ -53,6 +54,7 @@ class Attempt:
         until: Monotonic time at which it is given up.
         source: The address to send from, None for the kernel's choice.
         interface: The interface to send by, None for the kernel's choice.
+        ca_file: Authorities that are believed beside the host's own.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Attempt:
         *,
         source: str | None = None,
         interface: str | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self._choice = choice
         self._resolved = resolved
         self._clock = clock
         self._source = source
         self._interface = interface
+        self._ca_file = ca_file
         self.until = until
         self.address: str | None = None
         self.status: int | None = None
@@ -179,10 +183,14 @@ class Attempt:
         import ssl  # noqa: PLC0415 - 15 ms, and few proxies are spoken to by TLS
 
         from probes.drivers.tls_session import session_of  # noqa: PLC0415 - likewise
+        from probes.drivers.trust import Trust  # noqa: PLC0415 - likewise
+        from probes.drivers.web_stream import EndedError  # noqa: PLC0415 - likewise
 
         try:
             plain.settimeout(self._left_s())
-            stream = ssl.create_default_context().wrap_socket(plain, server_hostname=self._choice.host)
+            stream = Trust(self._ca_file).context().wrap_socket(plain, server_hostname=self._choice.host)
+        except EndedError as ended:
+            raise _Stopped(ended.failure, ended.detail) from ended
         except ssl.SSLCertVerificationError as error:
             self.tls = TlsSession(verified=False, verify_error=error.verify_message)
             raise _Stopped(Failure.TLS_FAILED, error.verify_message) from error

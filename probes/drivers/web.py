@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from probes.captive import CAPTIVE_BODY_OCTETS, judged
+from probes.drivers.trust import Trust
 from probes.drivers.web_cookies import Cookies
-from probes.drivers.web_exchange import Exchange, Means, Trust
+from probes.drivers.web_exchange import Exchange, Means
 from probes.drivers.web_stream import Patience
 from probes.failure import Failure
 from probes.proxy import NO_PROXY

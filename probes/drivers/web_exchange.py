@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ssl
 from contextlib import closing
-from functools import lru_cache
-from pathlib import Path
 
 from probes.drivers import tls_chain
 from probes.drivers.web_connect import connect
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final, TypeVar
 
+    from probes.drivers.trust import Trust
     from probes.drivers.web_request import Response
     from probes.drivers.web_stream import Patience, Stream
     from probes.name_facts import DnsCheck
@@ -56,56 +55,6 @@ _SPOKEN: Final = {
 _STRANGE: Final = frozenset({Failure.TLS_FAILED, Failure.CONNECTION_RESET, Failure.MALFORMED_REPLY, Failure.TIMED_OUT})
 # What a second look at a port that answered strangely may take; a handshake leaves it that much.
 _SECOND_LOOK_S: Final = 0.5
-
-
-class Trust:
-    """Whose certificates are believed: the host's authorities, and those of a file where one is named."""
-
-    def __init__(self, ca_file: Path | None) -> None:
-        self._file = ca_file
-        self._context: ssl.SSLContext | None = None
-        self._refusal: str | None = None
-
-    def prepare(self) -> None:
-        """Read the authorities: 35 ms that no step should be charged with [measured]."""
-        if self._context is not None or self._refusal is not None:
-            return
-        try:
-            self._context = _context(self._file, _changed_at(_authorities()), _changed_at(self._file))
-        except OSError as error:
-            self._refusal = f"{self._file}: {(error.strerror or str(error)).lower()}"
-
-    def context(self) -> ssl.SSLContext:
-        """Return the context for every handshake of the check.
-
-        Raises:
-            EndedError: The file cannot be read, or holds no certificates.
-        """
-        self.prepare()
-        if self._context is None:
-            raise EndedError(Failure.INVALID_SETTING, self._refusal)
-        return self._context
-
-
-# An agent with many targets reads the authorities once, and again when they change.
-@lru_cache(maxsize=4)
-def _context(ca_file: Path | None, *_changed_at_ns: int) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context
-
-
-def _authorities() -> Path | None:
-    """Return the file with the host's authorities, SSL_CERT_FILE where it is set; None where there is only a folder."""
-    file = ssl.get_default_verify_paths().cafile
-    return Path(file) if file else None
-
-
-def _changed_at(file: Path | None) -> int:
-    """Return when a file was changed last in nanoseconds, -1 for none."""
-    return -1 if file is None else file.stat().st_mtime_ns
 
 
 @frozen

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.record import AgentIdentity
-from agent.request import SessionSource
+from agent.request import SampleRequest, SessionSource
 from agent.shared_paths import SharedPaths  # noqa: TC001 - as every other import here, at run time
 from agent.world import ProxyCheck, Sending, Watch
 from probes.edge_access import EdgeAccess, EdgeTraceAsked
@@ -23,7 +23,7 @@ from probes.seam import Driver, Waiter
 from probes.session_facts import SessionEvent
 from probes.trace.memory import Remembered
 from probes.web_check import WebAsked
-from probes.web_facts import CaptivePortal, ProxyMode, WebCheck
+from probes.web_facts import CaptivePortal, WebCheck
 from tests.simulation.drivers import Simulation
 from tests.simulation.maps import every_map
 from tests.simulation.world import START_S
@@ -231,11 +231,8 @@ class ToldWorld:
             role=role, address=address, protocol=protocol, port=port, sent=1, received=1, answered=True, answer=answer
         )
 
-    def proxy_for(
-        self, target: Target, mode: ProxyMode, url: str | None, controls: tuple[str, ...], sending: Sending
-    ) -> ProxyCheck | None:
-        del sending
-        self._note("proxy_for", (target, mode, url, controls))
+    def proxy_for(self, request: SampleRequest) -> ProxyCheck | None:
+        self._note("proxy_for", (request.target, request.proxy_mode, request.proxy_url, request.controls))
         return self.proxy
 
     def check_web(self, asked: WebAsked, stop: Callable[[], bool]) -> WebCheck:

@@ -2,11 +2,14 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 
 from probes.clock import SystemClock
 from probes.drivers.http import check_proxy
@@ -56,6 +59,7 @@ def check(
     scheme: str = "http",
     controls: tuple[str, ...] = (),
     tunnel: bool = True,
+    ca_file: Path | None = None,
 ) -> Proxy:
     choice = ProxyChoice(
         mode=ProxyMode.EXPLICIT,
@@ -76,6 +80,7 @@ def check(
         resolved=resolved,
         controls=controls,
         tunnel=tunnel,
+        ca_file=ca_file,
     )
 
 
@@ -149,6 +154,35 @@ def test_a_closed_port() -> None:
 def test_no_tls_where_tls_should_be() -> None:
     with proxy(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as (port, _):
         assert check(port, scheme="https").failure is Failure.TLS_FAILED
+
+
+def over_tls(context: ssl.SSLContext) -> Behaviour:
+    def behave(client: socket.socket, heard: list[bytes]) -> None:
+        with contextlib.suppress(ssl.SSLError), context.wrap_socket(client, server_side=True) as stream:
+            heard.append(stream.recv(65536))
+            stream.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+    return behave
+
+
+def test_a_proxy_with_a_certificate_of_a_private_authority(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    ca_file = tmp_path / "company-ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    with proxy(over_tls(context)) as (port, heard):
+        found = check(port, scheme="https", ca_file=ca_file)
+    assert (found.works, found.failure) == (True, None)
+    assert found.tls is not None
+    assert found.tls.verified
+    assert heard[0].startswith(b"CONNECT crm.example.com:443")
+    with proxy(over_tls(context)) as (port, _):
+        found = check(port, scheme="https")
+    assert (found.works, found.failure) == (False, Failure.TLS_FAILED)
+    with proxy(over_tls(context)) as (port, _):
+        found = check(port, scheme="https", ca_file=tmp_path / "gone.pem")
+    assert (found.works, found.failure) == (False, Failure.INVALID_SETTING)
+    assert found.steps[-1].detail == f"{tmp_path / 'gone.pem'}: no such file or directory"
 
 
 def test_a_proxy_whose_name_is_not_known() -> None:

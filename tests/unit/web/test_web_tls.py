@@ -13,7 +13,7 @@ import certifi
 import pytest
 import trustme
 
-from probes.drivers import tls_chain, web_exchange
+from probes.drivers import tls_chain, trust
 from probes.failure import Failure
 from probes.web_check import WebAsked
 from probes.web_facts import Speaker, TlsSession, WebCheck, WebPhase
@@ -114,11 +114,11 @@ def test_a_redirect_to_tls_is_followed(good: ssl.SSLContext, ca_file: Path) -> N
 def test_the_host_s_authorities_are_read_once_and_again_when_the_file_changes(tmp_path: Path) -> None:
     file = tmp_path / "own.pem"
     authority().cert_pem.write_to_path(str(file))
-    first = web_exchange.Trust(file).context()
-    assert web_exchange.Trust(file).context() is first
+    first = trust.Trust(file).context()
+    assert trust.Trust(file).context() is first
     time.sleep(0.01)
     trustme.CA().cert_pem.write_to_path(str(file))
-    assert web_exchange.Trust(file).context() is not first
+    assert trust.Trust(file).context() is not first
 
 
 def test_a_server_of_tls_that_closes_without_an_answer(good: ssl.SSLContext, ca_file: Path) -> None:
