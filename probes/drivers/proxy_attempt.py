@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import h11
 
     from probes.clock import Clock
+    from probes.drivers.trust import Trust
     from probes.name_facts import DnsCheck
     from probes.proxy import ProxyChoice
     from probes.web_facts import ProxyStatus
@@ -177,18 +178,21 @@ class Attempt:
     def _secured(self, plain: socket.socket) -> socket.socket:
         if self._choice.scheme != "https":
             return plain
-        return self._step(WebPhase.PROXY_TLS, lambda: self._tls_over(plain))
+        from probes.drivers.trust import Trust  # noqa: PLC0415 - ssl: 15 ms, and few proxies are spoken to by TLS
 
-    def _tls_over(self, plain: socket.socket) -> socket.socket:
-        import ssl  # noqa: PLC0415 - 15 ms, and few proxies are spoken to by TLS
+        trust = Trust(self._ca_file)
+        trust.prepare()
+        return self._step(WebPhase.PROXY_TLS, lambda: self._tls_over(plain, trust))
+
+    def _tls_over(self, plain: socket.socket, trust: Trust) -> socket.socket:
+        import ssl  # noqa: PLC0415 - likewise
 
         from probes.drivers.tls_session import session_of  # noqa: PLC0415 - likewise
-        from probes.drivers.trust import Trust  # noqa: PLC0415 - likewise
         from probes.drivers.web_stream import EndedError  # noqa: PLC0415 - likewise
 
         try:
             plain.settimeout(self._left_s())
-            stream = Trust(self._ca_file).context().wrap_socket(plain, server_hostname=self._choice.host)
+            stream = trust.context().wrap_socket(plain, server_hostname=self._choice.host)
         except EndedError as ended:
             raise _Stopped(ended.failure, ended.detail) from ended
         except ssl.SSLCertVerificationError as error:
